@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+//! Every bound of the engine in one place. The unit is the last part of the name.
+namespace duckherder::limits {
+
+//! More tasks than this per worker only add rounds: the queue is already long enough to balance the load.
+constexpr uint32_t TASKS_PER_WORKER_DEFAULT = 4;
+constexpr uint32_t TASKS_PER_WORKER_MAX = 64;
+//! DuckDB's row group, the unit of its own parallelism.
+constexpr uint64_t ROW_GROUP_ROWS = 122880;
+//! Scans below this stay local in mode 'auto'.
+constexpr uint64_t MIN_DISTRIBUTED_ROWS = 8192;
+//! A build side estimated above this is not copied to every task.
+constexpr uint64_t BROADCAST_BYTES = 64ULL << 20;
+//! Further attempts after a task's first, for failures that are not the user's.
+constexpr uint32_t TASK_RETRIES_DEFAULT = 3;
+constexpr uint32_t TASK_RETRIES_MAX = 100;
+//! How long a retried task waits first; doubles with each attempt.
+constexpr uint64_t RETRY_BACKOFF_MS = 50;
+constexpr uint64_t RETRY_BACKOFF_MAX_MS = 5000;
+//! An exchange batch is closed when it reaches either.
+constexpr uint64_t BATCH_ROWS = 64 * 1024;
+constexpr uint64_t BATCH_BYTES = 4ULL << 20;
+//! One message on the wire. A single value of DuckDB may be 4 GB; Arrow and gRPC stop at 2 GB.
+constexpr uint64_t MESSAGE_BYTES_MAX = (2ULL << 30) - 1;
+//! A serialized fragment or control message above this is refused.
+constexpr uint64_t CONTROL_MESSAGE_BYTES_MAX = 256ULL << 20;
+//! Batches of a feed waiting on a worker; gRPC's flow control holds back the rest.
+constexpr uint32_t FEED_QUEUE_BATCHES = 8;
+//! How often a wait looks whether its query was interrupted.
+constexpr uint64_t WAIT_SLICE_MS = 20;
+//! Connecting to a node and control calls that move no data.
+constexpr uint64_t CONTROL_CALL_TIMEOUT_MS = 10000;
+constexpr uint64_t CONNECT_TIMEOUT_MS = 3000;
+//! gRPC's own liveness check of a connection with a running call.
+constexpr uint64_t KEEPALIVE_INTERVAL_MS = 10000;
+constexpr uint64_t KEEPALIVE_TIMEOUT_MS = 20000;
+//! A worker tells its driver that it lives, and is lost after missing several.
+constexpr uint64_t HEARTBEAT_INTERVAL_MS = 1000;
+constexpr uint64_t HEARTBEAT_LOST_MS = 5000;
+constexpr uint32_t WORKERS_MAX = 1000;
+constexpr uint32_t EMBEDDED_WORKERS_MAX = 64;
+constexpr uint32_t STAGE_PARTITIONS_MAX = 4096;
+//! Finished queries kept for the statistics functions.
+constexpr uint32_t HISTORY_QUERIES_MAX = 1000;
+constexpr uint32_t HISTORY_TASKS_MAX = 100000;
+//! Queries whose released state a worker still remembers, so that a late request finds a clear answer.
+constexpr uint32_t RELEASED_QUERIES_MAX = 10000;
+
+} // namespace duckherder::limits

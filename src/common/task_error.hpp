@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace duckherder {
+
+//! What may be done about a failure.
+enum class ErrorKind : uint8_t {
+	//! The query or its data is at fault (cast, division by zero, missing file): the same everywhere, never retried.
+	USER = 0,
+	//! The place is at fault (worker gone, connection cut, disk full there): another attempt elsewhere may succeed.
+	PLACE = 1,
+	//! Input of another task is gone (its worker died): that task has to run again first. `lost_worker` names it.
+	LOST_INPUT = 2,
+	//! The query was cancelled; nobody needs the result.
+	CANCELLED = 3
+};
+
+//! A failure as it travels: DuckDB's own class and message, plus where it happened.
+struct TaskError {
+	ErrorKind kind = ErrorKind::USER;
+	//! Name of DuckDB's ExceptionType, e.g. "Conversion"
+	std::string exception_type;
+	//! DuckDB's message without the class prefix
+	std::string message;
+	//! The worker at which it happened; empty on the driver
+	std::string worker_id;
+	//! Only for LOST_INPUT
+	std::string lost_worker;
+};
+
+} // namespace duckherder

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "common/ids.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! How a scan was cut into tasks; the names are what users see as partition_strategy.
+enum class SplitKind : uint8_t {
+	NONE = 0,      //! no base scan: the stage reads exchanges only, one task per partition
+	ROW_GROUP = 1, //! rows [row_start, row_end) on row-group borders
+	RANGE = 2,     //! rows [row_start, row_end) anywhere
+	MODULO = 3,    //! rows whose rowid modulo `modulus` is `remainder`
+	FILE = 4,      //! whole files
+	FEED = 5       //! one stream of the driver, dealt out to the tasks in turn
+};
+
+const char *SplitKindName(SplitKind kind);
+
+//! No upper bound: the last range of a table also takes rows that appeared after the split (the transaction's own).
+constexpr uint64_t ROWS_UNBOUNDED = std::numeric_limits<uint64_t>::max();
+
+//! The part of a scan that one task reads. Together the splits of a stage cover each row exactly once.
+struct ScanSplit {
+	SplitKind kind = SplitKind::NONE;
+	//! LogicalGet::table_index of the scan in the fragment that this split applies to (files), unused for feeds
+	uint64_t table_index = 0;
+	//! Files to read, empty unless the workers read files themselves
+	std::vector<std::string> files;
+	//! Half-open range of row numbers: within the one file, or rowids of a table
+	uint64_t row_start = 0;
+	uint64_t row_end = ROWS_UNBOUNDED;
+	uint64_t modulus = 1;
+	uint64_t remainder = 0;
+	//! The driver sends the rows of this split: the fragment reads them from the feed instead of from storage
+	bool fed = false;
+	//! For stages that read exchanges: the partition that the task consumes
+	uint32_t partition = 0;
+};
+
+//! One unit of distributed work: a fragment and the part of the data it runs on.
+struct DistributedPipelineTask {
+	TaskId task_id = 0;
+	TaskId total_tasks = 0;
+	//! Valid SQL of just this task for people; empty where the fragment has no SQL form
+	std::string task_sql;
+	//! First and last row group read, inclusive, from storage metadata; over all files of the split
+	uint64_t row_group_start = 0;
+	uint64_t row_group_end = 0;
+	//! Rows, half-open, counted over the whole scan (all files); known only if has_rows
+	bool has_rows = false;
+	uint64_t row_start = 0;
+	uint64_t row_end = 0;
+	//! Numbers of the files or storage partitions it scans
+	std::vector<uint64_t> partition_indices;
+	//! The fragment, shared by all tasks of the stage; set when the stage is encoded
+	std::shared_ptr<const std::string> serialized_plan;
+	ScanSplit split;
+	//! Tasks with equal keys read the same bytes, also in later queries: run them at the same worker if it is free
+	std::string affinity_key;
+};
+
+} // namespace duckherder

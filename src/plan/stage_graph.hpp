@@ -1,0 +1,52 @@
+#pragma once
+
+#include "common/ids.hpp"
+#include "plan/pipeline_task.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! Where the rows of a stage go.
+enum class ExchangeKind : uint8_t {
+	GATHER = 0,    //! to the user's session, in task order
+	HASH = 1,      //! by hash of key columns, one partition per consuming task
+	BROADCAST = 2, //! every consuming task reads everything
+	SINGLE = 3     //! everything to one task, in task order
+};
+
+const char *ExchangeKindName(ExchangeKind kind);
+
+//! Names the edge from a producing stage to its consumers. An exchange has the number of its producing stage.
+struct Exchange {
+	ExchangeKind kind = ExchangeKind::GATHER;
+	//! Output columns of the stage that are hashed, for HASH
+	std::vector<uint32_t> key_columns;
+	//! 1 unless HASH
+	uint32_t partition_count = 1;
+	//! The order of rows within each task's output matters to the consumer
+	bool ordered = true;
+};
+
+//! A stage as it travels and is scheduled: plain data.
+struct Stage {
+	StageId id = 0;
+	//! For people: the operators, e.g. "HASH_GROUP_BY <- FILTER <- PARQUET_SCAN lineitem"
+	std::string description;
+	//! Serialized DuckDB plan, shared by all tasks
+	std::shared_ptr<const std::string> fragment;
+	Exchange output;
+	//! Stages whose output this one reads; all must have finished before a task of this stage starts
+	std::vector<StageId> inputs;
+	SplitKind split_kind = SplitKind::NONE;
+	std::vector<DistributedPipelineTask> tasks;
+};
+
+//! All stages of one query; stages[i].id == i. Stages with a GATHER output are read by the user's session.
+struct StageGraph {
+	std::vector<Stage> stages;
+};
+
+} // namespace duckherder

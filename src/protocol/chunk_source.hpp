@@ -1,0 +1,40 @@
+#pragma once
+
+#include "duckdb/common/types.hpp"
+#include "duckdb/common/types/data_chunk.hpp"
+#include "duckdb/common/vector.hpp"
+
+#include <memory>
+
+namespace duckherder {
+
+//! Reads chunks one after another; used by one thread at a time.
+class ChunkReader {
+public:
+	virtual ~ChunkReader() = default;
+
+	//! Fills `chunk` (initialized with the source's types) with the next rows, or leaves it empty at the end.
+	//! The vectors may point into memory of the reader: valid until the next call or the reader's end.
+	//! A source that broke off before its end marker throws; it never looks like an end.
+	virtual void Next(duckdb::DataChunk &chunk) = 0;
+
+	//! A number that never falls while the reader goes on, and orders the chunks of all readers of a source:
+	//! DuckDB's batch index. Valid after Next returned rows.
+	virtual duckdb::idx_t BatchIndex() const = 0;
+};
+
+//! Rows that several threads may read together; each row goes to exactly one reader.
+//! Thread-safe. Outlives its readers.
+class ChunkSource {
+public:
+	virtual ~ChunkSource() = default;
+	virtual const duckdb::vector<duckdb::LogicalType> &Types() const = 0;
+	//! More readers than this would find nothing to do
+	virtual duckdb::idx_t MaxReaders() const = 0;
+	virtual std::unique_ptr<ChunkReader> OpenReader() = 0;
+	//! Wakes readers that wait: they throw InterruptException. Idempotent, any thread.
+	virtual void Cancel() {
+	}
+};
+
+} // namespace duckherder

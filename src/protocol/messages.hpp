@@ -1,0 +1,111 @@
+#pragma once
+
+#include "common/ids.hpp"
+#include "common/task_error.hpp"
+#include "plan/stage_graph.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+//! Messages between nodes, as plain structs; codec/ turns them into bytes.
+namespace duckherder {
+
+//! Raised with every change that an older node could misread.
+constexpr uint32_t PROTOCOL_VERSION = 1;
+
+//! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
+struct WorkerAddress {
+	WorkerId id;
+	std::string location;
+};
+
+//! The finished output of one task, at the worker that made it.
+struct OutputLocation {
+	TaskId task = 0;
+	Attempt attempt = 0;
+	WorkerAddress worker;
+};
+
+//! All outputs that a task reads from one producing stage, in task order.
+struct StageInput {
+	StageId stage = 0;
+	ExchangeKind kind = ExchangeKind::HASH;
+	std::vector<OutputLocation> outputs;
+};
+
+//! Run one attempt of one task. Self-contained: a worker needs no memory of earlier messages.
+struct TaskRequest {
+	QueryId query_id;
+	StageId stage_id = 0;
+	TaskId task_id = 0;
+	Attempt attempt = 0;
+	WorkerId worker_id;
+	std::shared_ptr<const std::string> fragment;
+	Exchange output;
+	ScanSplit split;
+	std::vector<StageInput> inputs;
+	//! Settings of the session that change results, as SET name = 'value'
+	std::vector<std::pair<std::string, std::string>> settings;
+	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
+	int64_t transaction_start_us = 0;
+};
+
+//! How an attempt ended. With `failed` only `error` means anything.
+struct TaskResult {
+	bool failed = false;
+	TaskError error;
+	//! Rows and bytes (uncompressed, in memory) of the output; one entry per partition
+	std::vector<uint64_t> partition_rows;
+	std::vector<uint64_t> partition_bytes;
+	//! Rows that the task's base scan or feed delivered
+	uint64_t input_rows = 0;
+	uint64_t duration_us = 0;
+	//! CPU is not attributable per task inside DuckDB's thread pool; duration is what a task is judged by
+	uint64_t Rows() const {
+		uint64_t total = 0;
+		for (auto rows : partition_rows) {
+			total += rows;
+		}
+		return total;
+	}
+	uint64_t Bytes() const {
+		uint64_t total = 0;
+		for (auto bytes : partition_bytes) {
+			total += bytes;
+		}
+		return total;
+	}
+};
+
+//! Read one partition of one finished task.
+struct FetchRequest {
+	QueryId query_id;
+	StageId stage_id = 0;
+	TaskId task_id = 0;
+	Attempt attempt = 0;
+	uint32_t partition = 0;
+	WorkerId worker_id;
+};
+
+enum class WorkerState : uint8_t { ACTIVE = 0, DRAINING = 1, LOST = 2 };
+
+const char *WorkerStateName(WorkerState state);
+
+//! What a worker says of itself: at registration, in heartbeats, and when asked.
+struct WorkerInfo {
+	WorkerAddress address;
+	WorkerState state = WorkerState::ACTIVE;
+	std::string duckdb_version;
+	uint32_t protocol_version = PROTOCOL_VERSION;
+	uint32_t threads = 1;
+	uint64_t memory_limit_bytes = 0;
+	uint64_t memory_used_bytes = 0;
+	uint32_t running_tasks = 0;
+	//! Set by whoever keeps the list; ms since the last sign of life
+	uint64_t heartbeat_age_ms = 0;
+};
+
+} // namespace duckherder

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "protocol/chunk_source.hpp"
+#include "protocol/messages.hpp"
+
+#include <memory>
+#include <string>
+
+namespace duckherder {
+
+//! What a worker offers. The same interface on both sides of a transport: worker/ implements it, a transport's client
+//! forwards it (then called a channel). All methods are thread-safe, block until done, and throw DuckDB exceptions
+//! for failures of the call itself (IOException when the worker cannot be reached).
+class WorkerService {
+public:
+	virtual ~WorkerService() = default;
+
+	//! Runs one attempt to its end. `feed` (null unless split.fed) is read by the task's scan and may be in another
+	//! process. Failures of the task itself are in the result; failures of the connection are too, as ErrorKind::PLACE:
+	//! RunTask does not throw.
+	virtual TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) = 0;
+
+	//! Opens the output of a finished attempt. Throws IOException when it is not there.
+	virtual std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
+	                                           const duckdb::vector<duckdb::LogicalType> &types) = 0;
+
+	//! Stops all running attempts of a query and drops its outputs, also of attempts that arrive later. Idempotent.
+	virtual void CancelQuery(const QueryId &query_id) = 0;
+
+	virtual WorkerInfo GetInfo() = 0;
+
+	//! Loads an extension by name or path into the worker's DuckDB.
+	virtual void LoadExtension(const std::string &name) = 0;
+};
+
+//! Gives the service of a worker, wherever it is. Thread-safe; connections are shared and reused.
+class WorkerConnector {
+public:
+	virtual ~WorkerConnector() = default;
+	virtual std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) = 0;
+};
+
+} // namespace duckherder
