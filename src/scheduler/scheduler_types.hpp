@@ -1,0 +1,176 @@
+#pragma once
+
+#include "common/clock.hpp"
+#include "common/ids.hpp"
+#include "common/limits.hpp"
+#include "common/task_error.hpp"
+#include "plan/stage_graph.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+//! What goes into and comes out of a QueryScheduler: plain data.
+namespace duckherder {
+
+//! A stage as the scheduler sees it. Every task of a stage reads the outputs of all tasks of its input stages.
+struct SchedulerStage {
+	//! Position in the list given to the scheduler
+	StageId id = 0;
+	//! Smaller ids only
+	std::vector<StageId> inputs;
+	uint32_t task_count = 0;
+	//! Empty, or one per task; an empty key means that the task prefers no worker
+	std::vector<std::string> affinity_keys;
+	ExchangeKind output_kind = ExchangeKind::GATHER;
+	//! A second run of a task makes the same rows in the same partitions. Where that does not hold (LIMIT without an
+	//! order, volatile functions) and a consumer has finished on the first version, losing an output fails the query:
+	//! consumers of two versions together would not be exact.
+	bool repeatable = true;
+};
+
+SchedulerStage ToSchedulerStage(const Stage &stage);
+
+struct SchedulerConfig {
+	//! Further attempts of a task after its first, for whatever reason (failure, lost worker, lost output)
+	uint32_t task_retries = limits::TASK_RETRIES_DEFAULT;
+	//! A task that failed waits base * 2^(failures - 1), at most max, of which a random half is jitter
+	uint64_t backoff_base_ms = limits::RETRY_BACKOFF_MS;
+	uint64_t backoff_max_ms = limits::RETRY_BACKOFF_MAX_MS;
+	//! How long tasks wait for any worker that takes tasks before the query fails
+	uint64_t no_worker_timeout_ms = 10000;
+	uint64_t random_seed = 0;
+};
+
+//! What happened. Events may come late, twice or in another order than they happened.
+namespace event {
+
+//! Nothing is started before.
+struct Start {};
+//! The worker takes up to `slots` tasks of this query at a time. For a known worker: it is active (again), with that
+//! many slots. A worker that restarted must be reported lost first.
+struct WorkerJoined {
+	WorkerId worker;
+	uint32_t slots = 1;
+};
+//! Its running attempts have failed and its outputs are gone. `reason` is for people, may be empty.
+struct WorkerLost {
+	WorkerId worker;
+	std::string reason;
+};
+//! Takes no new tasks; what it runs goes on, and its outputs stay readable until WorkerLost.
+struct WorkerDraining {
+	WorkerId worker;
+};
+struct TaskSucceeded {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+};
+//! The attempt has ended, or whoever reports this has given it up; a later result of it is ignored.
+struct TaskFailed {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+	TaskError error;
+};
+//! The session has read all of this gather task's output: nobody needs the output any more.
+struct TaskOutputConsumed {
+	TaskKey task;
+};
+//! The session needs nothing more of the query, e.g. because a LIMIT is satisfied: what still runs is cancelled.
+struct QueryConsumed {};
+struct Cancel {};
+//! The time of the newest SetTimer has come. Early or superfluous ones do no harm.
+struct TimerFired {};
+
+} // namespace event
+
+using SchedulerEvent =
+    std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining, event::TaskSucceeded,
+                 event::TaskFailed, event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
+
+//! What has to be done, in this order.
+namespace action {
+
+//! Its inputs are QueryScheduler::StageOutputs of the stage's inputs, as they are when Handle returns.
+struct StartTask {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+};
+//! Nobody needs the attempt any more; whatever it reports is ignored.
+struct CancelAttempt {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+};
+//! The session may read this output of a gather stage. A second one for the same task replaces an output that was
+//! lost before the session had reported it as consumed.
+struct TaskReady {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+};
+//! Every task has succeeded and the session has consumed every gather output. The last action.
+struct QueryFinished {};
+//! The last action.
+struct QueryFailed {
+	TaskError error;
+};
+//! Send TimerFired at that time. Replaces the timer set before.
+struct SetTimer {
+	TimeMs at_ms = 0;
+};
+
+} // namespace action
+
+using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, action::TaskReady, action::QueryFinished,
+                                     action::QueryFailed, action::SetTimer>;
+using SchedulerActions = std::vector<SchedulerAction>;
+
+enum class TaskState : uint8_t {
+	QUEUED = 0,    //! has to run (again): waits for inputs, a slot, or the end of its back-off
+	RUNNING = 1,   //! one attempt was started
+	DONE = 2,      //! one attempt has succeeded; the only state that counts as progress
+	FAILED = 3,    //! why the query failed
+	CANCELLED = 4  //! not done when the query ended
+};
+
+const char *TaskStateName(TaskState state);
+
+struct TaskInfo {
+	TaskKey task;
+	TaskState state = TaskState::QUEUED;
+	//! Attempts started
+	uint32_t attempts = 0;
+	//! Where the last attempt ran or runs; empty before the first
+	WorkerId worker;
+	//! Its output is readable there
+	bool output_available = false;
+};
+
+//! The output of a task that has succeeded.
+struct TaskOutput {
+	TaskId task = 0;
+	Attempt attempt = 0;
+	WorkerId worker;
+};
+
+struct SchedulerStats {
+	uint32_t total_tasks = 0;
+	uint32_t done_tasks = 0;
+	uint32_t running_tasks = 0;
+	uint64_t attempts_started = 0;
+	//! Attempts beyond the first of their task
+	uint64_t retries = 0;
+	//! Outputs of succeeded tasks that were lost
+	uint64_t outputs_lost = 0;
+	//! Results ignored: of an old or unknown attempt, a second success, after the end of the query
+	uint64_t stale_results = 0;
+	uint64_t duplicate_results = 0;
+	uint64_t late_results = 0;
+};
+
+} // namespace duckherder
