@@ -1,0 +1,26 @@
+# The prebuilt parts as imported targets. Their headers are system headers: their warnings are not ours to fix.
+
+foreach(part ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/duckdb/src/include/duckdb.hpp ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so)
+    if(NOT EXISTS ${part})
+        message(FATAL_ERROR "${part} is missing: run `make`, which fetches it, or scripts/fetch.py build")
+    endif()
+endforeach()
+
+find_package(Threads REQUIRED)
+
+add_library(duckdb SHARED IMPORTED GLOBAL)
+set_target_properties(duckdb PROPERTIES IMPORTED_LOCATION ${DUCKHERDER_LIBDUCKDB} IMPORTED_SONAME libduckdb.so)
+target_include_directories(duckdb SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/src/include)
+if(DUCKHERDER_FORCE_ASSERT)
+    target_compile_definitions(duckdb INTERFACE DUCKDB_FORCE_ASSERT)
+endif()
+
+add_library(arrow SHARED IMPORTED GLOBAL)
+set_target_properties(arrow PROPERTIES
+    IMPORTED_LOCATION ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600 IMPORTED_SONAME libarrow.so.2600)
+target_include_directories(arrow SYSTEM INTERFACE ${DUCKHERDER_DEPS}/arrow/include)
+
+add_library(arrow_flight SHARED IMPORTED GLOBAL)
+set_target_properties(arrow_flight PROPERTIES
+    IMPORTED_LOCATION ${DUCKHERDER_DEPS}/arrow/lib/libarrow_flight.so.2600 IMPORTED_SONAME libarrow_flight.so.2600)
+target_link_libraries(arrow_flight INTERFACE arrow)

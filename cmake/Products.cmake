@@ -1,0 +1,43 @@
+# What `make` is for: the loadable extension, the duckherder program and a shell with the extension loaded, all in the
+# build directory, with the shared libraries they need in lib/.
+
+set(out ${PROJECT_BINARY_DIR})
+set(footer ${PROJECT_SOURCE_DIR}/scripts/append_footer.py)
+
+file(MAKE_DIRECTORY ${out}/lib)
+foreach(library ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600
+        ${DUCKHERDER_DEPS}/arrow/lib/libarrow_flight.so.2600)
+    get_filename_component(name ${library} NAME)
+    file(CREATE_LINK ${library} ${out}/lib/${name} SYMBOLIC)
+endforeach()
+
+# A product finds its libraries beside itself wherever it is copied to; CMake would put the build's own paths there.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH $ORIGIN/lib)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
+    add_library(duckherder_extension_library MODULE extension_main.cpp)
+    target_link_libraries(duckherder_extension_library PRIVATE duckherder_main)
+    target_compile_definitions(duckherder_extension_library PRIVATE DUCKDB_BUILD_LOADABLE_EXTENSION)
+    duckherder_use_duckdb_pch(duckherder_extension_library)
+    # -Bsymbolic: what we define is what we call, whatever else the loading process exports under the same name.
+    target_link_options(duckherder_extension_library PRIVATE -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -Wl,-z,defs)
+    set_target_properties(duckherder_extension_library PROPERTIES PREFIX "" OUTPUT_NAME duckherder)
+    add_custom_command(
+        OUTPUT ${out}/duckherder.duckdb_extension
+        COMMAND ${footer} $<TARGET_FILE:duckherder_extension_library> ${out}/duckherder.duckdb_extension
+            --version ${PROJECT_VERSION}
+        DEPENDS duckherder_extension_library ${footer}
+        COMMENT "Writing duckherder.duckdb_extension"
+        VERBATIM)
+    add_custom_target(duckherder_extension_file ALL DEPENDS ${out}/duckherder.duckdb_extension)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/duckdb.sh.in ${out}/duckdb @ONLY
+        FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+endif()
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/duckherder_main.cpp)
+    add_executable(duckherder duckherder_main.cpp)
+    target_link_libraries(duckherder PRIVATE duckherder_main)
+    duckherder_use_duckdb_pch(duckherder)
+    set_target_properties(duckherder PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${out})
+endif()

@@ -1,0 +1,33 @@
+# Compiler and linker settings for all our code.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# Every folder ends up in the extension, which is a shared library.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Only the extension's entry point may be visible: the process that loads it has its own DuckDB, maybe its own Arrow.
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+# No NDEBUG in Release: our own assertions are cheap and stay on.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_CXX_FLAGS_ASAN "-O1 -g -fsanitize=address -fno-omit-frame-pointer")
+set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address")
+set(CMAKE_SHARED_LINKER_FLAGS_ASAN "-fsanitize=address")
+
+add_compile_options(-Wall -Wextra -fdiagnostics-color=auto)
+
+find_program(DUCKHERDER_MOLD mold)
+if(DUCKHERDER_MOLD)
+    add_link_options(-fuse-ld=mold)
+endif()
+
+find_program(DUCKHERDER_CCACHE ccache)
+if(DUCKHERDER_CCACHE)
+    # Without these ccache refuses every file that is compiled with a precompiled header.
+    set(sloppiness CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${sloppiness} ${DUCKHERDER_CCACHE})
+    add_compile_options(-fpch-preprocess)
+endif()

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
+
+usage: fetch.py GROUP...        (build, test, format, venv)
+
+Packages are asked for by name from the pip and npm clients, so that mirrors and proxies configured there apply. What
+arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads) and their
+hash is checked again before each unpacking.
+"""
+
+import configparser
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PINS = ROOT / "third_party" / "versions.ini"
+DEPS = ROOT / "build" / "deps"
+DOWNLOADS = Path(os.environ.get("DUCKHERDER_DOWNLOADS") or DEPS / "downloads").absolute()
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+COMMAND_TIMEOUT_SECONDS = 900
+
+
+def say(part, text):
+    print(f"{part}: {text}", flush=True)
+
+
+def die(part, text):
+    sys.exit(f"{part}: {text}")
+
+
+def run(part, command, **kwargs):
+    """Runs a client quietly; its output is shown only when it fails, or it would bury our one line per part."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=COMMAND_TIMEOUT_SECONDS, **kwargs)
+    except subprocess.TimeoutExpired:
+        die(part, f"no answer within {COMMAND_TIMEOUT_SECONDS} s from: {' '.join(command)}")
+    if done.returncode:
+        die(part, f"failed: {' '.join(command)}\n{done.stdout}")
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hashes(pin):
+    return [line.split()[0] for line in pin["sha256"].strip().splitlines()]
+
+
+def requirement(pin):
+    return " ".join([f"{pin['package']}=={pin['version']}"] + [f"--hash=sha256:{value}" for value in hashes(pin)])
+
+
+def pip_download(pin, directory, options, env=None):
+    requirements = directory / "requirements.txt"
+    requirements.write_text(requirement(pin) + "\n")
+    command = PIP + ["download", "--no-deps", "--require-hashes", *options, "-d", str(directory), "-r", str(requirements)]
+    run(pin.name, command, env=env)
+
+
+def download_wheel(pin, directory):
+    """The wheel's own tags are asked for: the parts we unpack do not depend on the Python that fetches them."""
+    python, abi, platforms = pin["file"].removesuffix(".whl").split("-")[-3:]
+    options = ["--only-binary", ":all:"]
+    if abi != "none":
+        options += ["--python-version", re.sub(r"cp(\d)(\d+)", r"\1.\2", python), "--abi", abi]
+    for platform in platforms.split("."):
+        options += ["--platform", platform]
+    pip_download(pin, directory, options)
+
+
+def download_sdist(pin, directory):
+    """pip insists on running a source package's build backend for the metadata it already has. A stub in the backend's
+    place saves downloading build tools that nothing pins."""
+    backend = directory / "stub" / "scikit_build_core"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").touch()
+    (backend / "build.py").write_text(
+        "import pathlib\n"
+        "def prepare_metadata_for_build_wheel(directory, config_settings=None):\n"
+        f"    info = pathlib.Path(directory) / '{pin['package']}-{pin['version']}.dist-info'\n"
+        "    info.mkdir()\n"
+        "    (info / 'METADATA').write_text(\n"
+        f"        'Metadata-Version: 2.1\\nName: {pin['package']}\\nVersion: {pin['version']}\\n')\n"
+        "    return info.name\n"
+        "def __getattr__(name):\n"
+        "    if name.startswith('__'):\n"
+        "        raise AttributeError(name)\n")
+    env = dict(os.environ, PYTHONPATH=str(backend.parent))
+    pip_download(pin, directory, ["--no-binary", ":all:", "--no-build-isolation"], env)
+
+
+def download_npm(pin, directory):
+    run(pin.name, ["npm", "pack", "--silent", "--pack-destination", str(directory), f"{pin['package']}@{pin['version']}"])
+
+
+CLIENTS = {"pip-wheel": download_wheel, "pip-sdist": download_sdist, "npm": download_npm}
+
+
+def downloaded(pin):
+    """The path of the package file, downloaded if need be, with its hash checked."""
+    path = DOWNLOADS / pin["file"]
+    if path.exists() and sha256(path) != pin["sha256"]:
+        say(pin.name, f"{path} does not have the pinned sha256, downloading it again")
+        path.unlink()
+    if not path.exists():
+        say(pin.name, f"downloading {pin['package']} {pin['version']} ({pin['why']})")
+        DOWNLOADS.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=DOWNLOADS) as directory:
+            CLIENTS[pin["client"]](pin, Path(directory))
+            fresh = Path(directory) / pin["file"]
+            if not fresh.exists():
+                die(pin.name, f"{pin['client']} did not deliver {pin['file']}")
+            actual = sha256(fresh)
+            if actual != pin["sha256"]:
+                die(pin.name, f"sha256 of {pin['file']} is {actual}, pinned is {pin['sha256']}")
+            os.replace(fresh, path)
+    return path
+
+
+def members(archive_path):
+    """(name, open function, executable) of each regular file in a wheel or a tar archive."""
+    if archive_path.suffix == ".whl":
+        with zipfile.ZipFile(archive_path) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    yield info.filename, lambda info=info: archive.open(info), bool(info.external_attr >> 16 & 0o111)
+    else:
+        with tarfile.open(archive_path) as archive:
+            for info in archive:
+                if info.isfile():
+                    yield info.name, lambda info=info: archive.extractfile(info), bool(info.mode & 0o111)
+
+
+def is_program(path):
+    with open(path, "rb") as file:
+        return path.suffix == "" and file.read(4) == b"\x7fELF"
+
+
+def unpack(pin):
+    # The stamp holds the whole pin: a changed version, hash or `take` unpacks again.
+    stamp = DEPS / "stamps" / pin.name
+    wanted = repr(sorted(pin.items()))
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    archive = downloaded(pin)
+    rules = [tuple(map(str.strip, line.split("->"))) for line in pin["take"].strip().splitlines()]
+    for _, target in rules:
+        target = DEPS / target
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+    found = set()
+    for name, open_member, executable in members(archive):
+        for source, target in rules:
+            if name != source and not name.startswith(source + "/"):
+                continue
+            found.add(source)
+            path = DEPS / (target + name[len(source):])
+            if ".." in path.parts:
+                die(pin.name, f"{name} points outside of its package")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open_member() as content, open(path, "wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            # Some packages carry their programs without the executable bit.
+            path.chmod(0o755 if executable or is_program(path) else 0o644)
+    missing = [source for source, _ in rules if source not in found]
+    if missing:
+        die(pin.name, f"{archive.name} does not contain {', '.join(missing)}")
+    if pin.name == "arrow":
+        # The linker looks for libarrow.so; the wheel carries only the names that the loader looks for.
+        for library in (DEPS / "arrow" / "lib").glob("*.so.*"):
+            link = library.with_suffix("")
+            link.unlink(missing_ok=True)
+            link.symlink_to(library.name)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
+    say(pin.name, "unpacked into " + ", ".join(str((DEPS / target).relative_to(ROOT)) for _, target in rules))
+
+
+def make_venv(pins):
+    venv = DEPS / "venv"
+    stamp = DEPS / "stamps" / "venv"
+    requirements = "".join(requirement(pin) + "\n" for pin in pins)
+    wanted = f"{sys.executable} {sys.version}\n{requirements}"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        die("venv", f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
+    say("venv", "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
+    # A cache directory per Python version, as several wheels of one package may be pinned.
+    wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
+    wheels.mkdir(parents=True, exist_ok=True)
+    listed = DEPS / "venv-requirements.txt"
+    listed.write_text(requirements)
+    common = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(listed)]
+    offline = ["--no-index", "--find-links", str(wheels)]
+    # pip itself stays out of the venv: then Debian's python3-venv, which brings ensurepip, is not needed.
+    run("venv", [sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv)])
+    run("venv", PIP + ["download", "--find-links", str(wheels), "-d", str(wheels), *common])
+    run("venv", PIP + ["--python", str(venv / "bin" / "python"), "install", *offline, *common])
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
+    say("venv", f"ready in {venv.relative_to(ROOT)}")
+
+
+def main(groups):
+    # No value interpolation, and names keep their case: npm names contain '@' and '%' may appear in a reason.
+    pins = configparser.ConfigParser(interpolation=None)
+    pins.read(PINS)
+    sections = [pins[name] for name in pins.sections()]
+    known = {section["group"] for section in sections}
+    for group in groups:
+        if group not in known:
+            sys.exit(f"fetch.py: no group '{group}', there are {', '.join(sorted(known))}")
+    DEPS.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        if section["group"] in groups and section["group"] != "venv":
+            unpack(section)
+    if "venv" in groups:
+        make_venv([section for section in sections if section["group"] == "venv"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
