@@ -2,13 +2,22 @@
 
 #include "scheduler/affinity_map.hpp"
 #include "scheduler/scheduler_types.hpp"
+#include "scheduler/stage_queue.hpp"
+#include "scheduler/worker_pool.hpp"
 
+#include <map>
+#include <optional>
+#include <set>
 #include <vector>
 
 namespace duckherder {
 
 //! Decides what runs where for one query. A pure state machine: no threads, sockets or clocks; the same events at the
 //! same times with the same seed give the same actions. Not thread-safe.
+//!
+//! Of the stages that can run, the one with the smallest number goes first: producers have smaller numbers, so what has
+//! to run again goes before what waits for it. (Closest to the root first would free no memory: outputs are kept until
+//! the query ends, for retries.)
 //!
 //! Contract: every query ends with exactly one QueryFinished or QueryFailed, after which Handle returns nothing; at most
 //! one attempt per task runs as far as the scheduler knows, at most `slots` per worker; of every task exactly one attempt
@@ -37,6 +46,118 @@ public:
 	SchedulerStats Stats() const;
 	//! Done tasks / all tasks; may fall when outputs are lost
 	double Progress() const;
+
+private:
+	struct TaskRecord {
+		TaskState state = TaskState::QUEUED;
+		bool output_available = false;
+		//! Only for gather stages: announced by TaskReady at least once; read by the session
+		bool announced = false;
+		bool consumed = false;
+		//! QUEUED, but not in the stage's queue before its back-off ends
+		bool backing_off = false;
+		//! Attempts started; the last one is the only one whose result counts
+		uint32_t attempts = 0;
+		WorkerIndex worker = NO_WORKER;
+		//! When the last attempt started and when it made its output, in numbers of such changes
+		uint64_t start_sequence = 0;
+		uint64_t output_sequence = 0;
+	};
+
+	struct StageRecord {
+		SchedulerStage plan;
+		std::vector<StageId> consumers;
+		std::vector<TaskRecord> tasks;
+		StageQueue queue;
+		//! Tasks QUEUED or RUNNING
+		uint32_t open = 0;
+		//! Tasks whose output is available
+		uint32_t available = 0;
+		//! Tasks DONE whose output is lost; they run again once somebody needs it
+		std::set<TaskId> lost;
+		//! Input stages of which some output is not available
+		uint32_t missing_inputs = 0;
+		uint64_t outputs_version = 0;
+	};
+
+	struct BackingOff {
+		TaskKey task;
+		uint32_t attempts;
+	};
+
+	// query_scheduler.cpp: events
+	void AddStage(SchedulerStage plan);
+	void On(const event::Start &event);
+	void On(const event::WorkerJoined &event);
+	void On(const event::WorkerLost &event);
+	void On(const event::WorkerDraining &event);
+	void On(const event::TaskSucceeded &event);
+	void On(const event::TaskFailed &event);
+	void On(const event::TaskOutputConsumed &event);
+	void On(const event::QueryConsumed &event);
+	void On(const event::Cancel &event);
+	void On(const event::TimerFired &event);
+	//! The record, if `attempt` is the running one of a known task; otherwise counts the result as ignored
+	TaskRecord *FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker);
+	void CountLate(const SchedulerEvent &event);
+
+	// query_scheduler_dispatch.cpp: what follows from any event
+	void Advance();
+	void EndBackOffs();
+	void Dispatch();
+	bool StartOneTask(const std::vector<StageId> &ready);
+	void StartAttempt(TaskKey key, WorkerIndex worker);
+	void Enqueue(TaskKey key);
+	void SetAvailable(TaskKey key, bool available);
+	void CheckWorkers();
+	void ArmTimer();
+	void Finish();
+	void Fail(TaskError error);
+	void StopRunning();
+
+	// query_scheduler_recovery.cpp: failures and lost outputs
+	//! A running attempt has ended without a result; false if that was the last one allowed: the query has failed
+	bool Retry(TaskKey key, const TaskError &error, bool back_off);
+	bool CheckAttempts(TaskKey key, const TaskError &error);
+	void FailTask(TaskKey key, TaskError error);
+	void NoteFailedAt(TaskKey key, WorkerIndex worker);
+	uint64_t BackOffMs(uint32_t failures);
+	//! Outputs at `worker`, made before `before`, of the stages in `of` (all stages if null), are gone
+	void LoseOutputs(WorkerIndex worker, uint64_t before, const std::vector<StageId> *of);
+	//! Runs again what was lost and is needed, consumers before producers
+	void RecoverLost(const TaskError &error);
+	bool RecoverStage(StageRecord &stage, const TaskError &error);
+	//! A stage that is not repeatable runs again: nothing may build on its former version
+	void InvalidateReaders(const StageRecord &stage, const TaskError &error);
+	//! Consumers of the stage still have tasks to run
+	bool HasWaitingConsumer(const StageRecord &stage) const;
+	bool IsNeeded(const StageRecord &stage, TaskId task) const;
+	//! Its consumers are done: producers that were about to run again for them need not
+	void DropNeedlessReruns(const StageRecord &stage);
+	void AbandonRerun(TaskKey key);
+
+	TaskRecord &Record(TaskKey key);
+	StageRecord &StageOf(TaskKey key);
+	bool IsKnown(TaskKey key) const;
+
+	const SchedulerConfig config;
+	AffinityMap &affinity;
+	WorkerPool pool;
+	std::vector<StageRecord> stages;
+	//! Where tasks failed, in the order of the last failure; only for tasks that did
+	std::map<TaskKey, std::vector<WorkerIndex>> failed_at;
+	std::multimap<TimeMs, BackingOff> back_offs;
+	SchedulerActions actions;
+	SchedulerStats stats;
+	uint64_t open_tasks = 0;
+	uint64_t unconsumed_outputs = 0;
+	uint64_t sequence = 0;
+	uint64_t random_state;
+	TimeMs time = 0;
+	std::optional<TimeMs> no_worker_deadline;
+	std::optional<TimeMs> armed_timer;
+	bool started = false;
+	bool ended = false;
 };
 
 } // namespace duckherder

@@ -113,7 +113,7 @@ struct TaskReady {
 	Attempt attempt = 0;
 	WorkerId worker;
 };
-//! Every task has succeeded and the session has consumed every gather output. The last action.
+//! Every task has succeeded and the session has consumed every gather output, or it wants no more. The last action.
 struct QueryFinished {};
 //! The last action.
 struct QueryFailed {

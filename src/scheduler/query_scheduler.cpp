@@ -1,0 +1,172 @@
+#include "scheduler/query_scheduler.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace duckherder {
+
+QueryScheduler::QueryScheduler(std::vector<SchedulerStage> plans, SchedulerConfig config, AffinityMap &affinity)
+    : config(config), affinity(affinity), random_state(config.random_seed) {
+	stages.reserve(plans.size());
+	for (auto &plan : plans) {
+		AddStage(std::move(plan));
+	}
+}
+
+void QueryScheduler::AddStage(SchedulerStage plan) {
+	if (plan.id != stages.size()) {
+		throw std::invalid_argument("Stage " + std::to_string(plan.id) + " is at position " +
+		                            std::to_string(stages.size()));
+	}
+	if (!plan.affinity_keys.empty() && plan.affinity_keys.size() != plan.task_count) {
+		throw std::invalid_argument("Stage " + std::to_string(plan.id) + " needs one affinity key per task");
+	}
+	std::sort(plan.inputs.begin(), plan.inputs.end());
+	plan.inputs.erase(std::unique(plan.inputs.begin(), plan.inputs.end()), plan.inputs.end());
+	StageRecord stage;
+	for (auto input : plan.inputs) {
+		if (input >= plan.id) {
+			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " reads stage " + std::to_string(input));
+		}
+		stages[input].consumers.push_back(plan.id);
+		stage.missing_inputs += stages[input].plan.task_count > 0 ? 1 : 0;
+	}
+	stage.tasks.resize(plan.task_count);
+	stage.open = plan.task_count;
+	open_tasks += plan.task_count;
+	stats.total_tasks += plan.task_count;
+	unconsumed_outputs += plan.output_kind == ExchangeKind::GATHER ? plan.task_count : 0;
+	stage.plan = std::move(plan);
+	stages.push_back(std::move(stage));
+}
+
+SchedulerActions QueryScheduler::Handle(const SchedulerEvent &event, TimeMs now) {
+	time = std::max(time, now);
+	if (ended) {
+		CountLate(event);
+		return {};
+	}
+	std::visit([this](const auto &concrete) { On(concrete); }, event);
+	if (started && !ended) {
+		Advance();
+	}
+	SchedulerActions result;
+	result.swap(actions);
+	return result;
+}
+
+void QueryScheduler::CountLate(const SchedulerEvent &event) {
+	auto is_result =
+	    std::holds_alternative<event::TaskSucceeded>(event) || std::holds_alternative<event::TaskFailed>(event);
+	stats.late_results += is_result ? 1 : 0;
+}
+
+void QueryScheduler::On(const event::Start &) {
+	if (started) {
+		return;
+	}
+	started = true;
+	for (auto &stage : stages) {
+		for (TaskId task = 0; task < stage.plan.task_count; task++) {
+			Enqueue(TaskKey {stage.plan.id, task});
+		}
+	}
+}
+
+void QueryScheduler::On(const event::WorkerJoined &event) {
+	pool.Join(pool.Intern(event.worker), event.slots);
+}
+
+void QueryScheduler::On(const event::WorkerDraining &event) {
+	auto worker = pool.Find(event.worker);
+	if (worker != NO_WORKER && pool.IsPresent(worker)) {
+		pool.Drain(worker);
+	}
+}
+
+QueryScheduler::TaskRecord *QueryScheduler::FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker) {
+	if (!IsKnown(key)) {
+		stats.stale_results++;
+		return nullptr;
+	}
+	auto &record = Record(key);
+	auto is_last = record.attempts > 0 && attempt == record.attempts - 1 && pool.Name(record.worker) == worker;
+	if (is_last && record.state == TaskState::RUNNING) {
+		return &record;
+	}
+	if (is_last && record.state == TaskState::DONE) {
+		stats.duplicate_results++;
+	} else {
+		stats.stale_results++;
+	}
+	return nullptr;
+}
+
+void QueryScheduler::On(const event::TaskSucceeded &event) {
+	auto record = FindRunning(event.task, event.attempt, event.worker);
+	if (!record) {
+		return;
+	}
+	auto &stage = StageOf(event.task);
+	pool.Release(record->worker, event.task);
+	pool.AddOutput(record->worker, event.task);
+	record->state = TaskState::DONE;
+	record->output_sequence = ++sequence;
+	stage.open--;
+	open_tasks--;
+	SetAvailable(event.task, true);
+	auto &keys = stage.plan.affinity_keys;
+	if (!keys.empty() && !keys[event.task.task].empty()) {
+		affinity.Put(keys[event.task.task], event.worker);
+	}
+	if (stage.plan.output_kind == ExchangeKind::GATHER && !record->consumed) {
+		record->announced = true;
+		actions.push_back(action::TaskReady {event.task, event.attempt, event.worker});
+	}
+	if (stage.open == 0) {
+		DropNeedlessReruns(stage);
+	}
+}
+
+void QueryScheduler::On(const event::TaskOutputConsumed &event) {
+	if (!IsKnown(event.task) || !Record(event.task).announced || Record(event.task).consumed) {
+		return;
+	}
+	auto &record = Record(event.task);
+	record.consumed = true;
+	unconsumed_outputs--;
+	// Read in time, before the loss that made it run again
+	if (record.state != TaskState::DONE && !IsNeeded(StageOf(event.task), event.task.task)) {
+		AbandonRerun(event.task);
+	}
+}
+
+void QueryScheduler::On(const event::QueryConsumed &) {
+	Finish();
+}
+
+void QueryScheduler::On(const event::Cancel &) {
+	TaskError error;
+	error.kind = ErrorKind::CANCELLED;
+	error.exception_type = "INTERRUPT";
+	error.message = "The query was cancelled";
+	Fail(std::move(error));
+}
+
+void QueryScheduler::On(const event::TimerFired &) {
+	armed_timer.reset();
+}
+
+bool QueryScheduler::IsKnown(TaskKey key) const {
+	return key.stage < stages.size() && key.task < stages[key.stage].plan.task_count;
+}
+
+QueryScheduler::TaskRecord &QueryScheduler::Record(TaskKey key) {
+	return stages[key.stage].tasks[key.task];
+}
+
+QueryScheduler::StageRecord &QueryScheduler::StageOf(TaskKey key) {
+	return stages[key.stage];
+}
+
+} // namespace duckherder

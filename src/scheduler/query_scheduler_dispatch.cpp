@@ -1,0 +1,167 @@
+#include "scheduler/query_scheduler.hpp"
+
+#include <algorithm>
+
+//! What follows from any event: tasks that can start, the end, the next timer.
+namespace duckherder {
+
+void QueryScheduler::Advance() {
+	if (open_tasks == 0 && unconsumed_outputs == 0) {
+		Finish();
+		return;
+	}
+	EndBackOffs();
+	Dispatch();
+	CheckWorkers();
+	if (!ended) {
+		ArmTimer();
+	}
+}
+
+void QueryScheduler::EndBackOffs() {
+	while (!back_offs.empty() && back_offs.begin()->first <= time) {
+		auto due = back_offs.extract(back_offs.begin()).mapped();
+		auto &record = Record(due.task);
+		// The task may have been abandoned in the meantime
+		if (record.backing_off && record.attempts == due.attempts) {
+			record.backing_off = false;
+			Enqueue(due.task);
+		}
+	}
+}
+
+void QueryScheduler::Enqueue(TaskKey key) {
+	auto &stage = StageOf(key);
+	auto failed = failed_at.find(key);
+	if (failed != failed_at.end()) {
+		stage.queue.PushFailed(key.task, failed->second);
+		return;
+	}
+	auto preferred = NO_WORKER;
+	auto &keys = stage.plan.affinity_keys;
+	if (!keys.empty() && !keys[key.task].empty()) {
+		auto worker = affinity.Find(keys[key.task]);
+		preferred = worker ? pool.Intern(*worker) : NO_WORKER;
+	}
+	stage.queue.Push(key.task, preferred);
+}
+
+void QueryScheduler::Dispatch() {
+	std::vector<StageId> ready;
+	for (auto &stage : stages) {
+		if (stage.missing_inputs == 0 && !stage.queue.Empty()) {
+			ready.push_back(stage.plan.id);
+		}
+	}
+	while (!ready.empty() && StartOneTask(ready)) {
+		auto drained = [this](StageId stage) { return stages[stage].queue.Empty(); };
+		ready.erase(std::remove_if(ready.begin(), ready.end(), drained), ready.end());
+	}
+}
+
+bool QueryScheduler::StartOneTask(const std::vector<StageId> &ready) {
+	for (auto &free_worker : pool.FreeWorkers()) {
+		for (auto stage : ready) {
+			auto task = stages[stage].queue.Take(free_worker.worker, pool);
+			if (task) {
+				// Changes FreeWorkers: the loop ends here
+				StartAttempt(TaskKey {stage, *task}, free_worker.worker);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+void QueryScheduler::StartAttempt(TaskKey key, WorkerIndex worker) {
+	auto &record = Record(key);
+	record.state = TaskState::RUNNING;
+	record.worker = worker;
+	record.start_sequence = ++sequence;
+	stats.attempts_started++;
+	stats.retries += record.attempts > 0 ? 1 : 0;
+	auto attempt = record.attempts++;
+	pool.Occupy(worker, key);
+	actions.push_back(action::StartTask {key, attempt, pool.Name(worker)});
+}
+
+void QueryScheduler::SetAvailable(TaskKey key, bool available) {
+	auto &stage = StageOf(key);
+	auto &record = Record(key);
+	if (record.output_available == available) {
+		return;
+	}
+	auto was_complete = stage.available == stage.plan.task_count;
+	record.output_available = available;
+	stage.available += available ? 1 : -1;
+	stage.outputs_version++;
+	auto is_complete = stage.available == stage.plan.task_count;
+	if (was_complete != is_complete) {
+		for (auto consumer : stage.consumers) {
+			stages[consumer].missing_inputs += is_complete ? -1 : 1;
+		}
+	}
+}
+
+void QueryScheduler::CheckWorkers() {
+	auto stranded = pool.ActiveCount() == 0 && open_tasks > pool.RunningCount();
+	if (!stranded) {
+		no_worker_deadline.reset();
+		return;
+	}
+	if (!no_worker_deadline) {
+		no_worker_deadline = time + config.no_worker_timeout_ms;
+	}
+	if (time < *no_worker_deadline) {
+		return;
+	}
+	TaskError error;
+	error.kind = ErrorKind::PLACE;
+	error.exception_type = "Connection";
+	error.message = "No worker takes tasks: " + std::to_string(open_tasks) + " of " +
+	                std::to_string(stats.total_tasks) + " tasks are not done, and none came within " +
+	                std::to_string(config.no_worker_timeout_ms) + " ms";
+	Fail(std::move(error));
+}
+
+void QueryScheduler::ArmTimer() {
+	auto next = no_worker_deadline;
+	if (!back_offs.empty()) {
+		auto due = back_offs.begin()->first;
+		next = next ? std::min(*next, due) : due;
+	}
+	if (next && next != armed_timer) {
+		armed_timer = next;
+		actions.push_back(action::SetTimer {*next});
+	}
+}
+
+void QueryScheduler::StopRunning() {
+	for (auto &stage : stages) {
+		for (TaskId task = 0; task < stage.plan.task_count; task++) {
+			auto &record = stage.tasks[task];
+			auto key = TaskKey {stage.plan.id, task};
+			if (record.state == TaskState::RUNNING) {
+				pool.Release(record.worker, key);
+				actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+			}
+			if (record.state == TaskState::RUNNING || record.state == TaskState::QUEUED) {
+				record.state = TaskState::CANCELLED;
+			}
+		}
+	}
+}
+
+void QueryScheduler::Finish() {
+	StopRunning();
+	ended = true;
+	actions.push_back(action::QueryFinished {});
+}
+
+void QueryScheduler::Fail(TaskError error) {
+	StopRunning();
+	ended = true;
+	actions.push_back(action::QueryFailed {std::move(error)});
+}
+
+} // namespace duckherder

@@ -1,0 +1,248 @@
+#include "scheduler/query_scheduler.hpp"
+
+#include <algorithm>
+
+//! Failed attempts and lost outputs: what has to run again, and when that is given up.
+namespace duckherder {
+
+static TaskError LostWorkerError(const event::WorkerLost &event) {
+	TaskError error;
+	error.kind = ErrorKind::PLACE;
+	error.exception_type = "IO";
+	error.message = "Worker " + event.worker + " was lost" + (event.reason.empty() ? "" : ": " + event.reason);
+	error.worker_id = event.worker;
+	return error;
+}
+
+void QueryScheduler::On(const event::WorkerLost &event) {
+	auto worker = pool.Find(event.worker);
+	if (worker == NO_WORKER || !pool.IsPresent(worker)) {
+		return;
+	}
+	pool.Lose(worker);
+	auto error = LostWorkerError(event);
+	auto running = pool.Running(worker);
+	for (auto key : running) {
+		NoteFailedAt(key, worker);
+		// The place is gone, so there is nothing to wait for
+		if (!Retry(key, error, false)) {
+			return;
+		}
+	}
+	LoseOutputs(worker, sequence + 1, nullptr);
+	RecoverLost(error);
+}
+
+void QueryScheduler::On(const event::TaskFailed &event) {
+	auto record = FindRunning(event.task, event.attempt, event.worker);
+	if (!record) {
+		return;
+	}
+	auto worker = record->worker;
+	if (event.error.kind == ErrorKind::USER) {
+		pool.Release(worker, event.task);
+		FailTask(event.task, event.error);
+		return;
+	}
+	auto lost_worker = pool.Find(event.error.lost_worker);
+	auto lost_input = event.error.kind == ErrorKind::LOST_INPUT && lost_worker != NO_WORKER;
+	if (!lost_input) {
+		NoteFailedAt(event.task, worker);
+	}
+	if (!Retry(event.task, event.error, true) || !lost_input) {
+		return;
+	}
+	// Outputs made there since this attempt started are not what it missed
+	LoseOutputs(lost_worker, record->start_sequence, &StageOf(event.task).plan.inputs);
+	RecoverLost(event.error);
+}
+
+bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
+	auto &record = Record(key);
+	pool.Release(record.worker, key);
+	record.state = TaskState::QUEUED;
+	if (!CheckAttempts(key, error)) {
+		return false;
+	}
+	record.backing_off = back_off;
+	if (back_off) {
+		back_offs.emplace(time + BackOffMs(record.attempts), BackingOff {key, record.attempts});
+	} else {
+		Enqueue(key);
+	}
+	return true;
+}
+
+bool QueryScheduler::CheckAttempts(TaskKey key, const TaskError &error) {
+	auto attempts = Record(key).attempts;
+	if (attempts <= config.task_retries) {
+		return true;
+	}
+	auto final_error = error;
+	final_error.message = "Task " + std::to_string(key.task) + " of stage " + std::to_string(key.stage) +
+	                      " failed after " + std::to_string(attempts) + (attempts == 1 ? " attempt: " : " attempts: ") +
+	                      error.message;
+	FailTask(key, std::move(final_error));
+	return false;
+}
+
+void QueryScheduler::FailTask(TaskKey key, TaskError error) {
+	Record(key).state = TaskState::FAILED;
+	Fail(std::move(error));
+}
+
+void QueryScheduler::NoteFailedAt(TaskKey key, WorkerIndex worker) {
+	auto &places = failed_at[key];
+	places.erase(std::remove(places.begin(), places.end(), worker), places.end());
+	places.push_back(worker);
+}
+
+uint64_t QueryScheduler::BackOffMs(uint32_t failures) {
+	auto delay = config.backoff_base_ms;
+	for (uint32_t i = 1; i < failures && delay < config.backoff_max_ms; i++) {
+		delay *= 2;
+	}
+	delay = std::min(delay, config.backoff_max_ms);
+	// splitmix64: small, and the same on every platform
+	random_state += 0x9E3779B97F4A7C15ULL;
+	auto random = random_state;
+	random = (random ^ (random >> 30)) * 0xBF58476D1CE4E5B9ULL;
+	random = (random ^ (random >> 27)) * 0x94D049BB133111EBULL;
+	random ^= random >> 31;
+	return delay - random % (delay / 2 + 1);
+}
+
+void QueryScheduler::LoseOutputs(WorkerIndex worker, uint64_t before, const std::vector<StageId> *of) {
+	for (auto key : pool.TakeOutputs(worker)) {
+		auto &record = Record(key);
+		if (!record.output_available || record.worker != worker) {
+			continue;
+		}
+		auto concerned = !of || std::binary_search(of->begin(), of->end(), key.stage);
+		if (!concerned || record.output_sequence > before) {
+			pool.AddOutput(worker, key);
+			continue;
+		}
+		SetAvailable(key, false);
+		StageOf(key).lost.insert(key.task);
+		stats.outputs_lost++;
+		if (pool.IsPresent(worker)) {
+			NoteFailedAt(key, worker);
+		}
+	}
+}
+
+void QueryScheduler::RecoverLost(const TaskError &error) {
+	std::vector<StageId> changed;
+	for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+		if (stage->lost.empty()) {
+			continue;
+		}
+		auto open_before = stage->open;
+		if (!RecoverStage(*stage, error)) {
+			return;
+		}
+		if (stage->open != open_before && !stage->plan.repeatable) {
+			changed.push_back(stage->plan.id);
+		}
+	}
+	for (auto stage : changed) {
+		if (!ended) {
+			InvalidateReaders(stages[stage], error);
+		}
+	}
+}
+
+bool QueryScheduler::RecoverStage(StageRecord &stage, const TaskError &error) {
+	for (auto position = stage.lost.begin(); position != stage.lost.end();) {
+		auto task = *position;
+		if (!IsNeeded(stage, task)) {
+			++position;
+			continue;
+		}
+		position = stage.lost.erase(position);
+		stage.tasks[task].state = TaskState::QUEUED;
+		stage.open++;
+		open_tasks++;
+		auto key = TaskKey {stage.plan.id, task};
+		if (!CheckAttempts(key, error)) {
+			return false;
+		}
+		Enqueue(key);
+	}
+	return true;
+}
+
+void QueryScheduler::InvalidateReaders(const StageRecord &stage, const TaskError &error) {
+	for (auto id : stage.consumers) {
+		auto &reader = stages[id];
+		if (reader.open < reader.plan.task_count) {
+			auto final_error = error;
+			final_error.message = "Stage " + std::to_string(stage.plan.id) +
+			                      " would not make the same rows again, and other tasks have used them: " + error.message;
+			Fail(std::move(final_error));
+			return;
+		}
+		for (TaskId task = 0; task < reader.plan.task_count; task++) {
+			auto key = TaskKey {id, task};
+			auto &record = reader.tasks[task];
+			if (record.state != TaskState::RUNNING) {
+				continue;
+			}
+			actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+			if (!Retry(key, error, false)) {
+				return;
+			}
+		}
+		InvalidateReaders(reader, error);
+		if (ended) {
+			return;
+		}
+	}
+}
+
+bool QueryScheduler::HasWaitingConsumer(const StageRecord &stage) const {
+	auto waits = [this](StageId consumer) { return stages[consumer].open > 0; };
+	return std::any_of(stage.consumers.begin(), stage.consumers.end(), waits);
+}
+
+bool QueryScheduler::IsNeeded(const StageRecord &stage, TaskId task) const {
+	auto for_session = stage.plan.output_kind == ExchangeKind::GATHER && !stage.tasks[task].consumed;
+	return for_session || HasWaitingConsumer(stage);
+}
+
+void QueryScheduler::DropNeedlessReruns(const StageRecord &stage) {
+	for (auto id : stage.plan.inputs) {
+		auto &input = stages[id];
+		if (input.open == 0 || HasWaitingConsumer(input)) {
+			continue;
+		}
+		for (TaskId task = 0; task < input.plan.task_count; task++) {
+			auto open = input.tasks[task].state == TaskState::QUEUED || input.tasks[task].state == TaskState::RUNNING;
+			if (open && !IsNeeded(input, task)) {
+				AbandonRerun(TaskKey {id, task});
+			}
+		}
+	}
+}
+
+void QueryScheduler::AbandonRerun(TaskKey key) {
+	auto &stage = StageOf(key);
+	auto &record = Record(key);
+	if (record.state == TaskState::RUNNING) {
+		pool.Release(record.worker, key);
+		actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+	} else if (!record.backing_off) {
+		stage.queue.Remove(key.task);
+	}
+	record.backing_off = false;
+	record.state = TaskState::DONE;
+	stage.lost.insert(key.task);
+	stage.open--;
+	open_tasks--;
+	if (stage.open == 0) {
+		DropNeedlessReruns(stage);
+	}
+}
+
+} // namespace duckherder

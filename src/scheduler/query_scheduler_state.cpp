@@ -1,0 +1,70 @@
+#include "scheduler/query_scheduler.hpp"
+
+//! What others may ask of a QueryScheduler; nothing here changes it.
+namespace duckherder {
+
+bool QueryScheduler::Ended() const {
+	return ended;
+}
+
+bool QueryScheduler::AllTasksDone() const {
+	return open_tasks == 0;
+}
+
+bool QueryScheduler::StageDone(StageId stage) const {
+	return stages.at(stage).open == 0;
+}
+
+TaskInfo QueryScheduler::Task(TaskKey key) const {
+	auto &record = stages.at(key.stage).tasks.at(key.task);
+	TaskInfo info;
+	info.task = key;
+	info.state = record.state;
+	info.attempts = record.attempts;
+	info.output_available = record.output_available;
+	if (record.worker != NO_WORKER) {
+		info.worker = pool.Name(record.worker);
+	}
+	return info;
+}
+
+std::vector<TaskOutput> QueryScheduler::StageOutputs(StageId id) const {
+	auto &stage = stages.at(id);
+	std::vector<TaskOutput> outputs;
+	outputs.reserve(stage.available);
+	for (TaskId task = 0; task < stage.plan.task_count; task++) {
+		auto &record = stage.tasks[task];
+		if (record.output_available) {
+			outputs.push_back(TaskOutput {task, record.attempts - 1, pool.Name(record.worker)});
+		}
+	}
+	return outputs;
+}
+
+uint64_t QueryScheduler::StageOutputsVersion(StageId stage) const {
+	return stages.at(stage).outputs_version;
+}
+
+uint32_t QueryScheduler::TaskCount(StageId stage) const {
+	return stages.at(stage).plan.task_count;
+}
+
+uint32_t QueryScheduler::StageCount() const {
+	return static_cast<uint32_t>(stages.size());
+}
+
+SchedulerStats QueryScheduler::Stats() const {
+	auto result = stats;
+	result.done_tasks = stats.total_tasks - static_cast<uint32_t>(open_tasks);
+	result.running_tasks = pool.RunningCount();
+	return result;
+}
+
+double QueryScheduler::Progress() const {
+	if (stats.total_tasks == 0) {
+		return ended ? 1.0 : 0.0;
+	}
+	return 1.0 - static_cast<double>(open_tasks) / stats.total_tasks;
+}
+
+} // namespace duckherder

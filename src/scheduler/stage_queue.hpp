@@ -1,0 +1,45 @@
+#pragma once
+
+#include "common/ids.hpp"
+#include "scheduler/worker_pool.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+namespace duckherder {
+
+//! The tasks of one stage that wait for a slot. A worker that asks gets, each time the first in task order:
+//! 1. a task that failed before and may run there (someone waits for it longest),
+//! 2. a task that prefers this worker,
+//! 3. a task without preference,
+//! 4. a task that prefers another worker: stealing, rather than leaving a slot idle.
+//! O(log n) per call, plus the number of different lists of failed places among waiting tasks.
+class StageQueue {
+public:
+	void Push(TaskId task, WorkerIndex preferred);
+	//! `failed_at`: where it failed, in the order of the (last) failures; not empty
+	void PushFailed(TaskId task, const std::vector<WorkerIndex> &failed_at);
+	void Remove(TaskId task);
+	bool Empty() const;
+	//! Removes and returns the next task for this worker, if there is one that may run there
+	std::optional<TaskId> Take(WorkerIndex worker, const WorkerPool &pool);
+
+private:
+	//! Not where it failed, unless it failed at every active worker; then not where it failed last, unless that is the
+	//! only one
+	static bool MayRun(const std::vector<WorkerIndex> &failed_at, WorkerIndex worker, const WorkerPool &pool);
+	std::optional<TaskId> TakeFailed(WorkerIndex worker, const WorkerPool &pool);
+	std::optional<TaskId> TakePreferring(TaskId task);
+
+	std::set<TaskId> indifferent;
+	//! Tasks with a preference: all, by worker, and whom they prefer
+	std::set<TaskId> preferring;
+	std::unordered_map<WorkerIndex, std::set<TaskId>> by_worker;
+	std::unordered_map<TaskId, WorkerIndex> preference;
+	std::map<std::vector<WorkerIndex>, std::set<TaskId>> failed;
+};
+
+} // namespace duckherder
