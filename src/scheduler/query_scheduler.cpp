@@ -121,7 +121,7 @@ void QueryScheduler::On(const event::TaskSucceeded &event) {
 	}
 	if (stage.plan.output_kind == ExchangeKind::GATHER && !record->consumed) {
 		record->announced = true;
-		actions.push_back(action::TaskReady {event.task, event.attempt, event.worker});
+		actions.emplace_back(action::TaskReady {event.task, event.attempt, event.worker});
 	}
 	if (stage.open == 0) {
 		DropNeedlessReruns(stage);

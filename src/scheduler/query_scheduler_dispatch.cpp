@@ -82,7 +82,7 @@ void QueryScheduler::StartAttempt(TaskKey key, WorkerIndex worker) {
 	stats.retries += record.attempts > 0 ? 1 : 0;
 	auto attempt = record.attempts++;
 	pool.Occupy(worker, key);
-	actions.push_back(action::StartTask {key, attempt, pool.Name(worker)});
+	actions.emplace_back(action::StartTask {key, attempt, pool.Name(worker)});
 }
 
 void QueryScheduler::SetAvailable(TaskKey key, bool available) {
@@ -132,7 +132,7 @@ void QueryScheduler::ArmTimer() {
 	}
 	if (next && next != armed_timer) {
 		armed_timer = next;
-		actions.push_back(action::SetTimer {*next});
+		actions.emplace_back(action::SetTimer {*next});
 	}
 }
 
@@ -143,7 +143,7 @@ void QueryScheduler::StopRunning() {
 			auto key = TaskKey {stage.plan.id, task};
 			if (record.state == TaskState::RUNNING) {
 				pool.Release(record.worker, key);
-				actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+				actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
 			}
 			if (record.state == TaskState::RUNNING || record.state == TaskState::QUEUED) {
 				record.state = TaskState::CANCELLED;
@@ -155,13 +155,13 @@ void QueryScheduler::StopRunning() {
 void QueryScheduler::Finish() {
 	StopRunning();
 	ended = true;
-	actions.push_back(action::QueryFinished {});
+	actions.emplace_back(action::QueryFinished {});
 }
 
 void QueryScheduler::Fail(TaskError error) {
 	StopRunning();
 	ended = true;
-	actions.push_back(action::QueryFailed {std::move(error)});
+	actions.emplace_back(action::QueryFailed {std::move(error)});
 }
 
 } // namespace duckherder

@@ -189,7 +189,7 @@ void QueryScheduler::InvalidateReaders(const StageRecord &stage, const TaskError
 			if (record.state != TaskState::RUNNING) {
 				continue;
 			}
-			actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+			actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
 			if (!Retry(key, error, false)) {
 				return;
 			}
@@ -231,7 +231,7 @@ void QueryScheduler::AbandonRerun(TaskKey key) {
 	auto &record = Record(key);
 	if (record.state == TaskState::RUNNING) {
 		pool.Release(record.worker, key);
-		actions.push_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+		actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
 	} else if (!record.backing_off) {
 		stage.queue.Remove(key.task);
 	}
