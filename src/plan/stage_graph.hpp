@@ -26,6 +26,8 @@ struct Exchange {
 	std::vector<uint32_t> key_columns;
 	//! 1 unless HASH
 	uint32_t partition_count = 1;
+	//! Only the first so many columns travel, the rest was computed to be hashed; 0: all travel
+	uint32_t column_count = 0;
 	//! The order of rows within each task's output matters to the consumer
 	bool ordered = true;
 };

@@ -1,0 +1,165 @@
+#include "planner/check_support.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry.hpp"
+#include "duckdb/planner/expression/bound_aggregate_expression.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+#include "duckdb/planner/logical_operator_visitor.hpp"
+#include "duckdb/planner/operator/logical_comparison_join.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_limit.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! A function that a worker would not find: registered by the program around DuckDB (Python, Java), or by the user
+bool OnlyInThisProcess(ClientContext &context, CatalogType type, const BaseScalarFunction &function) {
+	auto catalog = function.catalog_name.empty() ? string(SYSTEM_CATALOG) : function.catalog_name;
+	auto schema = function.schema_name.empty() ? string(DEFAULT_SCHEMA) : function.schema_name;
+	auto entry = Catalog::GetEntry(context, catalog, schema, EntryLookupInfo(type, function.name),
+	                               OnEntryNotFound::RETURN_NULL);
+	return !entry || !entry->internal;
+}
+
+class ExpressionCheck : public LogicalOperatorVisitor {
+public:
+	explicit ExpressionCheck(ClientContext &context_p) : context(context_p) {
+	}
+
+	string reason;
+
+	void VisitExpression(unique_ptr<Expression> *expression) override {
+		Check(**expression);
+	}
+
+private:
+	void Check(Expression &expression) {
+		if (!reason.empty()) {
+			return;
+		}
+		switch (expression.GetExpressionClass()) {
+		case ExpressionClass::BOUND_FUNCTION: {
+			auto &function = expression.Cast<BoundFunctionExpression>().function;
+			if (function.GetStability() == FunctionStability::VOLATILE) {
+				reason = "the function " + function.name + " has state of its own";
+			} else if (OnlyInThisProcess(context, CatalogType::SCALAR_FUNCTION_ENTRY, function)) {
+				reason = "the function " + function.name + " exists only in this session";
+			}
+			break;
+		}
+		case ExpressionClass::BOUND_AGGREGATE: {
+			auto &function = expression.Cast<BoundAggregateExpression>().function;
+			if (OnlyInThisProcess(context, CatalogType::AGGREGATE_FUNCTION_ENTRY, function)) {
+				reason = "the aggregate " + function.name + " exists only in this session";
+			}
+			break;
+		}
+		case ExpressionClass::BOUND_SUBQUERY:
+			reason = "a subquery was not flattened";
+			break;
+		default:
+			break;
+		}
+		ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { Check(child); });
+	}
+
+	ClientContext &context;
+};
+
+string WhyNotThisKind(const LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_PROJECTION:
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+	case LogicalOperatorType::LOGICAL_UNNEST:
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_GET:
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+		return string();
+	case LogicalOperatorType::LOGICAL_LIMIT: {
+		auto &limit = op.Cast<LogicalLimit>();
+		auto constant = [](LimitNodeType type) {
+			return type == LimitNodeType::CONSTANT_VALUE || type == LimitNodeType::UNSET;
+		};
+		return constant(limit.limit_val.Type()) && constant(limit.offset_val.Type()) ? string()
+		                                                                              : "LIMIT is not a constant";
+	}
+	default:
+		return LogicalOperatorToString(op.type) + " runs in the session";
+	}
+}
+
+} // namespace
+
+string WhyNotOnWorker(ClientContext &context, LogicalOperator &op) {
+	auto reason = WhyNotThisKind(op);
+	if (!reason.empty()) {
+		return reason;
+	}
+	ExpressionCheck check(context);
+	LogicalOperatorVisitor::EnumerateExpressions(op,
+	                                             [&](unique_ptr<Expression> *child) { check.VisitExpression(child); });
+	return check.reason;
+}
+
+string WhyNotDistributed(const LogicalOperator &plan) {
+	switch (plan.type) {
+	case LogicalOperatorType::LOGICAL_EXPLAIN:
+		return WhyNotDistributed(*plan.children[0]);
+	case LogicalOperatorType::LOGICAL_INSERT:
+	case LogicalOperatorType::LOGICAL_DELETE:
+	case LogicalOperatorType::LOGICAL_UPDATE:
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+	case LogicalOperatorType::LOGICAL_CREATE_INDEX:
+	case LogicalOperatorType::LOGICAL_COPY_TO_FILE:
+	case LogicalOperatorType::LOGICAL_COPY_DATABASE:
+		return "statements that write run in the session";
+	case LogicalOperatorType::LOGICAL_PREPARE:
+	case LogicalOperatorType::LOGICAL_EXECUTE:
+		return "prepared statements run in the session";
+	default:
+		return string();
+	}
+}
+
+bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_above) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+		for (auto &expression : op.expressions) {
+			auto &aggregate = expression->Cast<BoundAggregateExpression>();
+			if (aggregate.function.GetOrderDependent() == AggregateOrderDependent::ORDER_DEPENDENT &&
+			    !aggregate.order_bys) {
+				return true;
+			}
+		}
+		return false;
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+		// equal keys come in any order in DuckDB too once it runs in parallel
+		return false;
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_SAMPLE:
+		return true;
+	default:
+		return order_matters_above;
+	}
+}
+
+} // namespace duckherder

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/planner/logical_operator.hpp"
+
+namespace duckherder {
+
+//! Why an operator, regarded without its children, cannot run on a worker; empty if it can.
+//! Looks at the operator's kind and at every function in its expressions: what depends on state of the session
+//! (sequences, seeded random numbers, functions that only this process has) stays there.
+duckdb::string WhyNotOnWorker(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
+
+//! Why a whole statement is not distributed whatever its scans are (it writes, it changes settings, ...); empty if it
+//! may be. `plan` is the root.
+duckdb::string WhyNotDistributed(const duckdb::LogicalOperator &plan);
+
+//! Whether the rows an operator gives may depend on the order in which it gets them; asked top-down from the root.
+bool ResultDependsOnInputOrder(const duckdb::LogicalOperator &op, bool order_matters_above);
+
+} // namespace duckherder

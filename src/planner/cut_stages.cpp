@@ -1,0 +1,110 @@
+#include "planner/cut_stages.hpp"
+
+#include "codec/exchange_scan.hpp"
+#include "planner/check_support.hpp"
+#include "planner/logical_exchange.hpp"
+#include "planner/split_scans.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+class StageCutter {
+public:
+	explicit StageCutter(DistributedPlan &result_p) : result(result_p) {
+	}
+
+	//! `stage`: the stage that `op` is part of, null for the session's part
+	void Cut(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> stage, bool order_matters) {
+		if (IsExchange(*op)) {
+			CutExchange(op, stage);
+			return;
+		}
+		if (stage && op->type == LogicalOperatorType::LOGICAL_GET) {
+			CutScan(op, *stage, order_matters);
+			return;
+		}
+		auto order_below = ResultDependsOnInputOrder(*op, order_matters);
+		for (auto &child : op->children) {
+			Cut(child, stage, order_below);
+		}
+	}
+
+private:
+	DistributedPlan &result;
+
+	unique_ptr<LogicalExchangeScan> MakeScan(const ExchangeScanSource &source, LogicalOperator &op) {
+		auto scan = make_uniq<LogicalExchangeScan>();
+		scan->source = source;
+		scan->bindings = op.GetColumnBindings();
+		scan->return_types = op.types;
+		scan->SetEstimatedCardinality(op.has_estimated_cardinality ? op.estimated_cardinality : 1);
+		return scan;
+	}
+
+	void CutExchange(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> consumer) {
+		op->ResolveOperatorTypes();
+		auto &exchange = op->Cast<LogicalExchange>();
+		StagePlan stage;
+		stage.output = exchange.exchange;
+		stage.types = exchange.types;
+		stage.fragment = std::move(exchange.children[0]);
+		stage.description = Describe(*stage.fragment);
+		Cut(stage.fragment, &stage, exchange.exchange.ordered);
+		stage.id = static_cast<StageId>(result.stages.size());
+
+		if (consumer) {
+			consumer->inputs.push_back(stage.id);
+			if (stage.output.kind == ExchangeKind::BROADCAST) {
+				consumer->has_broadcast_input = true;
+			} else {
+				consumer->partitions = MaxValue(consumer->partitions, stage.output.partition_count);
+			}
+		}
+		op = MakeScan(ExchangeScanSource {false, stage.id}, exchange);
+		result.stages.push_back(std::move(stage));
+	}
+
+	void CutScan(unique_ptr<LogicalOperator> &op, StagePlan &stage, bool order_matters) {
+		op->ResolveOperatorTypes();
+		auto &get = op->Cast<LogicalGet>();
+		if (stage.scan) {
+			throw InternalException("A stage has two base scans: %s and %s", stage.scan->Get().function.name,
+			                        get.function.name);
+		}
+		stage.scan = make_uniq<StageScan>();
+		stage.scan->reader = ReaderOf(get);
+		stage.scan->table_index = get.table_index;
+		stage.scan->order_matters = order_matters;
+		if (stage.scan->reader == StageScan::Reader::WORKER) {
+			stage.scan->scan = &get;
+			return;
+		}
+		auto scan = MakeScan(ExchangeScanSource {true, 0}, get);
+		stage.scan->feed_scan = unique_ptr_cast<LogicalOperator, LogicalGet>(std::move(op));
+		op = std::move(scan);
+	}
+
+	//! The operators of a stage, root first, without what is in other stages
+	static string Describe(LogicalOperator &op) {
+		if (IsExchange(op)) {
+			return op.GetName();
+		}
+		auto text = op.GetName();
+		for (idx_t i = 0; i < op.children.size(); i++) {
+			auto child = Describe(*op.children[i]);
+			text += op.children.size() == 1 ? " <- " + child : (i == 0 ? " <- [" : ", ") + child;
+		}
+		return op.children.size() > 1 ? text + "]" : text;
+	}
+};
+
+} // namespace
+
+void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
+	StageCutter(result).Cut(plan, nullptr, true);
+}
+
+} // namespace duckherder

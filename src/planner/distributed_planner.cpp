@@ -1,0 +1,78 @@
+#include "planner/distributed_planner.hpp"
+
+#include "planner/check_support.hpp"
+#include "planner/cut_stages.hpp"
+#include "planner/insert_exchanges.hpp"
+#include "planner/split_scans.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+void VisitScans(LogicalOperator &op, const std::function<void(LogicalGet &)> &visit) {
+	if (op.type == LogicalOperatorType::LOGICAL_GET) {
+		visit(op.Cast<LogicalGet>());
+	}
+	for (auto &child : op.children) {
+		VisitScans(*child, visit);
+	}
+}
+
+idx_t RowsOf(ClientContext &context, LogicalGet &get) {
+	if (!get.function.cardinality) {
+		// unknown: a file or a stream of any size
+		return NumericLimits<idx_t>::Maximum();
+	}
+	auto statistics = get.function.cardinality(context, get.bind_data.get());
+	return statistics && statistics->has_estimated_cardinality ? statistics->estimated_cardinality
+	                                                           : NumericLimits<idx_t>::Maximum();
+}
+
+} // namespace
+
+bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
+                            string &reason) {
+	reason = WhyNotDistributed(plan);
+	if (!reason.empty()) {
+		return false;
+	}
+	idx_t largest = 0;
+	bool any_scan = false;
+	VisitScans(plan, [&](LogicalGet &get) {
+		if (WhyNotSplit(context, get).empty()) {
+			any_scan = true;
+			largest = MaxValue(largest, RowsOf(context, get));
+		}
+	});
+	if (!any_scan) {
+		reason = "no scan that workers could share";
+		return false;
+	}
+	if (largest < options.min_rows) {
+		reason = "the largest scan has " + to_string(largest) + " rows, fewer than duckherder_min_rows (" +
+		         to_string(options.min_rows) + ")";
+		return false;
+	}
+	VisitScans(plan, [](LogicalGet &get) {
+		get.function.late_materialization = false;
+		get.function.get_partition_stats = nullptr;
+		get.function.set_scan_order = nullptr;
+	});
+	return true;
+}
+
+DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
+                                const PlannerOptions &options) {
+	DistributedPlan result;
+	result.options = options;
+	InsertExchanges(context, binder, plan, result);
+	CutStages(plan, result);
+	if (!result.Distributed() && result.reason.empty()) {
+		result.reason = "nothing in the plan can be distributed";
+	}
+	return result;
+}
+
+} // namespace duckherder

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "planner/distributed_plan.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/binder.hpp"
+
+namespace duckherder {
+
+//! Before DuckDB's optimizer: keeps it from rewrites that only make sense on one node. Late materialization fetches
+//! rows by rowid from a scan that will be elsewhere; COUNT(*) and MIN/MAX from metadata would leave nothing to
+//! distribute; pruning row groups for top-N would be done per task with numbers of the whole.
+//! Touches only this plan's copies of the table functions. Returns whether the plan is worth distributing at all, with
+//! the reason if not.
+bool PrepareForDistribution(duckdb::ClientContext &context, duckdb::LogicalOperator &plan,
+                            const PlannerOptions &options, duckdb::string &reason);
+
+//! After DuckDB's optimizer: moves what can be distributed out of `plan` into stages. `plan` keeps reading their
+//! results through LogicalExchangeScan. If nothing can be distributed, `plan` is unchanged and the reason says why.
+DistributedPlan PlanDistributed(duckdb::ClientContext &context, duckdb::Binder &binder,
+                                duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const PlannerOptions &options);
+
+} // namespace duckherder

@@ -1,0 +1,417 @@
+#include "planner/insert_exchanges.hpp"
+
+#include "planner/check_support.hpp"
+#include "planner/choose_joins.hpp"
+#include "planner/logical_exchange.hpp"
+#include "planner/split_aggregates.hpp"
+#include "planner/split_scans.hpp"
+
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/operator/logical_distinct.hpp"
+#include "duckdb/planner/operator/logical_limit.hpp"
+#include "duckdb/planner/operator/logical_order.hpp"
+#include "duckdb/planner/operator/logical_projection.hpp"
+#include "duckdb/planner/operator/logical_top_n.hpp"
+#include "duckdb/planner/operator/logical_window.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! Groups estimated below this are merged in the session: another stage would cost more than it saves
+constexpr idx_t GATHERED_GROUPS_MAX = 20000;
+
+enum class Place {
+	SESSION, //! its rows are in the session's plan
+	WORKERS, //! it is part of a stage that is still open at the top, with many tasks
+	SINGLE,  //! the same, and the stage has one task, which sees all rows
+	ANYWHERE //! constants: may become part of any stage
+};
+
+bool OnWorkers(Place place) {
+	return place == Place::WORKERS || place == Place::SINGLE;
+}
+
+//! What holds for an operator because of those above it
+struct Above {
+	//! Only the final gather is above: projections, ORDER BY, LIMIT, top-N
+	bool only_final = true;
+	bool order_matters = true;
+
+	Above Below(const LogicalOperator &op, bool keeps_final) const {
+		return Above {only_final && keeps_final, ResultDependsOnInputOrder(op, order_matters)};
+	}
+};
+
+class ExchangeInserter {
+public:
+	ExchangeInserter(ClientContext &context_p, Binder &binder_p, DistributedPlan &result_p)
+	    : context(context_p), binder(binder_p), result(result_p) {
+	}
+
+	void Run(unique_ptr<LogicalOperator> &plan) {
+		auto place = Visit(plan, Above());
+		CloseForSession(plan, place, true);
+		result.fully_distributed = result.reason.empty();
+	}
+
+private:
+	ClientContext &context;
+	Binder &binder;
+	DistributedPlan &result;
+
+	void Blame(const string &reason) {
+		if (result.reason.empty()) {
+			result.reason = reason;
+		}
+	}
+
+	Exchange MakeExchange(ExchangeKind kind, bool ordered) {
+		Exchange exchange;
+		exchange.kind = kind;
+		exchange.ordered = ordered;
+		return exchange;
+	}
+
+	void Put(unique_ptr<LogicalOperator> &op, Exchange exchange) {
+		op->ResolveOperatorTypes();
+		op = make_uniq<LogicalExchange>(std::move(exchange), std::move(op));
+		op->ResolveOperatorTypes();
+	}
+
+	void CloseForSession(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
+		if (OnWorkers(place)) {
+			Put(op, MakeExchange(ExchangeKind::GATHER, ordered));
+		}
+	}
+
+	//! Partitions the rows of `op` by the values of expressions over its columns
+	void Shuffle(unique_ptr<LogicalOperator> &op, const vector<reference<Expression>> &keys, bool ordered) {
+		op->ResolveOperatorTypes();
+		auto exchange = MakeExchange(ExchangeKind::HASH, ordered);
+		exchange.partition_count = result.options.Partitions();
+		auto bindings = op->GetColumnBindings();
+		vector<unique_ptr<Expression>> computed;
+		for (auto &key : keys) {
+			auto position = bindings.size();
+			if (key.get().GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
+				auto &binding = key.get().Cast<BoundColumnRefExpression>().binding;
+				position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
+			}
+			if (position == bindings.size()) {
+				position += computed.size();
+				computed.push_back(key.get().Copy());
+			}
+			exchange.key_columns.push_back(static_cast<uint32_t>(position));
+		}
+		if (!computed.empty()) {
+			exchange.column_count = static_cast<uint32_t>(bindings.size());
+			op = AppendColumns(std::move(op), std::move(computed));
+		}
+		Put(op, exchange);
+		op->Cast<LogicalExchange>().bindings = bindings;
+		op->ResolveOperatorTypes();
+	}
+
+	unique_ptr<LogicalOperator> AppendColumns(unique_ptr<LogicalOperator> op, vector<unique_ptr<Expression>> columns) {
+		auto bindings = op->GetColumnBindings();
+		vector<unique_ptr<Expression>> select_list;
+		for (idx_t i = 0; i < bindings.size(); i++) {
+			select_list.push_back(make_uniq<BoundColumnRefExpression>(op->types[i], bindings[i]));
+		}
+		for (auto &column : columns) {
+			select_list.push_back(std::move(column));
+		}
+		auto projection = make_uniq<LogicalProjection>(binder.GenerateTableIndex(), std::move(select_list));
+		if (op->has_estimated_cardinality) {
+			projection->SetEstimatedCardinality(op->estimated_cardinality);
+		}
+		projection->children.push_back(std::move(op));
+		return std::move(projection);
+	}
+
+	Place Visit(unique_ptr<LogicalOperator> &op, Above above) {
+		auto reason = WhyNotOnWorker(context, *op);
+		if (!reason.empty()) {
+			return VisitInSession(*op, above, reason);
+		}
+		switch (op->type) {
+		case LogicalOperatorType::LOGICAL_GET:
+			return VisitGet(op->Cast<LogicalGet>());
+		case LogicalOperatorType::LOGICAL_CHUNK_GET:
+		case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+		case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+			return Place::ANYWHERE;
+		case LogicalOperatorType::LOGICAL_PROJECTION:
+			return Visit(op->children[0], above.Below(*op, true));
+		case LogicalOperatorType::LOGICAL_FILTER:
+		case LogicalOperatorType::LOGICAL_UNNEST:
+		case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+			return Visit(op->children[0], above.Below(*op, false));
+		case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+			return VisitAggregate(op, above);
+		case LogicalOperatorType::LOGICAL_DISTINCT:
+			return VisitDistinct(op, above);
+		case LogicalOperatorType::LOGICAL_TOP_N:
+		case LogicalOperatorType::LOGICAL_LIMIT:
+		case LogicalOperatorType::LOGICAL_ORDER_BY:
+			return VisitOrderOrLimit(op, above);
+		case LogicalOperatorType::LOGICAL_WINDOW:
+			return VisitWindow(*op, above);
+		default:
+			return VisitJoin(*op, above);
+		}
+	}
+
+	//! The operator stays in the session; what is below may still go to the workers
+	Place VisitInSession(LogicalOperator &op, Above above, const string &reason) {
+		auto is_explain = op.type == LogicalOperatorType::LOGICAL_EXPLAIN;
+		auto below = is_explain ? above : Above {false, ResultDependsOnInputOrder(op, above.order_matters)};
+		for (idx_t i = 0; i < op.children.size(); i++) {
+			if (op.type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE && i > 0) {
+				// runs once per iteration: its scans stay beside it
+				break;
+			}
+			auto place = Visit(op.children[i], below);
+			CloseForSession(op.children[i], place, below.order_matters);
+		}
+		if (!is_explain) {
+			Blame(reason);
+		}
+		return Place::SESSION;
+	}
+
+	Place VisitGet(LogicalGet &get) {
+		auto reason = WhyNotSplit(context, get);
+		if (reason.empty()) {
+			RemoveDynamicFilters(get);
+			return Place::WORKERS;
+		}
+		for (auto &child : get.children) {
+			auto place = Visit(child, Above {false, true});
+			CloseForSession(child, place, true);
+		}
+		Blame(reason);
+		return Place::SESSION;
+	}
+
+	Place VisitAggregate(unique_ptr<LogicalOperator> &op, Above above) {
+		auto &aggregate = op->Cast<LogicalAggregate>();
+		auto below = above.Below(*op, false);
+		auto place = Visit(op->children[0], below);
+		if (place != Place::WORKERS) {
+			return place;
+		}
+		auto grouped = !aggregate.groups.empty();
+		if (CanSplitAggregate(aggregate)) {
+			return FinishSplitAggregate(aggregate, above, grouped);
+		}
+		auto plain_groups = aggregate.grouping_sets.size() <= 1 && aggregate.grouping_functions.empty() &&
+		                    (aggregate.grouping_sets.empty() ||
+		                     aggregate.grouping_sets[0].size() == aggregate.groups.size());
+		if (!grouped || !plain_groups) {
+			Put(op->children[0], MakeExchange(ExchangeKind::SINGLE, below.order_matters));
+			return Place::SINGLE;
+		}
+		vector<reference<Expression>> keys;
+		for (auto &group : aggregate.groups) {
+			keys.push_back(*group);
+		}
+		Shuffle(op->children[0], keys, below.order_matters);
+		return Place::WORKERS;
+	}
+
+	Place FinishSplitAggregate(LogicalAggregate &aggregate, Above above, bool grouped) {
+		auto partial = SplitAggregate(binder, aggregate);
+		auto group_count = partial->groups.size();
+		unique_ptr<LogicalOperator> child = std::move(partial);
+		auto few = !grouped || (aggregate.has_estimated_cardinality &&
+		                        aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
+		auto place = Place::WORKERS;
+		if (above.only_final && few) {
+			Put(child, MakeExchange(ExchangeKind::GATHER, false));
+			result.merge_strategy = "AGGREGATE";
+			place = Place::SESSION;
+		} else if (!grouped) {
+			Put(child, MakeExchange(ExchangeKind::SINGLE, false));
+			place = Place::SINGLE;
+		} else {
+			auto exchange = MakeExchange(ExchangeKind::HASH, false);
+			exchange.partition_count = result.options.Partitions();
+			for (idx_t i = 0; i < group_count; i++) {
+				exchange.key_columns.push_back(static_cast<uint32_t>(i));
+			}
+			Put(child, std::move(exchange));
+		}
+		aggregate.children.push_back(std::move(child));
+		aggregate.ResolveOperatorTypes();
+		return place;
+	}
+
+	Place VisitDistinct(unique_ptr<LogicalOperator> &op, Above above) {
+		auto &distinct = op->Cast<LogicalDistinct>();
+		auto place = Visit(op->children[0], above.Below(*op, false));
+		if (place != Place::WORKERS) {
+			return place;
+		}
+		auto first_row_wins = distinct.distinct_type == DistinctType::DISTINCT_ON && !distinct.order_by;
+		if (first_row_wins) {
+			CloseForSession(op->children[0], place, true);
+			Blame("DISTINCT ON without ORDER BY takes the first row, which only one node can know");
+			return Place::SESSION;
+		}
+		vector<unique_ptr<Expression>> targets;
+		vector<reference<Expression>> keys;
+		for (auto &target : distinct.distinct_targets) {
+			targets.push_back(target->Copy());
+			keys.push_back(*target);
+		}
+		if (distinct.distinct_type == DistinctType::DISTINCT) {
+			auto local = make_uniq<LogicalDistinct>(std::move(targets), distinct.distinct_type);
+			local->children.push_back(std::move(op->children[0]));
+			if (op->has_estimated_cardinality) {
+				local->SetEstimatedCardinality(op->estimated_cardinality);
+			}
+			op->children[0] = std::move(local);
+		}
+		Shuffle(op->children[0], keys, false);
+		return Place::WORKERS;
+	}
+
+	//! Sort, top-N and limit run in each task first, then once more over what is left
+	Place VisitOrderOrLimit(unique_ptr<LogicalOperator> &op, Above above) {
+		auto place = Visit(op->children[0], above.Below(*op, true));
+		if (place != Place::WORKERS) {
+			return place;
+		}
+		auto child = std::move(op->children[0]);
+		auto local = LocalForm(*op);
+		auto is_limit = op->type == LogicalOperatorType::LOGICAL_LIMIT;
+		if (local) {
+			local->children.push_back(std::move(child));
+			child = std::move(local);
+		}
+		auto kind = above.only_final ? ExchangeKind::GATHER : ExchangeKind::SINGLE;
+		Put(child, MakeExchange(kind, is_limit || op->type == LogicalOperatorType::LOGICAL_ORDER_BY));
+		op->children[0] = std::move(child);
+		if (!above.only_final) {
+			return Place::SINGLE;
+		}
+		result.merge_strategy = is_limit                                          ? "LIMIT"
+		                        : op->type == LogicalOperatorType::LOGICAL_TOP_N ? "TOP_N"
+		                                                                          : "ORDER";
+		return Place::SESSION;
+	}
+
+	unique_ptr<LogicalOperator> LocalForm(LogicalOperator &op) {
+		vector<BoundOrderByNode> orders;
+		switch (op.type) {
+		case LogicalOperatorType::LOGICAL_TOP_N: {
+			auto &top_n = op.Cast<LogicalTopN>();
+			for (auto &order : top_n.orders) {
+				orders.push_back(order.Copy());
+			}
+			return make_uniq<LogicalTopN>(std::move(orders), top_n.limit + top_n.offset, 0);
+		}
+		case LogicalOperatorType::LOGICAL_LIMIT: {
+			auto &limit = op.Cast<LogicalLimit>();
+			if (limit.limit_val.Type() != LimitNodeType::CONSTANT_VALUE) {
+				return nullptr;
+			}
+			auto rows = limit.limit_val.GetConstantValue();
+			if (limit.offset_val.Type() == LimitNodeType::CONSTANT_VALUE) {
+				rows += limit.offset_val.GetConstantValue();
+			}
+			return make_uniq<LogicalLimit>(BoundLimitNode::ConstantValue(NumericCast<int64_t>(rows)), BoundLimitNode());
+		}
+		default: {
+			// the session sorts again: runs that are sorted already cost it one pass
+			for (auto &order : op.Cast<LogicalOrder>().orders) {
+				orders.push_back(order.Copy());
+			}
+			return make_uniq<LogicalOrder>(std::move(orders));
+		}
+		}
+	}
+
+	Place VisitWindow(LogicalOperator &op, Above above) {
+		auto place = Visit(op.children[0], above.Below(op, false));
+		if (place != Place::WORKERS) {
+			return place;
+		}
+		auto &first = op.expressions[0]->Cast<BoundWindowExpression>();
+		vector<reference<Expression>> keys;
+		for (auto &partition : first.partitions) {
+			auto everywhere = std::all_of(op.expressions.begin(), op.expressions.end(), [&](auto &expression) {
+				auto &partitions = expression->template Cast<BoundWindowExpression>().partitions;
+				return std::any_of(partitions.begin(), partitions.end(),
+				                   [&](auto &other) { return other->Equals(*partition); });
+			});
+			if (everywhere) {
+				keys.push_back(*partition);
+			}
+		}
+		if (keys.empty()) {
+			CloseForSession(op.children[0], place, true);
+			Blame("a window without a common PARTITION BY needs all rows at one place");
+			return Place::SESSION;
+		}
+		Shuffle(op.children[0], keys, true);
+		return Place::WORKERS;
+	}
+
+	Place VisitJoin(LogicalOperator &op, Above above) {
+		auto below = above.Below(op, false);
+		auto left = Visit(op.children[0], below);
+		auto right = Visit(op.children[1], below);
+		if (left == Place::ANYWHERE && right == Place::ANYWHERE) {
+			return Place::ANYWHERE;
+		}
+		if (left == Place::SINGLE && right == Place::SINGLE) {
+			return Place::SINGLE;
+		}
+		auto in_session = left == Place::SESSION || right == Place::SESSION;
+		op.ResolveOperatorTypes();
+		auto strategy = in_session ? JoinStrategy::SESSION
+		                           : ChooseJoin(op, result.options, OnWorkers(left), OnWorkers(right));
+		switch (strategy) {
+		case JoinStrategy::BROADCAST_RIGHT:
+			CloseForBroadcast(op.children[1], right, below.order_matters);
+			return left;
+		case JoinStrategy::BROADCAST_LEFT:
+			CloseForBroadcast(op.children[0], left, below.order_matters);
+			return right;
+		case JoinStrategy::SHUFFLE: {
+			auto keys = EqualityKeys(op.Cast<LogicalComparisonJoin>());
+			Shuffle(op.children[0], keys.left, below.order_matters);
+			Shuffle(op.children[1], keys.right, false);
+			return Place::WORKERS;
+		}
+		case JoinStrategy::SESSION:
+			break;
+		}
+		CloseForSession(op.children[0], left, below.order_matters);
+		CloseForSession(op.children[1], right, below.order_matters);
+		Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
+		return Place::SESSION;
+	}
+
+	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
+		if (place != Place::ANYWHERE) {
+			Put(op, MakeExchange(ExchangeKind::BROADCAST, ordered));
+		}
+	}
+};
+
+} // namespace
+
+void InsertExchanges(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
+                     DistributedPlan &result) {
+	plan->ResolveOperatorTypes();
+	ExchangeInserter(context, binder, result).Run(plan);
+}
+
+} // namespace duckherder

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "common/limits.hpp"
+
+#include <cstdint>
+
+namespace duckherder {
+
+//! What the planner may assume; taken from the session's settings and the cluster's state when the query is planned.
+struct PlannerOptions {
+	//! Active workers, at least 1
+	uint32_t workers = 1;
+	//! Bounds the tasks of a scan: at most this times the workers
+	uint32_t tasks_per_worker = limits::TASKS_PER_WORKER_DEFAULT;
+	//! Build sides estimated above this many bytes are shuffled instead of broadcast
+	uint64_t broadcast_limit_bytes = limits::BROADCAST_BYTES;
+	//! A plan none of whose scans reaches this many rows stays local
+	uint64_t min_rows = limits::MIN_DISTRIBUTED_ROWS;
+
+	uint32_t MaxTasks() const {
+		return workers * tasks_per_worker;
+	}
+	//! Consuming tasks of a hash exchange: two per worker, so that an idle worker can still steal
+	uint32_t Partitions() const {
+		auto partitions = workers == 1 ? 1 : workers * 2;
+		return partitions < limits::STAGE_PARTITIONS_MAX ? partitions : limits::STAGE_PARTITIONS_MAX;
+	}
+};
+
+} // namespace duckherder

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "planner/distributed_plan.hpp"
+#include "planner/partition_information.hpp"
+
+#include "duckdb.hpp"
+
+namespace duckherder {
+
+//! Why a scan stays in the session; empty if tasks can read it (from storage or from a feed).
+duckdb::string WhyNotSplit(duckdb::ClientContext &context, const duckdb::LogicalGet &get);
+
+//! Who reads the rows of a scan for which WhyNotSplit is empty.
+StageScan::Reader ReaderOf(const duckdb::LogicalGet &get);
+
+//! Filters that another operator of this process would fill in while the query runs mean nothing elsewhere.
+//! They are optional by contract; without them the same rows come out.
+void RemoveDynamicFilters(duckdb::LogicalGet &get);
+
+//! The tasks of a stage and how they were found; the text is the trace block that users see.
+struct PipelineTasks {
+	duckdb::vector<DistributedPipelineTask> tasks;
+	SplitKind kind = SplitKind::NONE;
+	duckdb::idx_t natural_parallelism = 1;
+	duckdb::idx_t total_rows = 0;
+	//! Set when extraction threw and the fallback was taken
+	duckdb::string fallback_reason;
+};
+
+//! Cuts the base scan of a stage into pipeline tasks that cover each row exactly once, in storage order.
+//! Number of tasks: the scan's natural parallelism, at least the workers, at most tasks_per_worker times the workers.
+//! When metadata cannot be read: one modulo task per worker for tables, one task per group of files for Parquet.
+//! `base_sql` is the user's statement, for task_sql.
+PipelineTasks ExtractPipelineTasks(duckdb::ClientContext &context, const StagePlan &stage,
+                                   const duckdb::string &base_sql, const PlannerOptions &options);
+
+//! The part that needs no database: separate so that tests can feed it any layout.
+PipelineTasks SplitByInformation(const PartitionInformation &information, const PlannerOptions &options,
+                                 bool few_tasks);
+
+} // namespace duckherder
