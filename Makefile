@@ -7,6 +7,7 @@
 #                        cores); FORCE_ASSERT=1 switches DuckDB's assertions on in it
 # DUCKHERDER_DOWNLOADS   a directory for the downloads, to share them between clones
 # JOBS                   how many compilers run at once
+# FILES                  the files that format and format-check look at, all by default
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +22,7 @@ LOCK := $(if $(shell command -v flock),flock build/.lock)
 DUCKDB ?= prebuilt
 FORCE_ASSERT ?= 0
 ifeq ($(DUCKDB),source)
-LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source/src/libduckdb.so
+LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source$(if $(filter 1,$(FORCE_ASSERT)),-assert)/src/libduckdb.so
 SOURCE_STEP := build-duckdb
 else ifeq ($(DUCKDB),prebuilt)
 LIBDUCKDB := $(CURDIR)/build/deps/libduckdb/libduckdb.so
@@ -70,7 +71,7 @@ bench: release deps-test
 format format-check:
 	@mkdir -p build
 	@$(LOCK) python3 scripts/fetch.py format
-	@scripts/format.sh $@
+	@scripts/format.sh $@ $(FILES)
 
 lint:
 	@python3 scripts/check_layers.py

@@ -1,6 +1,7 @@
 # The prebuilt parts as imported targets. Their headers are system headers: their warnings are not ours to fix.
 
-foreach(part ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/duckdb/src/include/duckdb.hpp ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so)
+foreach(part ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/duckdb/src/include/duckdb.hpp
+        ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so)
     if(NOT EXISTS ${part})
         message(FATAL_ERROR "${part} is missing: run `make`, which fetches it, or scripts/fetch.py build")
     endif()

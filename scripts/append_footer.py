@@ -19,7 +19,8 @@ def describe_commit():
     """The commit of this build, empty outside of a git clone (a release archive)."""
     try:
         command = ["git", "describe", "--always", "--exclude=*", "--dirty"]
-        return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 

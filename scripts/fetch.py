@@ -4,8 +4,8 @@
 usage: fetch.py GROUP...        (build, test, format, venv)
 
 Packages are asked for by name from the pip and npm clients, so that mirrors and proxies configured there apply. What
-arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads) and their
-hash is checked again before each unpacking.
+arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads), and
+their hash is checked again before each unpacking.
 """
 
 import configparser
@@ -66,8 +66,8 @@ def requirement(pin):
 def pip_download(pin, directory, options, env=None):
     requirements = directory / "requirements.txt"
     requirements.write_text(requirement(pin) + "\n")
-    command = PIP + ["download", "--no-deps", "--require-hashes", *options, "-d", str(directory), "-r", str(requirements)]
-    run(pin.name, command, env=env)
+    command = ["download", "--no-deps", "--require-hashes", *options, "-d", str(directory), "-r", str(requirements)]
+    run(pin.name, PIP + command, env=env)
 
 
 def download_wheel(pin, directory):
@@ -103,7 +103,8 @@ def download_sdist(pin, directory):
 
 
 def download_npm(pin, directory):
-    run(pin.name, ["npm", "pack", "--silent", "--pack-destination", str(directory), f"{pin['package']}@{pin['version']}"])
+    package = f"{pin['package']}@{pin['version']}"
+    run(pin.name, ["npm", "pack", "--silent", "--pack-destination", str(directory), package])
 
 
 CLIENTS = {"pip-wheel": download_wheel, "pip-sdist": download_sdist, "npm": download_npm}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# package.sh BUILD_DIRECTORY: one archive with the products, the libraries they need and everybody's licenses.
+set -euo pipefail
+build=$1
+version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$build/CMakeCache.txt")
+name=duckherder-$version-linux_amd64
+out=build/package
+rm -rf "$out" && mkdir -p "$out/$name/lib" "$out/$name/licenses"
+
+install -m 755 "$build/duckherder" "$build/duckherder.duckdb_extension" "$out/$name/"
+cp --dereference "$build"/lib/*.so* "$out/$name/lib/"
+install -m 644 README.md LICENSE "$out/$name/"
+install -m 644 build/deps/libduckdb/LICENSE "$out/$name/licenses/duckdb-LICENSE.txt"
+for file in build/deps/arrow/licenses/*; do
+    install -m 644 "$file" "$out/$name/licenses/arrow-${file##*/}"
+done
+tar --owner=0 --group=0 --sort=name -C "$out" -czf "$out/$name.tar.gz" "$name"
+
+# The archive must work away from this build: what it finds neither in itself nor in the system is an error.
+found=$(ldd "$out/$name/duckherder" "$out/$name/duckherder.duckdb_extension")
+if grep -E "not found|$PWD/build/(deps|release)" <<<"$found"; then
+    echo "package: a library is missing from $out/$name/lib" >&2
+    exit 1
+fi
+echo "$out/$name.tar.gz"
