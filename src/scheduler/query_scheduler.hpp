@@ -116,7 +116,10 @@ private:
 	void StopRunning();
 
 	// query_scheduler_recovery.cpp: failures and lost outputs
-	//! A running attempt has ended without a result; false if that was the last one allowed: the query has failed
+	//! The running attempt does not count any more; the task is QUEUED, but not in a queue yet
+	void StopAttempt(TaskKey key);
+	void CancelAttempt(TaskKey key);
+	//! After StopAttempt; false if that was the last attempt allowed: then the query has failed
 	bool Retry(TaskKey key, const TaskError &error, bool back_off);
 	bool CheckAttempts(TaskKey key, const TaskError &error);
 	void FailTask(TaskKey key, TaskError error);
@@ -127,8 +130,12 @@ private:
 	//! Runs again what was lost and is needed, consumers before producers
 	void RecoverLost(const TaskError &error);
 	bool RecoverStage(StageRecord &stage, const TaskError &error);
+	//! The session may have read some of its output
+	bool IsAnnounced(const StageRecord &stage) const;
 	//! A stage that is not repeatable runs again: nothing may build on its former version
 	void InvalidateReaders(const StageRecord &stage, const TaskError &error);
+	//! False if the query has failed
+	bool RestartRunning(const StageRecord &stage, const TaskError &error);
 	//! Consumers of the stage still have tasks to run
 	bool HasWaitingConsumer(const StageRecord &stage) const;
 	bool IsNeeded(const StageRecord &stage, TaskId task) const;

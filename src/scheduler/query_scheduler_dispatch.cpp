@@ -142,10 +142,9 @@ void QueryScheduler::StopRunning() {
 			auto &record = stage.tasks[task];
 			auto key = TaskKey {stage.plan.id, task};
 			if (record.state == TaskState::RUNNING) {
-				pool.Release(record.worker, key);
-				actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+				CancelAttempt(key);
 			}
-			if (record.state == TaskState::RUNNING || record.state == TaskState::QUEUED) {
+			if (record.state == TaskState::QUEUED) {
 				record.state = TaskState::CANCELLED;
 			}
 		}

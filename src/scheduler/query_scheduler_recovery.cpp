@@ -23,7 +23,10 @@ void QueryScheduler::On(const event::WorkerLost &event) {
 	auto error = LostWorkerError(event);
 	auto running = pool.Running(worker);
 	for (auto key : running) {
+		StopAttempt(key);
 		NoteFailedAt(key, worker);
+	}
+	for (auto key : running) {
 		// The place is gone, so there is nothing to wait for
 		if (!Retry(key, error, false)) {
 			return;
@@ -38,16 +41,15 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 	if (!record) {
 		return;
 	}
-	auto worker = record->worker;
+	StopAttempt(event.task);
 	if (event.error.kind == ErrorKind::USER) {
-		pool.Release(worker, event.task);
 		FailTask(event.task, event.error);
 		return;
 	}
 	auto lost_worker = pool.Find(event.error.lost_worker);
 	auto lost_input = event.error.kind == ErrorKind::LOST_INPUT && lost_worker != NO_WORKER;
 	if (!lost_input) {
-		NoteFailedAt(event.task, worker);
+		NoteFailedAt(event.task, record->worker);
 	}
 	if (!Retry(event.task, event.error, true) || !lost_input) {
 		return;
@@ -57,13 +59,23 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 	RecoverLost(event.error);
 }
 
-bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
+void QueryScheduler::StopAttempt(TaskKey key) {
 	auto &record = Record(key);
 	pool.Release(record.worker, key);
 	record.state = TaskState::QUEUED;
+}
+
+void QueryScheduler::CancelAttempt(TaskKey key) {
+	auto &record = Record(key);
+	StopAttempt(key);
+	actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+}
+
+bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
 	if (!CheckAttempts(key, error)) {
 		return false;
 	}
+	auto &record = Record(key);
 	record.backing_off = back_off;
 	if (back_off) {
 		back_offs.emplace(time + BackOffMs(record.attempts), BackingOff {key, record.attempts});
@@ -173,32 +185,47 @@ bool QueryScheduler::RecoverStage(StageRecord &stage, const TaskError &error) {
 	return true;
 }
 
+bool QueryScheduler::IsAnnounced(const StageRecord &stage) const {
+	auto announced = [](const TaskRecord &record) { return record.announced; };
+	return std::any_of(stage.tasks.begin(), stage.tasks.end(), announced);
+}
+
 void QueryScheduler::InvalidateReaders(const StageRecord &stage, const TaskError &error) {
+	// What the session has read must fit what the consumers will read
+	auto used = !stage.consumers.empty() && IsAnnounced(stage);
 	for (auto id : stage.consumers) {
-		auto &reader = stages[id];
-		if (reader.open < reader.plan.task_count) {
-			auto final_error = error;
-			final_error.message = "Stage " + std::to_string(stage.plan.id) +
-			                      " would not make the same rows again, and other tasks have used them: " + error.message;
-			Fail(std::move(final_error));
+		used = used || stages[id].open < stages[id].plan.task_count || IsAnnounced(stages[id]);
+	}
+	if (used) {
+		auto final_error = error;
+		final_error.message = "Stage " + std::to_string(stage.plan.id) +
+		                      " would not make the same rows again, and some have been used: " + error.message;
+		Fail(std::move(final_error));
+		return;
+	}
+	for (auto id : stage.consumers) {
+		if (!RestartRunning(stages[id], error)) {
 			return;
 		}
-		for (TaskId task = 0; task < reader.plan.task_count; task++) {
-			auto key = TaskKey {id, task};
-			auto &record = reader.tasks[task];
-			if (record.state != TaskState::RUNNING) {
-				continue;
-			}
-			actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
-			if (!Retry(key, error, false)) {
-				return;
-			}
-		}
-		InvalidateReaders(reader, error);
+		InvalidateReaders(stages[id], error);
 		if (ended) {
 			return;
 		}
 	}
+}
+
+bool QueryScheduler::RestartRunning(const StageRecord &stage, const TaskError &error) {
+	for (TaskId task = 0; task < stage.plan.task_count; task++) {
+		auto key = TaskKey {stage.plan.id, task};
+		if (stage.tasks[task].state != TaskState::RUNNING) {
+			continue;
+		}
+		CancelAttempt(key);
+		if (!Retry(key, error, false)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 bool QueryScheduler::HasWaitingConsumer(const StageRecord &stage) const {
@@ -230,8 +257,7 @@ void QueryScheduler::AbandonRerun(TaskKey key) {
 	auto &stage = StageOf(key);
 	auto &record = Record(key);
 	if (record.state == TaskState::RUNNING) {
-		pool.Release(record.worker, key);
-		actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+		CancelAttempt(key);
 	} else if (!record.backing_off) {
 		stage.queue.Remove(key.task);
 	}

@@ -25,8 +25,8 @@ struct SchedulerStage {
 	std::vector<std::string> affinity_keys;
 	ExchangeKind output_kind = ExchangeKind::GATHER;
 	//! A second run of a task makes the same rows in the same partitions. Where that does not hold (LIMIT without an
-	//! order, volatile functions) and a consumer has finished on the first version, losing an output fails the query:
-	//! consumers of two versions together would not be exact.
+	//! order, volatile functions) and something was already made of the first version (a consumer is done, or the session
+	//! may have read), losing an output fails the query: two versions together would not be exact.
 	bool repeatable = true;
 };
 

@@ -64,10 +64,8 @@ bool StageQueue::MayRun(const std::vector<WorkerIndex> &failed_at, WorkerIndex w
 	}
 	auto active = [&](WorkerIndex place) { return pool.IsActive(place); };
 	auto failed_active = std::count_if(failed_at.begin(), failed_at.end(), active);
-	if (static_cast<uint32_t>(failed_active) < pool.ActiveCount()) {
-		return false;
-	}
-	return worker != failed_at.back() || pool.ActiveCount() == 1;
+	auto failed_everywhere = static_cast<uint32_t>(failed_active) == pool.ActiveCount();
+	return failed_everywhere && *std::find_if(failed_at.begin(), failed_at.end(), active) == worker;
 }
 
 std::optional<TaskId> StageQueue::TakeFailed(WorkerIndex worker, const WorkerPool &pool) {

@@ -1,0 +1,189 @@
+#include "sim/referee.hpp"
+
+#include <algorithm>
+
+//! The referee's own account: what each event must do.
+namespace duckherder::sim {
+
+std::string ToString(TaskKey key) {
+	return std::to_string(key.stage) + "." + std::to_string(key.task);
+}
+
+Referee::Referee(const std::vector<SchedulerStage> &stages, const SchedulerConfig &config, bool thorough)
+    : stages(stages), config(config), thorough(thorough), accounts(stages.size()) {
+	for (auto &stage : stages) {
+		accounts[stage.id].tasks.resize(stage.task_count);
+		accounts[stage.id].untouched = stage.task_count;
+		for (auto input : stage.inputs) {
+			accounts[input].consumers.push_back(stage.id);
+		}
+	}
+}
+
+void Referee::Before(const SchedulerEvent &event, TimeMs event_time) {
+	now = std::max(now, event_time);
+	ready_expected = false;
+	if (!ended) {
+		std::visit([this](const auto &concrete) { Apply(concrete); }, event);
+	}
+}
+
+void Referee::Apply(const event::Start &) {
+	started = true;
+}
+
+void Referee::Apply(const event::WorkerJoined &event) {
+	auto &worker = workers[event.worker];
+	worker.present = true;
+	worker.active = true;
+	worker.slots = event.slots;
+}
+
+void Referee::Apply(const event::WorkerDraining &event) {
+	workers[event.worker].active = false;
+}
+
+void Referee::Apply(const event::WorkerLost &event) {
+	auto &worker = workers[event.worker];
+	worker.present = false;
+	worker.active = false;
+	auto lost_running = worker.running;
+	for (auto key : lost_running) {
+		StopRunning(key);
+		At(key).failed_at.insert(event.worker);
+		exhausted |= At(key).attempts > config.task_retries;
+	}
+	auto lost_outputs = worker.outputs;
+	for (auto key : lost_outputs) {
+		LoseOutput(key, false);
+	}
+}
+
+Referee::Task *Referee::Accept(TaskKey key, Attempt attempt, const WorkerId &worker) {
+	auto &task = At(key);
+	if (!task.running || attempt + 1 != task.attempts || worker != task.worker) {
+		return nullptr;
+	}
+	StopRunning(key);
+	return &task;
+}
+
+void Referee::StopRunning(TaskKey key) {
+	auto &task = At(key);
+	task.running = false;
+	task.waiting_since = now;
+	running--;
+	workers[task.worker].running.erase(key);
+	accounts[key.stage].retrying.insert(key.task);
+}
+
+void Referee::Apply(const event::TaskSucceeded &event) {
+	auto task = Accept(event.task, event.attempt, event.worker);
+	if (!task) {
+		return;
+	}
+	auto &account = accounts[event.task.stage];
+	account.retrying.erase(event.task.task);
+	account.done += task->done ? 0 : 1;
+	done += task->done ? 0 : 1;
+	account.available++;
+	task->done = true;
+	task->has_output = true;
+	task->output_made = ++sequence;
+	workers[event.worker].outputs.insert(event.task);
+	ready_expected = IsGather(event.task.stage) && !task->consumed;
+	ready_task = event.task;
+}
+
+void Referee::Apply(const event::TaskFailed &event) {
+	auto task = Accept(event.task, event.attempt, event.worker);
+	if (!task) {
+		return;
+	}
+	user_failed = event.error.kind == ErrorKind::USER;
+	exhausted |= task->attempts > config.task_retries;
+	if (event.error.kind != ErrorKind::LOST_INPUT) {
+		task->failed_at.insert(event.worker);
+		return;
+	}
+	auto &blamed = workers[event.error.lost_worker];
+	auto outputs = blamed.outputs;
+	for (auto key : outputs) {
+		auto &inputs = stages[event.task.stage].inputs;
+		auto is_input = std::find(inputs.begin(), inputs.end(), key.stage) != inputs.end();
+		if (is_input && At(key).output_made < task->started) {
+			LoseOutput(key, blamed.present);
+		}
+	}
+}
+
+void Referee::LoseOutput(TaskKey key, bool avoid) {
+	auto &task = At(key);
+	workers[task.worker].outputs.erase(key);
+	task.has_output = false;
+	task.waiting_since = now;
+	output_lost = true;
+	accounts[key.stage].available--;
+	exhausted |= task.attempts > config.task_retries;
+	if (avoid) {
+		task.failed_at.insert(task.worker);
+	}
+}
+
+void Referee::Apply(const event::TaskOutputConsumed &event) {
+	At(event.task).consumed |= At(event.task).announced;
+}
+
+void Referee::Apply(const event::QueryConsumed &) {
+	enough = true;
+}
+
+void Referee::Apply(const event::Cancel &) {
+	cancelled = true;
+}
+
+void Referee::Apply(const event::TimerFired &) {
+}
+
+bool Referee::InputsAvailable(StageId stage) const {
+	auto complete = [this](StageId input) { return accounts[input].available == stages[input].task_count; };
+	return std::all_of(stages[stage].inputs.begin(), stages[stage].inputs.end(), complete);
+}
+
+bool Referee::IsGather(StageId stage) const {
+	return stages[stage].output_kind == ExchangeKind::GATHER;
+}
+
+Referee::Task &Referee::At(TaskKey key) {
+	return accounts.at(key.stage).tasks.at(key.task);
+}
+
+bool Referee::Ended() const {
+	return ended;
+}
+
+bool Referee::Failed() const {
+	return failed;
+}
+
+const TaskError &Referee::Error() const {
+	return error;
+}
+
+const std::string &Referee::Violation() const {
+	return violation;
+}
+
+void Referee::Blame(const std::string &what) {
+	if (violation.empty()) {
+		violation = what;
+	}
+}
+
+void Referee::Require(bool condition, const std::string &what) {
+	if (!condition) {
+		Blame(what);
+	}
+}
+
+} // namespace duckherder::sim
