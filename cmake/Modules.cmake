@@ -28,8 +28,7 @@ function(duckherder_module name)
 endfunction()
 
 # DuckDB's headers take 7 s to parse, so one precompiled header is shared by everything that includes them.
-file(WRITE ${PROJECT_BINARY_DIR}/pch/pch.cpp.in "// Exists only to own the precompiled header.\n")
-configure_file(${PROJECT_BINARY_DIR}/pch/pch.cpp.in ${PROJECT_BINARY_DIR}/pch/pch.cpp COPYONLY)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/pch/pch.cpp CONTENT "// Exists only to own the precompiled header.\n")
 add_library(duckherder_pch STATIC ${PROJECT_BINARY_DIR}/pch/pch.cpp)
 target_link_libraries(duckherder_pch PUBLIC duckdb)
 target_precompile_headers(duckherder_pch PRIVATE

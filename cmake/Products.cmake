@@ -18,7 +18,6 @@ set(CMAKE_INSTALL_RPATH $ORIGIN/lib)
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
     add_library(duckherder_extension_library MODULE extension_main.cpp)
     target_link_libraries(duckherder_extension_library PRIVATE duckherder_main)
-    target_compile_definitions(duckherder_extension_library PRIVATE DUCKDB_BUILD_LOADABLE_EXTENSION)
     duckherder_use_duckdb_pch(duckherder_extension_library)
     # -Bsymbolic: what we define is what we call, whatever else the loading process exports under the same name.
     target_link_options(duckherder_extension_library PRIVATE -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -Wl,-z,defs)
@@ -31,6 +30,12 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
         COMMENT "Writing duckherder.duckdb_extension"
         VERBATIM)
     add_custom_target(duckherder_extension_file ALL DEPENDS ${out}/duckherder.duckdb_extension)
+    if(CMAKE_BUILD_TYPE STREQUAL "Asan")
+        # The stock shell is not compiled with AddressSanitizer, so its runtime has to come first by other means.
+        execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libasan.so OUTPUT_VARIABLE runtime
+            OUTPUT_STRIP_TRAILING_WHITESPACE)
+        set(launch_environment "ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS LD_PRELOAD='${runtime}' ")
+    endif()
     configure_file(${PROJECT_SOURCE_DIR}/cmake/duckdb.sh.in ${out}/duckdb @ONLY
         FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endif()

@@ -1,0 +1,123 @@
+"""The layer check must see what it is there to see: each rule once broken, once kept."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("check_layers", ROOT / "scripts" / "check_layers.py")
+check_layers = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(check_layers)
+
+
+def problems(tmp_path, path, text):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(text)
+    return check_layers.check_file(tmp_path, path)
+
+
+@pytest.mark.parametrize("path, include", [
+    ("src/worker/a.cpp", '"driver/coordinator.hpp"'),
+    ("src/driver/a.cpp", '"worker/task_runner.hpp"'),
+    ("src/driver/a.cpp", '"transport/flight/server.hpp"'),
+    ("src/plan/a.hpp", '"planner/cut_stages.hpp"'),
+    ("src/common/a.hpp", '"plan/stage_graph.hpp"'),
+    ("src/scheduler/a.hpp", '"protocol/messages.hpp"'),
+    ("src/scheduler/a.cpp", '"duckdb.hpp"'),
+    ("src/common/a.hpp", "<duckdb/common/types.hpp>"),
+    ("src/plan/a.hpp", '"duckdb/common/types.hpp"'),
+    ("src/scheduler/a.cpp", "<thread>"),
+    ("src/scheduler/a.cpp", "<sys/socket.h>"),
+    ("src/driver/a.cpp", "<arrow/api.h>"),
+    ("src/codec/a.cpp", "<arrow/flight/api.h>"),
+    ("src/transport/in_process/a.cpp", "<arrow/flight/api.h>"),
+    ("test/unit/a.cpp", "<arrow/flight/api.h>"),
+    ("src/driver/a.cpp", '"coordinator.hpp"'),
+    ("src/driver/a.cpp", '"../planner/cut_stages.hpp"'),
+    ("src/extras/a.cpp", '"common/ids.hpp"'),
+])
+def test_include_against_the_arrows(tmp_path, path, include):
+    found = problems(tmp_path, path, f"#pragma once\n  #  include {include}\n")
+    assert len(found) == 1
+    assert found[0].startswith(f"{path}:2: ")
+
+
+@pytest.mark.parametrize("path, include", [
+    ("src/driver/a.cpp", '"driver/coordinator.hpp"'),
+    ("src/driver/a.cpp", '"common/ids.hpp"'),
+    ("src/driver/a.cpp", '"plan/stage_graph.hpp"'),
+    ("src/main/a.cpp", '"scheduler/stage_queue.hpp"'),
+    ("src/protocol/a.hpp", '"duckdb/common/types.hpp"'),
+    ("src/scheduler/a.cpp", "<vector>"),
+    ("src/codec/a.cpp", "<arrow/api.h>"),
+    ("src/transport/flight/a.cpp", "<arrow/flight/api.h>"),
+    ("test/transport/a.cpp", "<arrow/flight/api.h>"),
+    ("test/unit/a.cpp", '"driver/coordinator.hpp"'),
+    ("docs/a.md", '"worker/task_runner.hpp"'),
+])
+def test_include_along_the_arrows(tmp_path, path, include):
+    assert problems(tmp_path, path, f"#include {include}\n") == []
+
+
+# Written in parts, as this file is checked too.
+@pytest.mark.parametrize("path, line", [
+    ("src/driver/a.cpp", "x" * 121),
+    ("src/driver/a.cpp", "\t" * 30 + "x"),
+    ("src/driver/a.cpp", "int x; "),
+    ("src/driver/a.cpp", "  \tint x;"),
+    ("src/driver/a.cpp", "// TO" + "DO: later"),
+    ("src/driver/a.cpp", "// FIX" + "ME"),
+    ("scripts/a.sh", "curl https://pypi" + ".org/simple"),
+    ("scripts/a.sh", "cp x /" + "tmp/x"),
+    ("test/sql/test_a.py", "open('/" + "root/x')"),
+    ("docs/a.md", "see /" + "work/main"),
+    ("src/driver/row_utils.cpp", "int x;"),
+    ("src/driver/Helpers.hpp", "int x;"),
+    ("src/driver/RowHelper.hpp", "int x;"),
+])
+def test_untidy(tmp_path, path, line):
+    assert len(problems(tmp_path, path, line + "\n")) == 1
+
+
+@pytest.mark.parametrize("path, line", [
+    ("src/driver/a.cpp", "\t" * 29 + "abcd"),
+    ("src/driver/a.cpp", "\t    aligned;"),
+    ("src/driver/a.cpp", "// src/worker/tmp"),
+    ("scripts/a.sh", "cp x $directory/" + "tmp/x"),
+    ("docs/a.md", "a line break  "),
+    ("docs/a.md", "x" * 200),
+    ("src/driver/mutilated.cpp", "int x;"),
+])
+def test_tidy(tmp_path, path, line):
+    assert problems(tmp_path, path, line + "\n") == []
+
+
+def test_long_files_and_missing_newline(tmp_path):
+    assert problems(tmp_path, "src/driver/a.cpp", "int x;\n" * 600) == []
+    assert len(problems(tmp_path, "src/driver/a.cpp", "int x;\n" * 601)) == 1
+    assert len(problems(tmp_path, "src/driver/a.cpp", "int x;")) == 1
+
+
+def test_cmake_repeats_the_arrows(tmp_path):
+    path = "src/worker/CMakeLists.txt"
+    right = "duckherder_module(worker DUCKDB DEPENDS common exchange codec protocol)\n"
+    assert problems(tmp_path, path, right) == []
+    assert len(problems(tmp_path, path, right.replace("codec", "driver"))) == 1
+    assert len(problems(tmp_path, path, right.replace(" exchange", ""))) == 1
+    assert len(problems(tmp_path, path, "add_library(worker)\n")) == 1
+    assert len(problems(tmp_path, "src/common/CMakeLists.txt", "duckherder_module(common DUCKDB)\n")) == 1
+
+
+def test_arrows_have_no_circle():
+    for folder, targets in check_layers.ARROWS.items():
+        for target in targets:
+            assert folder not in check_layers.reachable(target), f"{folder} -> {target} -> {folder}"
+    assert "worker" not in check_layers.reachable("driver")
+    assert "driver" not in check_layers.reachable("worker")
+
+
+def test_every_folder_has_its_arrows():
+    listed = re.search(r"foreach\(module ([^)]*)\)", (ROOT / "CMakeLists.txt").read_text())[1].split()
+    assert sorted(listed) == sorted(check_layers.ARROWS)
