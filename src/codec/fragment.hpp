@@ -1,0 +1,20 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/planner/logical_operator.hpp"
+
+#include <string>
+
+namespace duckherder {
+
+//! A part of an optimized plan as bytes. `plan` must be as the optimizer hook gets it, with unresolved bindings: what
+//! has seen the column binding resolver (ExtractPlan does that) cannot be planned again.
+//! Throws SerializationException or NotImplementedException if something in the plan does not travel.
+std::string EncodeFragment(duckdb::ClientContext &context, const duckdb::LogicalOperator &plan);
+
+//! The plan again, types resolved, ready for a LogicalPlanStatement on a connection with its optimizer off. Functions
+//! and tables are looked up by name, and functions that cannot be serialized are bound again: a transaction must be
+//! active. Throws SerializationException if the bytes are not a fragment, or what the look-ups and binds throw.
+duckdb::unique_ptr<duckdb::LogicalOperator> DecodeFragment(duckdb::ClientContext &context, const std::string &bytes);
+
+} // namespace duckherder

@@ -1,0 +1,121 @@
+#pragma once
+
+#include "protocol/chunk_source.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/common/types/column/column_data_collection.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace duckherder {
+
+class OutputLane;
+
+//! The output of one task attempt, by partition: memory of the worker's DuckDB, which moves to disk under its
+//! memory_limit. Life: lanes are written (by one or several threads), Finish, then read any number of times.
+//! Owned through shared_ptr by the output store and by every open source; keeps the database alive.
+class OutputBuffer : public std::enable_shared_from_this<OutputBuffer> {
+public:
+	OutputBuffer(duckdb::shared_ptr<duckdb::DatabaseInstance> db, duckdb::vector<duckdb::LogicalType> types,
+	             uint32_t partition_count);
+	~OutputBuffer();
+
+	const duckdb::vector<duckdb::LogicalType> &Types() const {
+		return types;
+	}
+	uint32_t PartitionCount() const {
+		return partition_count;
+	}
+
+	//! A place to write. Thread-safe.
+	OutputLane &AddLane();
+	//! No writer is left: puts the pieces of each partition in order and counts them. Called once.
+	void Finish();
+
+	//! Rows and uncompressed bytes of each partition; after Finish
+	const std::vector<uint64_t> &PartitionRows() const {
+		return partition_rows;
+	}
+	const std::vector<uint64_t> &PartitionBytes() const {
+		return partition_bytes;
+	}
+
+	//! All rows of a partition, in order, for as many readers as its size is worth. After Finish; thread-safe.
+	std::shared_ptr<ChunkSource> Open(uint32_t partition);
+
+	duckdb::DatabaseInstance &Database() {
+		return *db;
+	}
+
+private:
+	friend class OutputSource;
+	friend class OutputReader;
+
+	//! Rows of one lane that follow each other in the output
+	struct Piece {
+		const duckdb::ColumnDataCollection *rows;
+		duckdb::idx_t row_start;
+		duckdb::idx_t row_count;
+	};
+	//! Pieces [first, last) that one reader takes at a time
+	struct Unit {
+		duckdb::idx_t first;
+		duckdb::idx_t last;
+	};
+	struct Partition {
+		std::vector<Piece> pieces;
+		std::vector<Unit> units;
+	};
+
+	void FinishPartition(uint32_t partition);
+
+	//! First member: the lanes' memory belongs to it
+	duckdb::shared_ptr<duckdb::DatabaseInstance> db;
+	duckdb::vector<duckdb::LogicalType> types;
+	uint32_t partition_count;
+	std::mutex lock;
+	std::vector<std::unique_ptr<OutputLane>> lanes;
+	std::vector<Partition> partitions;
+	std::vector<uint64_t> partition_rows;
+	std::vector<uint64_t> partition_bytes;
+};
+
+//! One writer's part of an output buffer. A lane that one thread writes keeps the order of rows; several threads may
+//! share a lane when order does not matter.
+class OutputLane {
+public:
+	OutputLane(OutputBuffer &buffer, duckdb::idx_t number);
+	~OutputLane();
+
+	//! Appends a copy of the rows to a partition. `order` sorts the rows of all lanes within the partition; it must not
+	//! fall from call to call. Thread-safe per partition.
+	void Append(uint32_t partition, duckdb::DataChunk &rows, duckdb::idx_t order, uint64_t bytes);
+
+private:
+	friend class OutputBuffer;
+
+	//! Rows with the same order
+	struct Run {
+		duckdb::idx_t order;
+		duckdb::idx_t row_start;
+		duckdb::idx_t row_count;
+	};
+	struct Slot {
+		std::mutex lock;
+		duckdb::unique_ptr<duckdb::ColumnDataCollection> rows;
+		duckdb::ColumnDataAppendState append;
+		std::vector<Run> runs;
+		uint64_t bytes = 0;
+	};
+
+	OutputBuffer &buffer;
+	duckdb::idx_t number;
+	//! Shared by the partitions: a block of its own for each would be 256 KB for a handful of rows
+	duckdb::shared_ptr<duckdb::ColumnDataAllocator> allocator;
+	std::vector<Slot> slots;
+};
+
+} // namespace duckherder

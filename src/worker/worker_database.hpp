@@ -1,0 +1,32 @@
+#pragma once
+
+#include "duckdb.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+struct WorkerDatabaseOptions {
+	//! 0: as many as the machine has
+	uint32_t threads = 0;
+	//! As DuckDB's memory_limit, e.g. "4GB"; empty: DuckDB's default, 80 % of the machine
+	std::string memory_limit;
+	//! The worker makes a subdirectory of its own here and removes it at the end; empty: the system's directory
+	std::string temp_directory;
+	//! SQL run once at the start: ATTACH, CREATE SECRET, LOAD, ...; empty: none
+	std::string init_file;
+	//! Further functions that fragments call, registered before anything runs
+	std::vector<std::function<void(duckdb::DatabaseInstance &)>> register_functions;
+};
+
+//! The DuckDB of a worker: in memory, with the exchange scan. Made once per worker; thread-safe as DuckDB is.
+//! Whoever still holds Database() keeps it and its temporary directory alive.
+//! Throws what DuckDB throws for bad options, and IOException if the init file cannot be read or one of its statements
+//! fails.
+std::shared_ptr<duckdb::DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options);
+
+} // namespace duckherder

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "protocol/worker_service.hpp"
+
+#include "duckdb.hpp"
+
+#include <memory>
+
+namespace duckherder {
+
+//! A worker: runs tasks on its DuckDB, keeps their outputs, and gives them to the next stage. Everything is thread-safe;
+//! RunTask uses the calling thread besides DuckDB's own.
+class WorkerNode : public WorkerService {
+public:
+	//! `db` comes from OpenWorkerDatabase. `peers` reaches the other workers; this one's own outputs are read directly.
+	WorkerNode(WorkerAddress address, std::shared_ptr<duckdb::DuckDB> db, std::shared_ptr<WorkerConnector> peers);
+	//! Cancels everything and waits for running tasks, at most SHUTDOWN_WAIT_MS.
+	~WorkerNode() override;
+
+	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override;
+	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
+	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
+	void CancelQuery(const QueryId &query_id) override;
+	WorkerInfo GetInfo() override;
+	void LoadExtension(const std::string &name) override;
+
+	//! For a transport that learns its port only after the node exists
+	void SetLocation(const std::string &location);
+	//! From now on GetInfo says so and new tasks are refused (ErrorKind::PLACE); running ones go on, outputs stay
+	void SetDraining();
+
+private:
+	class State;
+	//! Shared with running tasks, so that one that outlives the bounded wait of the destructor does no harm
+	std::shared_ptr<State> state;
+};
+
+} // namespace duckherder
