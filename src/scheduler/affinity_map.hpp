@@ -12,8 +12,8 @@
 
 namespace duckherder {
 
-//! Which worker read the bytes behind an affinity key last, over all queries of a driver. Keeps the `capacity` keys used
-//! last. Advice only: a wrong or missing entry costs speed, never rows. Thread-safe, since queries share it.
+//! Which worker read the bytes behind an affinity key last, over all queries of a driver. Keeps the `capacity` keys
+//! used last. Advice only: a wrong or missing entry costs speed, never rows. Thread-safe, since queries share it.
 class AffinityMap {
 public:
 	explicit AffinityMap(size_t capacity = 100000);

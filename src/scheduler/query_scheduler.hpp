@@ -19,10 +19,10 @@ namespace duckherder {
 //! to run again goes before what waits for it. (Closest to the root first would free no memory: outputs are kept until
 //! the query ends, for retries.)
 //!
-//! Contract: every query ends with exactly one QueryFinished or QueryFailed, after which Handle returns nothing; at most
-//! one attempt per task runs as far as the scheduler knows, at most `slots` per worker; of every task exactly one attempt
-//! counts at a time; a task starts only while every output it reads is at a worker not known to be lost; no slot stays
-//! free while a task that may run there waits.
+//! Contract: every query ends with exactly one QueryFinished or QueryFailed, after which Handle returns nothing; at
+//! most one attempt per task runs as far as the scheduler knows, at most `slots` per worker; of every task exactly one
+//! attempt counts at a time; a task starts only while every output it reads is at a worker not known to be lost; no
+//! slot stays free while a task that may run there waits.
 class QueryScheduler {
 public:
 	//! Throws std::invalid_argument where `stages` breaks the rules of SchedulerStage. `affinity` must outlive this.

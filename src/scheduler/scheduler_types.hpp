@@ -25,8 +25,8 @@ struct SchedulerStage {
 	std::vector<std::string> affinity_keys;
 	ExchangeKind output_kind = ExchangeKind::GATHER;
 	//! A second run of a task makes the same rows in the same partitions. Where that does not hold (LIMIT without an
-	//! order, volatile functions) and something was already made of the first version (a consumer is done, or the session
-	//! may have read), losing an output fails the query: two versions together would not be exact.
+	//! order, volatile functions) and something was already made of the first version (a consumer is done, or the
+	//! session may have read), losing an output fails the query: two versions together would not be exact.
 	bool repeatable = true;
 };
 
@@ -131,11 +131,11 @@ using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, a
 using SchedulerActions = std::vector<SchedulerAction>;
 
 enum class TaskState : uint8_t {
-	QUEUED = 0,    //! has to run (again): waits for inputs, a slot, or the end of its back-off
-	RUNNING = 1,   //! one attempt was started
-	DONE = 2,      //! one attempt has succeeded; the only state that counts as progress
-	FAILED = 3,    //! why the query failed
-	CANCELLED = 4  //! not done when the query ended
+	QUEUED = 0,   //! has to run (again): waits for inputs, a slot, or the end of its back-off
+	RUNNING = 1,  //! one attempt was started
+	DONE = 2,     //! one attempt has succeeded; the only state that counts as progress
+	FAILED = 3,   //! why the query failed
+	CANCELLED = 4 //! not done when the query ended
 };
 
 const char *TaskStateName(TaskState state);

@@ -28,8 +28,8 @@ public:
 	std::optional<TaskId> Take(WorkerIndex worker, const WorkerPool &pool);
 
 private:
-	//! Not where it failed, unless it failed at every active worker; then where that is longest ago, so that it comes round
-	//! to all of them even if a broken worker is always the first to be free
+	//! Not where it failed, unless it failed at every active worker; then where that is longest ago, so that it comes
+	//! round to all of them even if a broken worker is always the first to be free
 	static bool MayRun(const std::vector<WorkerIndex> &failed_at, WorkerIndex worker, const WorkerPool &pool);
 	std::optional<TaskId> TakeFailed(WorkerIndex worker, const WorkerPool &pool);
 	std::optional<TaskId> TakePreferring(TaskId task);

@@ -138,8 +138,8 @@ void Referee::CheckIdleSlots() {
 	for (auto &stage : stages) {
 		auto &account = accounts[stage.id];
 		if ((account.untouched > 0 || !account.retrying.empty()) && InputsAvailable(stage.id)) {
-			Require(account.untouched == 0, "a slot idles at " + idle[0] + " while stage " + std::to_string(stage.id) +
-			                                    " has tasks to start");
+			Require(account.untouched == 0,
+			        "a slot idles at " + idle[0] + " while stage " + std::to_string(stage.id) + " has tasks to start");
 			CheckRetrying(account, idle);
 		}
 	}

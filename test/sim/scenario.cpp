@@ -83,6 +83,7 @@ static void DrawFaults(Scenario &scenario, Random &random) {
 	scenario.come_back = draw(0.7);
 	scenario.partition = draw(3 * scale);
 	scenario.drain = draw(2 * scale);
+	scenario.early_timer = draw(0.3);
 	scenario.clock_jumps = random.Chance(0.3) ? 5 : 0;
 	scenario.user_error = random.Chance(0.07);
 	scenario.cancel_at = random.Chance(0.07) ? random.Between(1, 20000) : 0;

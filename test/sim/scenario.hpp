@@ -61,6 +61,8 @@ struct Scenario {
 	double partition = 0;
 	double drain = 0;
 	uint32_t clock_jumps = 0;
+	//! A timer fires before its time
+	double early_timer = 0;
 	bool user_error = false;
 	TaskKey user_error_task;
 	//! 0 is never

@@ -121,7 +121,8 @@ void Simulation::Do(const action::StartTask &action) {
 
 void Simulation::Do(const action::CancelAttempt &action) {
 	// The worker may go on: what it reports must be ignored anyway
-	Trace("  < cancel " + ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " + action.worker);
+	Trace("  < cancel " + ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " +
+	      action.worker);
 }
 
 void Simulation::Do(const action::TaskReady &action) {
@@ -147,6 +148,9 @@ void Simulation::Do(const action::SetTimer &action) {
 
 void Simulation::ArmTimer() {
 	auto wait = timer_at > DriverTime() ? timer_at - DriverTime() : 0;
+	if (random.Chance(scenario.early_timer)) {
+		wait /= 2;
+	}
 	auto number = ++timer_number;
 	After(wait, [this, number] {
 		if (number == timer_number) {

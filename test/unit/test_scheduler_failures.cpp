@@ -86,14 +86,18 @@ TEST(SchedulerFailures, TheSameWorkerIsBetterThanNone) {
 	EXPECT_EQ(harness.Starts().at(0).worker, "a");
 }
 
-TEST(SchedulerFailures, HavingFailedEverywhereItAvoidsTheLastPlace) {
-	Harness harness({Harness::MakeStage(0, 1)});
-	harness.Start(2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
-	harness.FireTimer();
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
-	harness.FireTimer();
-	EXPECT_EQ(harness.Starts().at(0).worker, "a");
+TEST(SchedulerFailures, HavingFailedEverywhereItGoesRoundAllPlaces) {
+	SchedulerConfig config;
+	config.task_retries = 6;
+	Harness harness({Harness::MakeStage(0, 1)}, config);
+	harness.Start(3);
+	std::vector<WorkerId> places;
+	for (int i = 0; i < 6; i++) {
+		places.push_back(harness.Where({0, 0}));
+		harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+		harness.FireTimer();
+	}
+	EXPECT_EQ(places, (std::vector<WorkerId> {"a", "b", "c", "a", "b", "c"}));
 }
 
 TEST(SchedulerFailures, ADrainingWorkerIsNoOtherPlace) {

@@ -245,6 +245,33 @@ TEST(SchedulerAffinity, StealsRatherThanIdling) {
 	EXPECT_EQ(harness.State({0, 3}), TaskState::RUNNING);
 }
 
+TEST(SchedulerAffinity, ADecisionDoesNotLookAtEveryTask) {
+	auto stage = Harness::MakeStage(0, 100000);
+	for (uint32_t task = 0; task < stage.task_count; task++) {
+		stage.affinity_keys.push_back("file" + std::to_string(task));
+	}
+	Harness harness({stage});
+	for (uint32_t task = 0; task < stage.task_count; task++) {
+		harness.affinity.Put(stage.affinity_keys[task], "w" + std::to_string(task % 1000));
+	}
+	for (uint32_t worker = 0; worker < 1000; worker++) {
+		harness.Join("w" + std::to_string(worker), 4);
+	}
+	harness.Do(event::Start {});
+	std::vector<action::StartTask> started = harness.Starts();
+	uint32_t preferred = 0;
+	for (size_t i = 0; i < started.size(); i++) {
+		auto start = started[i];
+		preferred += start.worker == "w" + std::to_string(start.task.task % 1000) ? 1 : 0;
+		harness.Succeed(start.task, 0, start.worker);
+		for (auto &next : harness.Starts()) {
+			started.push_back(next);
+		}
+	}
+	EXPECT_TRUE(harness.scheduler.AllTasksDone());
+	EXPECT_EQ(preferred, 100000U);
+}
+
 TEST(SchedulerAffinity, TheMapForgetsWhatWasUsedLongestAgo) {
 	AffinityMap map(2);
 	map.Put("x", "a");

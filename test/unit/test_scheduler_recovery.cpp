@@ -128,6 +128,25 @@ TEST(SchedulerRecovery, ARerunIsDroppedWhenItsReaderHasManagedWithout) {
 	EXPECT_TRUE(harness.scheduler.AllTasksDone());
 }
 
+TEST(SchedulerRecovery, ADroppedRerunDoesNotComeBackAfterItsBackOff) {
+	auto stages = Harness::TwoStages(2, 1);
+	// Keeps the query going
+	stages.push_back(Harness::MakeStage(2, 1));
+	Harness harness(stages);
+	harness.Start(3, 4);
+	harness.Succeed({0, 0});
+	harness.Succeed({0, 1});
+	auto rerun = harness.Where({0, 0}) == harness.Where({1, 0}) ? TaskKey {0, 1} : TaskKey {0, 0};
+	harness.Do(event::WorkerLost {harness.Where(rerun), ""});
+	harness.Fail(rerun, Harness::Error(ErrorKind::PLACE));
+	harness.Succeed({1, 0});
+	EXPECT_EQ(harness.State(rerun), TaskState::DONE);
+	harness.now += 60000;
+	harness.Do(event::TimerFired {});
+	EXPECT_TRUE(harness.Starts().empty());
+	EXPECT_EQ(harness.State(rerun), TaskState::DONE);
+}
+
 TEST(SchedulerRecovery, LostInputRerunsTheProducersElsewhereAndThenTheReader) {
 	Harness harness(Harness::TwoStages(3, 1));
 	harness.Start(3);
@@ -215,6 +234,22 @@ TEST(SchedulerRecovery, RowsThatCannotBeMadeAgainFailTheQueryOnceUsed) {
 	harness.Succeed({0, 1});
 	harness.Succeed({1, 0});
 	harness.Do(event::WorkerLost {harness.Where({0, 0}), ""});
+	EXPECT_NE(harness.Failure().message.find("would not make the same rows again"), std::string::npos);
+}
+
+TEST(SchedulerRecovery, RowsThatCannotBeMadeAgainFailTheQueryOnceTheSessionMayHaveReadThem) {
+	auto stages = Harness::TwoStages(1, 2);
+	stages[0].repeatable = false;
+	SchedulerConfig config;
+	config.task_retries = 10;
+	Harness harness(stages, config);
+	harness.Join("a", 2);
+	harness.Do(event::Start {});
+	harness.Succeed({0, 0});
+	harness.Succeed({1, 0});
+	EXPECT_EQ(harness.Of<action::TaskReady>().size(), 1U);
+	// All three are gone together: no consumer is done any more, but the session was told of one
+	harness.Do(event::WorkerLost {"a", ""});
 	EXPECT_NE(harness.Failure().message.find("would not make the same rows again"), std::string::npos);
 }
 
