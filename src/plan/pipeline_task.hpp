@@ -35,6 +35,7 @@ struct ScanSplit {
 	//! Half-open range of row numbers: within the one file, or rowids of a table
 	uint64_t row_start = 0;
 	uint64_t row_end = ROWS_UNBOUNDED;
+	//! MODULO: the divisor; FEED: how many tasks share the stream
 	uint64_t modulus = 1;
 	uint64_t remainder = 0;
 	//! The driver sends the rows of this split: the fragment reads them from the feed instead of from storage

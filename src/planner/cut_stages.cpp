@@ -26,6 +26,11 @@ public:
 			CutScan(op, *stage, order_matters);
 			return;
 		}
+		if (stage && (op->type == LogicalOperatorType::LOGICAL_LIMIT ||
+		              op->type == LogicalOperatorType::LOGICAL_TOP_N ||
+		              op->type == LogicalOperatorType::LOGICAL_WINDOW)) {
+			stage->repeatable = false;
+		}
 		auto order_below = ResultDependsOnInputOrder(*op, order_matters);
 		for (auto &child : op->children) {
 			Cut(child, stage, order_below);

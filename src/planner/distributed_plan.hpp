@@ -39,6 +39,8 @@ struct StagePlan {
 	duckdb::unique_ptr<StageScan> scan;
 	//! A copy of a broadcast input is built into a hash table by each task: few tasks are better then
 	bool has_broadcast_input = false;
+	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
+	bool repeatable = true;
 	//! Tasks when there is no scan: the partitions of its inputs
 	uint32_t partitions = 1;
 	duckdb::string description;

@@ -32,6 +32,12 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 
 } // namespace
 
+bool ReadsData(ClientContext &context, LogicalOperator &plan) {
+	bool result = false;
+	VisitScans(plan, [&](LogicalGet &get) { result = result || WhyNotSplit(context, get).empty(); });
+	return result;
+}
+
 bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
                             string &reason) {
 	reason = WhyNotDistributed(plan);

@@ -7,6 +7,9 @@
 
 namespace duckherder {
 
+//! Whether the statement scans anything that could be distributed in principle; others are none of our business.
+bool ReadsData(duckdb::ClientContext &context, duckdb::LogicalOperator &plan);
+
 //! Before DuckDB's optimizer: keeps it from rewrites that only make sense on one node. Late materialization fetches
 //! rows by rowid from a scan that will be elsewhere; COUNT(*) and MIN/MAX from metadata would leave nothing to
 //! distribute; pruning row groups for top-N would be done per task with numbers of the whole.

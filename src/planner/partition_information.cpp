@@ -1,5 +1,7 @@
 #include "planner/partition_information.hpp"
 
+#include "planner/internal_query.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_data.hpp"
@@ -51,6 +53,7 @@ vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<s
 	for (auto &file : files) {
 		paths.emplace_back(file);
 	}
+	InternalQuery internal;
 	Connection connection(*context.db);
 	auto prepared = connection.Prepare("SELECT DISTINCT file_name, row_group_id, row_group_num_rows FROM "
 	                                   "parquet_metadata($1) WHERE column_id = 0 ORDER BY file_name, row_group_id");

@@ -240,6 +240,7 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	for (idx_t i = 0; i < task_count; i++) {
 		DistributedPipelineTask task;
 		task.split.kind = SplitKind::FEED;
+		task.split.modulus = task_count;
 		result.tasks.push_back(std::move(task));
 	}
 	result.natural_parallelism = 1;

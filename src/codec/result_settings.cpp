@@ -1,0 +1,27 @@
+#include "codec/result_settings.hpp"
+
+#include <algorithm>
+
+namespace duckherder {
+
+const std::vector<std::string> &ResultSettingNames() {
+	static const std::vector<std::string> names = {"Calendar",
+	                                               "TimeZone",
+	                                               "default_collation",
+	                                               "default_null_order",
+	                                               "default_order",
+	                                               "ieee_floating_point_ops",
+	                                               "integer_division",
+	                                               "old_implicit_casting",
+	                                               "order_by_non_integer_literal",
+	                                               "preserve_insertion_order",
+	                                               "scalar_subquery_error_on_multiple_rows"};
+	return names;
+}
+
+bool IsResultSetting(const std::string &name) {
+	auto &names = ResultSettingNames();
+	return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+} // namespace duckherder

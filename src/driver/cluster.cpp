@@ -1,0 +1,124 @@
+#include "driver/cluster.hpp"
+
+#include "common/limits.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/common/exception.hpp"
+
+#include <algorithm>
+
+namespace duckherder {
+
+using duckdb::InvalidInputException;
+
+Cluster::Cluster(std::shared_ptr<Clock> clock_p) : clock(std::move(clock_p)) {
+}
+
+void Cluster::CheckCompatible(const WorkerInfo &info) const {
+	auto &id = info.address.id;
+	if (id.empty()) {
+		throw InvalidInputException("A worker needs an id");
+	}
+	if (info.protocol_version != PROTOCOL_VERSION) {
+		throw InvalidInputException("Worker %s speaks version %d of Duckherder's protocol, this driver version %d: run "
+		                            "the same Duckherder on all nodes",
+		                            id, info.protocol_version, PROTOCOL_VERSION);
+	}
+	std::string own_version = duckdb::DuckDB::LibraryVersion();
+	if (info.duckdb_version != own_version) {
+		throw InvalidInputException("Worker %s runs DuckDB %s, this driver DuckDB %s: serialized plans only fit the same "
+		                            "version, run the same on all nodes",
+		                            id, info.duckdb_version, own_version);
+	}
+}
+
+void Cluster::Put(const WorkerInfo &info, Origin origin) {
+	CheckCompatible(info);
+	std::lock_guard<std::mutex> guard(lock);
+	auto known = members.find(info.address.id);
+	if (known == members.end() && members.size() >= limits::WORKERS_MAX) {
+		throw InvalidInputException("A driver takes %d workers at most", limits::WORKERS_MAX);
+	}
+	auto sequence = known == members.end() ? next_sequence++ : known->second.sequence;
+	members[info.address.id] = Member {info, origin, clock->NowMs(), sequence};
+}
+
+void Cluster::RegisterWorker(const WorkerInfo &info) {
+	Put(info, Origin::SELF_REGISTERED);
+}
+
+bool Cluster::Heartbeat(const WorkerInfo &info) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = members.find(info.address.id);
+	if (entry == members.end()) {
+		return false;
+	}
+	entry->second.info = info;
+	entry->second.last_heartbeat = clock->NowMs();
+	return true;
+}
+
+void Cluster::UnregisterWorker(const WorkerId &id) {
+	RemoveWorker(id);
+}
+
+void Cluster::AddWorker(const WorkerInfo &info) {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		if (members.count(info.address.id) > 0) {
+			throw InvalidInputException("There is a worker with the id '%s' already: unregister it first or choose "
+			                            "another id",
+			                            info.address.id);
+		}
+	}
+	Put(info, Origin::ADDED);
+}
+
+bool Cluster::RemoveWorker(const WorkerId &id) {
+	std::lock_guard<std::mutex> guard(lock);
+	return members.erase(id) > 0;
+}
+
+void Cluster::ReplaceBorrowed(const std::vector<WorkerInfo> &workers) {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		for (auto entry = members.begin(); entry != members.end();) {
+			entry = entry->second.origin == Origin::BORROWED ? members.erase(entry) : std::next(entry);
+		}
+	}
+	for (auto &worker : workers) {
+		Put(worker, Origin::BORROWED);
+	}
+}
+
+std::vector<WorkerInfo> Cluster::ListWorkers() {
+	std::lock_guard<std::mutex> guard(lock);
+	std::vector<std::pair<uint64_t, WorkerInfo>> ordered;
+	auto now = clock->NowMs();
+	for (auto &entry : members) {
+		auto info = entry.second.info;
+		if (entry.second.origin == Origin::SELF_REGISTERED) {
+			info.heartbeat_age_ms = now - entry.second.last_heartbeat;
+			if (info.heartbeat_age_ms > limits::HEARTBEAT_LOST_MS) {
+				info.state = WorkerState::LOST;
+			}
+		}
+		ordered.emplace_back(entry.second.sequence, std::move(info));
+	}
+	std::sort(ordered.begin(), ordered.end(), [](auto &left, auto &right) { return left.first < right.first; });
+	std::vector<WorkerInfo> result;
+	for (auto &entry : ordered) {
+		result.push_back(std::move(entry.second));
+	}
+	return result;
+}
+
+std::vector<WorkerInfo> Cluster::ActiveWorkers() {
+	auto workers = ListWorkers();
+	workers.erase(std::remove_if(workers.begin(), workers.end(),
+	                             [](const WorkerInfo &worker) { return worker.state != WorkerState::ACTIVE; }),
+	              workers.end());
+	return workers;
+}
+
+} // namespace duckherder

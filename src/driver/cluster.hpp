@@ -1,0 +1,55 @@
+#pragma once
+
+#include "common/clock.hpp"
+#include "protocol/driver_service.hpp"
+#include "protocol/worker_service.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! The workers of one driver. Thread-safe; never calls out while it holds its lock.
+class Cluster : public DriverService {
+public:
+	explicit Cluster(std::shared_ptr<Clock> clock);
+
+	//! From a worker that will send heartbeats.
+	void RegisterWorker(const WorkerInfo &info) override;
+	bool Heartbeat(const WorkerInfo &info) override;
+	void UnregisterWorker(const WorkerId &id) override;
+	//! In order of registration; those whose heartbeats stopped as LOST.
+	std::vector<WorkerInfo> ListWorkers() override;
+
+	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
+	//! and if the id is taken.
+	void AddWorker(const WorkerInfo &info);
+	//! Says whether it was there.
+	bool RemoveWorker(const WorkerId &id);
+	//! Takes over the list of another driver: its workers replace those taken over before.
+	void ReplaceBorrowed(const std::vector<WorkerInfo> &workers);
+	//! Those that take tasks now.
+	std::vector<WorkerInfo> ActiveWorkers();
+
+private:
+	enum class Origin { SELF_REGISTERED, ADDED, BORROWED };
+	struct Member {
+		WorkerInfo info;
+		Origin origin;
+		TimeMs last_heartbeat;
+		uint64_t sequence;
+	};
+
+	void CheckCompatible(const WorkerInfo &info) const;
+	void Put(const WorkerInfo &info, Origin origin);
+
+	std::shared_ptr<Clock> clock;
+	std::mutex lock;
+	std::map<WorkerId, Member> members;
+	uint64_t next_sequence = 0;
+};
+
+} // namespace duckherder

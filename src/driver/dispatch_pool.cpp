@@ -1,0 +1,46 @@
+#include "driver/dispatch_pool.hpp"
+
+namespace duckherder {
+
+DispatchPool::~DispatchPool() {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		stopping = true;
+	}
+	wake.notify_all();
+	for (auto &thread : threads) {
+		thread.join();
+	}
+}
+
+void DispatchPool::Submit(std::function<void()> job) {
+	std::lock_guard<std::mutex> guard(lock);
+	jobs.push_back(std::move(job));
+	if (jobs.size() > idle) {
+		threads.emplace_back([this] { Run(); });
+	} else {
+		wake.notify_one();
+	}
+}
+
+void DispatchPool::Run() {
+	std::unique_lock<std::mutex> guard(lock);
+	while (true) {
+		while (jobs.empty() && !stopping) {
+			idle++;
+			wake.wait(guard);
+			idle--;
+		}
+		if (jobs.empty()) {
+			return;
+		}
+		auto job = std::move(jobs.front());
+		jobs.pop_front();
+		guard.unlock();
+		job();
+		job = nullptr;
+		guard.lock();
+	}
+}
+
+} // namespace duckherder

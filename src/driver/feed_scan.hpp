@@ -1,0 +1,43 @@
+#pragma once
+
+#include "plan/pipeline_task.hpp"
+#include "protocol/chunk_source.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+
+#include <memory>
+#include <mutex>
+
+namespace duckherder {
+
+//! Reads a scan of the user's session for tasks: with the scan's own table function, under the query's own transaction,
+//! projection and filters pushed in. Made per execution; Open is thread-safe.
+//! Lifetimes: `context` must be in a query and `get` must stay until all sources and readers are gone.
+class FeedScan {
+public:
+	FeedScan(duckdb::ClientContext &context, duckdb::LogicalGet &get);
+	~FeedScan();
+
+	//! The rows of one split. Splits by rows open a scan each. Splits of kind FEED share one scan: each row goes to
+	//! whichever task asks first, so those cannot be opened again for a retry (IOException).
+	std::shared_ptr<ChunkSource> Open(const ScanSplit &split, TaskId task);
+
+	//! Whether a task can read its split a second time.
+	static bool Repeatable(const ScanSplit &split) {
+		return split.kind != SplitKind::FEED;
+	}
+
+private:
+	class Impl;
+	duckdb::ClientContext &context;
+	duckdb::LogicalGet &get;
+	std::mutex lock;
+	//! The one scan behind all splits of kind FEED
+	std::shared_ptr<Impl> shared;
+	//! In front of it if it knows only one thread
+	std::shared_ptr<ChunkSource> turns;
+	duckdb::set<TaskId> opened;
+};
+
+} // namespace duckherder

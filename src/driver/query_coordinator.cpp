@@ -1,0 +1,360 @@
+#include "driver/query_coordinator.hpp"
+
+#include "codec/errors.hpp"
+#include "codec/fragment.hpp"
+#include "driver/gather_source.hpp"
+#include "driver/trace.hpp"
+
+#include "duckdb/main/client_context.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+
+namespace duckherder {
+
+using duckdb::InterruptException;
+
+QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, DistributedPlan &plan_p,
+                                   CoordinatorServices services_p, CoordinatorOptions options_p,
+                                   QueryRecorder::Entry record_p)
+    : context(context_p), plan(plan_p), services(std::move(services_p)), options(std::move(options_p)),
+      record(std::move(record_p)), query_id(record->query_id) {
+}
+
+void QueryCoordinator::Start() {
+	started_at = services.clock->NowMs();
+	transaction_start_us = duckdb::MetaTransaction::Get(context).start_timestamp.value;
+	workers = services.cluster->ActiveWorkers();
+	BuildStages();
+
+	std::vector<SchedulerStage> stages;
+	for (auto &stage : graph.stages) {
+		auto scheduled = ToSchedulerStage(stage);
+		scheduled.repeatable = plan.stages[stage.id].repeatable && stage.split_kind != SplitKind::FEED;
+		stages.push_back(std::move(scheduled));
+	}
+	SchedulerConfig config;
+	config.task_retries = options.task_retries;
+	config.random_seed = std::hash<std::string>()(query_id);
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		scheduler = std::make_unique<QueryScheduler>(std::move(stages), config, *services.affinity);
+	}
+	for (auto &worker : workers) {
+		HandleEvent(event::WorkerJoined {worker.address.id, 1});
+	}
+	HandleEvent(event::Start {});
+}
+
+void QueryCoordinator::BuildStages() {
+	auto sql = context.GetCurrentQuery();
+	std::vector<TaskRecord> tasks;
+	std::string strategy;
+	duckdb::idx_t largest = 0;
+	for (auto &planned : plan.stages) {
+		auto split = ExtractPipelineTasks(context, planned, sql, plan.options);
+		Stage stage;
+		stage.id = planned.id;
+		stage.description = planned.description;
+		stage.output = planned.output;
+		stage.inputs = planned.inputs;
+		stage.split_kind = split.kind;
+		stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, *planned.fragment));
+		stage.tasks = split.tasks;
+		record_offsets.push_back(tasks.size());
+		for (auto &task : stage.tasks) {
+			task.serialized_plan = stage.fragment;
+			TaskRecord task_record;
+			task_record.stage_id = stage.id;
+			task_record.task = task;
+			tasks.push_back(std::move(task_record));
+		}
+		if (planned.scan) {
+			if (planned.scan->reader == StageScan::Reader::FEED) {
+				feeds[stage.id] = std::make_unique<FeedScan>(context, *planned.scan->feed_scan);
+			}
+			auto rows = std::max(split.total_rows, planned.scan->Get().estimated_cardinality);
+			if (strategy.empty() || rows > largest) {
+				largest = rows;
+				strategy = SplitKindName(split.kind);
+			}
+		}
+		graph.stages.push_back(std::move(stage));
+		splits.push_back(std::move(split));
+	}
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		query.partition_strategy = strategy;
+		query.num_stages = static_cast<uint32_t>(graph.stages.size());
+		query.tasks = std::move(tasks);
+	});
+}
+
+void QueryCoordinator::HandleEvent(const SchedulerEvent &event) {
+	std::lock_guard<std::mutex> guard(lock);
+	Apply(scheduler->Handle(event, services.clock->NowMs()));
+	changed.notify_all();
+}
+
+void QueryCoordinator::Apply(const SchedulerActions &actions) {
+	for (auto &next : actions) {
+		if (auto *start = std::get_if<action::StartTask>(&next)) {
+			StartTask(*start);
+		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
+			ready[output->task] = ReadyOutput {output->attempt, AddressOf(output->worker)};
+		} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
+			failure = failed->error;
+			StopWorkers();
+		} else if (auto *set_timer = std::get_if<action::SetTimer>(&next)) {
+			timer = set_timer->at_ms;
+		} else if (auto *cancel = std::get_if<action::CancelAttempt>(&next)) {
+			auto feed = open_feeds.find(cancel->task);
+			if (feed != open_feeds.end()) {
+				feed->second->Cancel();
+			}
+		}
+	}
+}
+
+const WorkerAddress &QueryCoordinator::AddressOf(const WorkerId &id) const {
+	for (auto &worker : workers) {
+		if (worker.address.id == id) {
+			return worker.address;
+		}
+	}
+	throw duckdb::InternalException("The scheduler named the unknown worker %s", id);
+}
+
+TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
+	auto &stage = graph.stages[start.task.stage];
+	TaskRequest request;
+	request.query_id = query_id;
+	request.stage_id = stage.id;
+	request.task_id = start.task.task;
+	request.attempt = start.attempt;
+	request.worker_id = start.worker;
+	request.fragment = stage.fragment;
+	request.output = stage.output;
+	request.split = stage.tasks[start.task.task].split;
+	request.settings = options.result_settings;
+	request.transaction_start_us = transaction_start_us;
+	for (auto input_stage : stage.inputs) {
+		StageInput input;
+		input.stage = input_stage;
+		input.kind = graph.stages[input_stage].output.kind;
+		for (auto &output : scheduler->StageOutputs(input_stage)) {
+			input.outputs.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker)});
+		}
+		request.inputs.push_back(std::move(input));
+	}
+	return request;
+}
+
+void QueryCoordinator::StartTask(const action::StartTask &start) {
+	auto request = MakeRequest(start);
+	auto worker = AddressOf(start.worker);
+	used_workers.insert(start.worker);
+	running_attempts++;
+	RecordStart(request);
+	if (start.attempt == 0) {
+		started_tasks[start.task.stage]++;
+		PrintTraceWhenAssigned(start.task.stage);
+	}
+	auto self = shared_from_this();
+	services.pool->Submit([self, request = std::move(request), worker]() mutable {
+		self->RunAttempt(std::move(request), std::move(worker));
+		self.reset();
+	});
+}
+
+TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const WorkerAddress &worker) {
+	try {
+		std::shared_ptr<ChunkSource> feed;
+		if (request.split.fed) {
+			feed = feeds.at(request.stage_id)->Open(request.split, request.task_id);
+			std::lock_guard<std::mutex> guard(lock);
+			open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;
+			if (stopped) {
+				feed->Cancel();
+			}
+		}
+		return services.connector->Connect(worker)->RunTask(request, feed);
+	} catch (std::exception &error) {
+		TaskResult result;
+		result.failed = true;
+		result.error = ToTaskError(error, worker.id);
+		return result;
+	}
+}
+
+void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
+	auto result = TryAttempt(request, worker);
+	RecordResult(request, result);
+	TaskKey key {request.stage_id, request.task_id};
+	if (result.failed) {
+		HandleEvent(event::TaskFailed {key, request.attempt, worker.id, result.error});
+	} else {
+		HandleEvent(event::TaskSucceeded {key, request.attempt, worker.id});
+	}
+	std::lock_guard<std::mutex> guard(lock);
+	open_feeds.erase(key);
+	running_attempts--;
+	changed.notify_all();
+}
+
+void QueryCoordinator::RecordStart(const TaskRequest &request) {
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
+		task.state = "RUNNING";
+		task.worker_id = request.worker_id;
+		task.attempt = request.attempt;
+		query.retries += request.attempt > 0 ? 1 : 0;
+	});
+}
+
+void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult &result) {
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
+		if (task.attempt != request.attempt) {
+			return;
+		}
+		if (result.failed) {
+			task.state = result.error.kind == ErrorKind::CANCELLED ? "CANCELLED" : "FAILED";
+			return;
+		}
+		task.state = "DONE";
+		task.rows = request.split.fed || request.split.kind != SplitKind::NONE ? result.input_rows : result.Rows();
+		task.bytes = result.Bytes();
+		task.duration_us = result.duration_us;
+		query.bytes_exchanged += result.Bytes();
+	});
+}
+
+void QueryCoordinator::StopWorkers() {
+	if (stopped) {
+		return;
+	}
+	stopped = true;
+	for (auto &feed : open_feeds) {
+		feed.second->Cancel();
+	}
+	for (auto &id : used_workers) {
+		auto address = AddressOf(id);
+		auto connector = services.connector;
+		auto query = query_id;
+		services.pool->Submit([connector, address, query]() {
+			try {
+				connector->Connect(address)->CancelQuery(query);
+			} catch (std::exception &) {
+				// gone: then there is nothing to stop; a worker that comes back drops queries without a driver
+			}
+		});
+	}
+}
+
+void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
+	auto &split = splits[stage];
+	if (!plan.stages[stage].scan || started_tasks[stage] != split.tasks.size()) {
+		return;
+	}
+	std::vector<WorkerId> assigned;
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		for (size_t i = 0; i < split.tasks.size(); i++) {
+			assigned.push_back(query.tasks[record_offsets[stage] + i].worker_id);
+		}
+	});
+	WriteTrace(context, options.trace, TraceBlock(split, context.GetCurrentQuery(), workers, assigned));
+}
+
+std::shared_ptr<ChunkSource> QueryCoordinator::Gather(StageId stage) {
+	return std::make_shared<GatherSource>(shared_from_this(), stage);
+}
+
+double QueryCoordinator::Progress() {
+	std::lock_guard<std::mutex> guard(lock);
+	return scheduler ? scheduler->Progress() : 0;
+}
+
+void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
+	auto now = services.clock->NowMs();
+	if (timer && now >= *timer) {
+		timer.reset();
+		Apply(scheduler->Handle(event::TimerFired {}, now));
+	}
+	if (options.query_timeout_ms > 0 && now - started_at > options.query_timeout_ms && !failure) {
+		TaskError error;
+		error.exception_type = "Interrupt";
+		error.message = "The query ran longer than duckherder_query_timeout (" +
+		                std::to_string(options.query_timeout_ms) + " ms)";
+		Apply(scheduler->Handle(event::Cancel {}, now));
+		failure = error;
+	}
+	if (now - last_member_check < limits::HEARTBEAT_INTERVAL_MS) {
+		return;
+	}
+	last_member_check = now;
+	guard.unlock();
+	auto members = services.cluster->ListWorkers();
+	guard.lock();
+	for (auto &member : members) {
+		auto &id = member.address.id;
+		if (member.state == WorkerState::LOST && used_workers.count(id) > 0 && lost_workers.insert(id).second) {
+			Apply(scheduler->Handle(event::WorkerLost {id, "its heartbeats stopped"}, now));
+		}
+	}
+}
+
+QueryCoordinator::ReadyOutput QueryCoordinator::WaitForOutput(StageId stage, TaskId task) {
+	std::unique_lock<std::mutex> guard(lock);
+	TaskKey key {stage, task};
+	while (true) {
+		if (failure) {
+			auto error = *failure;
+			guard.unlock();
+			ThrowTaskError(error);
+		}
+		auto entry = ready.find(key);
+		if (entry != ready.end()) {
+			return entry->second;
+		}
+		if (context.interrupted || finished) {
+			throw InterruptException();
+		}
+		Tick(guard);
+		changed.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
+	}
+}
+
+void QueryCoordinator::OutputConsumed(StageId stage, TaskId task) {
+	HandleEvent(event::TaskOutputConsumed {TaskKey {stage, task}});
+}
+
+void QueryCoordinator::Finish(const std::string *error) {
+	std::unique_lock<std::mutex> guard(lock);
+	if (finished) {
+		return;
+	}
+	finished = true;
+	if (scheduler && !scheduler->Ended()) {
+		Apply(scheduler->Handle(event::QueryConsumed {}, services.clock->NowMs()));
+	}
+	// also frees the outputs; a worker that is slow to answer keeps nobody waiting unless it still runs our tasks
+	StopWorkers();
+	changed.notify_all();
+	changed.wait(guard, [&] { return running_attempts == 0; });
+	guard.unlock();
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		std::set<WorkerId> used;
+		for (auto &task : query.tasks) {
+			if (!task.worker_id.empty()) {
+				used.insert(task.worker_id);
+			}
+			if (task.state == "RUNNING" || task.state == "QUEUED") {
+				task.state = "CANCELLED";
+			}
+		}
+		query.num_workers_used = static_cast<uint32_t>(used.size());
+		query.duration_us = (services.clock->NowMs() - started_at) * 1000;
+		query.state = error ? "FAILED" : "SUCCEEDED";
+		query.error = error ? *error : "";
+	});
+}
+
+} // namespace duckherder

@@ -1,0 +1,121 @@
+#pragma once
+
+#include "driver/cluster.hpp"
+#include "driver/dispatch_pool.hpp"
+#include "driver/feed_scan.hpp"
+#include "driver/query_recorder.hpp"
+#include "planner/distributed_plan.hpp"
+#include "planner/split_scans.hpp"
+#include "protocol/worker_service.hpp"
+#include "scheduler/query_scheduler.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+
+namespace duckherder {
+
+//! What a session gives its coordinators; everything outlives them.
+struct CoordinatorServices {
+	std::shared_ptr<Clock> clock;
+	std::shared_ptr<Cluster> cluster;
+	std::shared_ptr<WorkerConnector> connector;
+	std::shared_ptr<DispatchPool> pool;
+	std::shared_ptr<AffinityMap> affinity;
+	std::shared_ptr<QueryRecorder> recorder;
+};
+
+//! The settings of a session that matter while a query runs
+struct CoordinatorOptions {
+	uint32_t task_retries = limits::TASK_RETRIES_DEFAULT;
+	//! 0: none
+	uint64_t query_timeout_ms = 0;
+	bool trace = false;
+	std::vector<std::pair<std::string, std::string>> result_settings;
+};
+
+//! Runs the stages of one execution of one query: splits and encodes them, lets the scheduler decide, sends tasks out,
+//! hands finished outputs to the session, and cleans up on every path.
+//!
+//! Threads: Start and Finish are called by the session; Gather's sources are read by DuckDB's threads in the session;
+//! attempts run on threads of the pool. One lock guards all state and is never held while calling a worker.
+//! Lifetime: lives from Start to Finish within one query of `context`; Finish waits until no attempt is left that could
+//! touch the session.
+class QueryCoordinator : public std::enable_shared_from_this<QueryCoordinator> {
+public:
+	QueryCoordinator(duckdb::ClientContext &context, DistributedPlan &plan, CoordinatorServices services,
+	                 CoordinatorOptions options, QueryRecorder::Entry record);
+
+	//! Throws what extracting or encoding throws; nothing runs then.
+	void Start();
+	//! The rows of a stage whose output is a GATHER, in task order.
+	std::shared_ptr<ChunkSource> Gather(StageId stage);
+	//! Between 0 and 1
+	double Progress();
+	//! Ends the query: stops what still runs, frees its outputs. `error` is null after success. Idempotent.
+	void Finish(const std::string *error);
+
+private:
+	friend class GatherReader;
+	friend class GatherSource;
+
+	//! A finished output of a gather stage, once the scheduler announced it
+	struct ReadyOutput {
+		Attempt attempt;
+		WorkerAddress worker;
+	};
+
+	void BuildStages();
+	void HandleEvent(const SchedulerEvent &event);
+	//! With the lock held
+	void Apply(const SchedulerActions &actions);
+	void StartTask(const action::StartTask &start);
+	TaskRequest MakeRequest(const action::StartTask &start);
+	void RunAttempt(TaskRequest request, WorkerAddress worker);
+	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker);
+	void RecordStart(const TaskRequest &request);
+	void RecordResult(const TaskRequest &request, const TaskResult &result);
+	void StopWorkers();
+	void PrintTraceWhenAssigned(StageId stage);
+	//! Blocks until the output is there; throws the query's error, or InterruptException
+	ReadyOutput WaitForOutput(StageId stage, TaskId task);
+	//! Called by whoever waits: timers, lost workers, timeouts. With the lock held by `guard`, which it may release.
+	void Tick(std::unique_lock<std::mutex> &guard);
+	void OutputConsumed(StageId stage, TaskId task);
+	const WorkerAddress &AddressOf(const WorkerId &id) const;
+
+	duckdb::ClientContext &context;
+	DistributedPlan &plan;
+	const CoordinatorServices services;
+	const CoordinatorOptions options;
+	const QueryRecorder::Entry record;
+	const QueryId query_id;
+	TimeMs started_at = 0;
+	int64_t transaction_start_us = 0;
+	std::vector<WorkerInfo> workers;
+	StageGraph graph;
+	std::vector<PipelineTasks> splits;
+	std::map<StageId, std::unique_ptr<FeedScan>> feeds;
+	//! Position of a stage's first task in the record
+	std::vector<size_t> record_offsets;
+
+	std::mutex lock;
+	std::condition_variable changed;
+	std::unique_ptr<QueryScheduler> scheduler;
+	std::map<TaskKey, ReadyOutput> ready;
+	std::optional<TaskError> failure;
+	std::optional<TimeMs> timer;
+	TimeMs last_member_check = 0;
+	std::set<WorkerId> used_workers;
+	std::set<WorkerId> lost_workers;
+	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;
+	std::map<StageId, uint32_t> started_tasks;
+	uint32_t running_attempts = 0;
+	bool stopped = false;
+	bool finished = false;
+};
+
+} // namespace duckherder

@@ -1,0 +1,151 @@
+#include "extension/functions.hpp"
+
+#include "duckdb/execution/expression_executor.hpp"
+#include "duckdb/function/scalar_function.hpp"
+#include "duckdb/main/extension/extension_loader.hpp"
+#include "duckdb/main/extension_helper.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+using Control = Value (*)(ClientContext &context, DatabaseState &database, const vector<Value> &arguments);
+
+//! Carries the database's state and what to do into DuckDB's function call
+struct ControlInfo : public ScalarFunctionInfo {
+	ControlInfo(std::shared_ptr<DatabaseState> database_p, Control control_p)
+	    : database(std::move(database_p)), control(control_p) {
+	}
+	std::shared_ptr<DatabaseState> database;
+	Control control;
+};
+
+void RunControl(DataChunk &input, ExpressionState &state, Vector &result) {
+	auto &function = state.expr.Cast<BoundFunctionExpression>().function;
+	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
+	for (idx_t row = 0; row < input.size(); row++) {
+		vector<Value> arguments;
+		for (auto &column : input.data) {
+			arguments.push_back(column.GetValue(row));
+			if (arguments.back().IsNull()) {
+				throw InvalidInputException("%s does not take NULL", function.name);
+			}
+		}
+		result.SetValue(row, info.control(state.GetContext(), *info.database, arguments));
+	}
+	if (input.AllConstant()) {
+		result.SetVectorType(VectorType::CONSTANT_VECTOR);
+	}
+}
+
+uint16_t PortOf(const Value &value) {
+	auto port = value.GetValue<int64_t>();
+	if (port < 0 || port > 65535) {
+		throw InvalidInputException("Port %d is out of range, it can be 0 (a free one) to 65535", port);
+	}
+	return static_cast<uint16_t>(port);
+}
+
+Value StartLocalServer(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	auto workers = arguments.size() > 1 ? arguments[1].GetValue<int64_t>() : 0;
+	if (workers < 0 || workers > limits::EMBEDDED_WORKERS_MAX) {
+		throw InvalidInputException("%d workers are out of range, a local server can have 0 to %d", workers,
+		                            limits::EMBEDDED_WORKERS_MAX);
+	}
+	auto location = database.nodes->StartServer(database.services.cluster, PortOf(arguments[0]),
+	                                            static_cast<uint32_t>(workers));
+	return Value("listening on " + location + " with " + to_string(workers) + " workers");
+}
+
+Value StopLocalServer(ClientContext &, DatabaseState &database, const vector<Value> &) {
+	return Value(database.nodes->StopServer(*database.services.cluster) ? "stopped" : "no local server is running");
+}
+
+Value StartStandaloneWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	return Value("listening on " + database.nodes->StartStandaloneWorker(PortOf(arguments[0])));
+}
+
+Value RegisterWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	auto id = arguments[0].ToString();
+	database.services.cluster->AddWorker(database.nodes->Probe(id, arguments[1].ToString()));
+	return Value("registered " + id);
+}
+
+Value UnregisterWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	auto id = arguments[0].ToString();
+	if (!database.services.cluster->RemoveWorker(id)) {
+		throw InvalidInputException("There is no worker with the id '%s'; FROM duckherder_workers() lists them", id);
+	}
+	return Value("unregistered " + id);
+}
+
+Value ReplaceDriver(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	BorrowedDriver driver {arguments[0].ToString(), PortOf(arguments[1])};
+	database.Borrow(driver);
+	return Value("using the workers of " + driver.host + ":" + to_string(driver.port));
+}
+
+Value WorkerCount(ClientContext &, DatabaseState &database, const vector<Value> &) {
+	return Value::BIGINT(NumericCast<int64_t>(database.ActiveWorkers().size()));
+}
+
+Value ClearRecorder(ClientContext &, DatabaseState &database, const vector<Value> &) {
+	database.services.recorder->Clear();
+	return Value("cleared");
+}
+
+Value LoadExtension(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
+	auto name = arguments[0].ToString();
+	ExtensionHelper::LoadExternalExtension(context, name);
+	auto workers = database.ActiveWorkers();
+	for (auto &worker : workers) {
+		database.services.connector->Connect(worker.address)->LoadExtension(name);
+	}
+	return Value("loaded " + name + " here and on " + to_string(workers.size()) + " workers");
+}
+
+class ControlRegistrar {
+public:
+	ControlRegistrar(ExtensionLoader &loader_p, std::shared_ptr<DatabaseState> database_p)
+	    : loader(loader_p), database(std::move(database_p)) {
+	}
+
+	void Add(const string &name, const vector<vector<LogicalType>> &signatures, Control control,
+	         const LogicalType &return_type = LogicalType::VARCHAR) {
+		ScalarFunctionSet set(name);
+		for (auto &arguments : signatures) {
+			ScalarFunction function(name, arguments, return_type, RunControl);
+			function.SetStability(FunctionStability::VOLATILE);
+			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
+			function.SetExtraFunctionInfo(make_shared_ptr<ControlInfo>(database, control));
+			set.AddFunction(function);
+		}
+		loader.RegisterFunction(set);
+	}
+
+private:
+	ExtensionLoader &loader;
+	std::shared_ptr<DatabaseState> database;
+};
+
+} // namespace
+
+void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
+	auto number = LogicalType::BIGINT;
+	auto text = LogicalType::VARCHAR;
+	ControlRegistrar registrar(loader, database);
+	registrar.Add("duckherder_start_local_server", {{number}, {number, number}}, StartLocalServer);
+	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer);
+	registrar.Add("duckherder_start_standalone_worker", {{number}}, StartStandaloneWorker);
+	registrar.Add("duckherder_register_worker", {{text, text}}, RegisterWorker);
+	registrar.Add("duckherder_unregister_worker", {{text}}, UnregisterWorker);
+	registrar.Add("duckherder_register_or_replace_driver", {{text, number}}, ReplaceDriver);
+	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, LogicalType::BIGINT);
+	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder);
+	registrar.Add("duckherder_load_extension", {{text}}, LoadExtension);
+}
+
+} // namespace duckherder

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "extension/session_state.hpp"
+
+namespace duckherder {
+
+//! duckherder_start_local_server and the other functions that do something; for LOAD.
+void RegisterControlFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
+
+//! duckherder_tasks() and the other table functions that show something.
+void RegisterViewFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
+
+} // namespace duckherder

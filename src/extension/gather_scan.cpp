@@ -1,0 +1,155 @@
+#include "extension/gather_scan.hpp"
+
+#include "codec/exchange_scan.hpp"
+#include "extension/explain.hpp"
+
+#include "duckdb/execution/column_binding_resolver.hpp"
+#include "duckdb/execution/operator/scan/physical_table_scan.hpp"
+#include "duckdb/execution/physical_plan_generator.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+struct GatherBindData : public TableFunctionData {
+	std::shared_ptr<DatabaseState> database;
+	std::shared_ptr<DistributedPlan> plan;
+	StageId stage = 0;
+	idx_t estimated_rows = 0;
+	//! The optimizer's context; only EXPLAIN uses it, within the same statement
+	ClientContext *planning_context = nullptr;
+};
+
+struct GatherGlobalState : public GlobalTableFunctionState {
+	std::shared_ptr<QueryCoordinator> coordinator;
+	std::shared_ptr<ChunkSource> source;
+
+	idx_t MaxThreads() const override {
+		return source->MaxReaders();
+	}
+};
+
+struct GatherLocalState : public LocalTableFunctionState {
+	std::unique_ptr<ChunkReader> reader;
+};
+
+unique_ptr<GlobalTableFunctionState> GatherInitGlobal(ClientContext &context, TableFunctionInitInput &input) {
+	auto &bind_data = input.bind_data->Cast<GatherBindData>();
+	auto result = make_uniq<GatherGlobalState>();
+	result->coordinator = SessionState::Get(context, bind_data.database)->Coordinator(context, bind_data.plan);
+	result->source = result->coordinator->Gather(bind_data.stage);
+	return std::move(result);
+}
+
+unique_ptr<LocalTableFunctionState> GatherInitLocal(ExecutionContext &, TableFunctionInitInput &,
+                                                    GlobalTableFunctionState *global) {
+	auto result = make_uniq<GatherLocalState>();
+	result->reader = global->Cast<GatherGlobalState>().source->OpenReader();
+	return std::move(result);
+}
+
+void GatherNext(ClientContext &, TableFunctionInput &input, DataChunk &output) {
+	input.local_state->Cast<GatherLocalState>().reader->Next(output);
+}
+
+OperatorPartitionData GatherPartition(ClientContext &, TableFunctionGetPartitionInput &input) {
+	return OperatorPartitionData(input.local_state->Cast<GatherLocalState>().reader->BatchIndex());
+}
+
+double GatherProgress(ClientContext &, const FunctionData *, const GlobalTableFunctionState *global) {
+	return global->Cast<GatherGlobalState>().coordinator->Progress() * 100;
+}
+
+unique_ptr<NodeStatistics> GatherCardinality(ClientContext &, const FunctionData *bind_data) {
+	return make_uniq<NodeStatistics>(bind_data->Cast<GatherBindData>().estimated_rows);
+}
+
+InsertionOrderPreservingMap<string> GatherToString(TableFunctionToStringInput &input) {
+	auto &bind_data = input.bind_data->Cast<GatherBindData>();
+	return ExplainStages(*bind_data.planning_context, *bind_data.plan, bind_data.stage);
+}
+
+TableFunction GatherFunction(bool ordered) {
+	TableFunction function("duckherder_gather", {}, GatherNext, nullptr, GatherInitGlobal, GatherInitLocal);
+	function.get_partition_data = GatherPartition;
+	function.table_scan_progress = GatherProgress;
+	function.cardinality = GatherCardinality;
+	function.to_string = GatherToString;
+	function.order_preservation_type =
+	    ordered ? OrderPreservationType::INSERTION_ORDER : OrderPreservationType::NO_ORDER;
+	return function;
+}
+
+class LogicalGather : public LogicalExtensionOperator {
+public:
+	std::shared_ptr<DatabaseState> database;
+	std::shared_ptr<DistributedPlan> plan;
+	StageId stage = 0;
+	vector<ColumnBinding> bindings;
+	vector<LogicalType> return_types;
+
+	vector<ColumnBinding> GetColumnBindings() override {
+		return bindings;
+	}
+	void ResolveColumnBindings(ColumnBindingResolver &, vector<ColumnBinding> &result) override {
+		result = bindings;
+	}
+	string GetName() const override {
+		return "DUCKHERDER_GATHER";
+	}
+	bool SupportSerialization() const override {
+		return false;
+	}
+	idx_t EstimateCardinality(ClientContext &) override {
+		return estimated_cardinality;
+	}
+
+	PhysicalOperator &CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) override {
+		auto bind_data = make_uniq<GatherBindData>();
+		bind_data->database = database;
+		bind_data->plan = plan;
+		bind_data->stage = stage;
+		bind_data->estimated_rows = estimated_cardinality;
+		bind_data->planning_context = &context;
+		vector<ColumnIndex> column_ids;
+		vector<string> names;
+		for (idx_t i = 0; i < return_types.size(); i++) {
+			column_ids.emplace_back(i);
+			names.push_back("c" + to_string(i));
+		}
+		return planner.Make<PhysicalTableScan>(return_types, GatherFunction(plan->stages[stage].output.ordered),
+		                                       std::move(bind_data), return_types, std::move(column_ids),
+		                                       vector<idx_t>(), std::move(names), nullptr, estimated_cardinality,
+		                                       ExtraOperatorInfo(), vector<Value>(), virtual_column_map_t());
+	}
+
+protected:
+	void ResolveTypes() override {
+		types = return_types;
+	}
+};
+
+} // namespace
+
+void AttachGathers(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
+                   const std::shared_ptr<DatabaseState> &database) {
+	auto scan = dynamic_cast<LogicalExchangeScan *>(plan.get());
+	if (!scan) {
+		for (auto &child : plan->children) {
+			AttachGathers(child, distributed, database);
+		}
+		return;
+	}
+	auto gather = make_uniq<LogicalGather>();
+	gather->database = database;
+	gather->plan = distributed;
+	gather->stage = scan->source.stage;
+	gather->bindings = scan->bindings;
+	gather->return_types = scan->return_types;
+	gather->SetEstimatedCardinality(scan->estimated_cardinality);
+	plan = std::move(gather);
+}
+
+} // namespace duckherder

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "extension/session_state.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/operator/logical_extension_operator.hpp"
+
+namespace duckherder {
+
+//! Replaces every LogicalExchangeScan that the planner left in the session's plan by an operator that runs the stages
+//! of `distributed` and reads their results.
+void AttachGathers(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
+                   const std::shared_ptr<DatabaseState> &database);
+
+} // namespace duckherder

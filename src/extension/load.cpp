@@ -1,0 +1,29 @@
+#include "extension/load.hpp"
+
+#include "codec/aggregate_state.hpp"
+#include "extension/functions.hpp"
+#include "extension/optimizer_hook.hpp"
+#include "extension/session_state.hpp"
+#include "extension/settings.hpp"
+
+#include "duckdb/main/extension/extension_loader.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+void LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes) {
+	loader.SetDescription("Runs DuckDB queries on many machines");
+	auto &instance = loader.GetDatabaseInstance();
+	auto database = std::make_shared<DatabaseState>(std::move(nodes));
+	RegisterSettings(instance.config);
+	RegisterAggregateStateFunctions(instance);
+	RegisterControlFunctions(loader, database);
+	RegisterViewFunctions(loader, database);
+	RegisterOptimizerHook(instance.config, database);
+	// what workers start with: only settings that differ from it have to travel
+	Connection connection(instance);
+	database->default_settings = ResultSettingsOf(*connection.context);
+}
+
+} // namespace duckherder

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "driver/cluster.hpp"
+#include "protocol/worker_service.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! Nodes that this process can start and reach. main/ implements it, since only main may know both the driver's and
+//! the worker's side. Thread-safe; methods throw DuckDB exceptions with what to do about them.
+class LocalNodes {
+public:
+	virtual ~LocalNodes() = default;
+
+	//! Opens the driver's port (0: a free one) and puts `workers` workers into `cluster`. Returns grpc://host:port.
+	virtual std::string StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) = 0;
+	//! Ends server and workers; says whether there was one. Their queries fail.
+	virtual bool StopServer(Cluster &cluster) = 0;
+	//! A worker that other drivers can register. Returns its location.
+	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
+	//! Asks the worker at `location` who it is; IOException if it cannot be reached.
+	virtual WorkerInfo Probe(const std::string &id, const std::string &location) = 0;
+	//! The workers of another driver.
+	virtual std::vector<WorkerInfo> WorkersOf(const std::string &host, uint16_t port) = 0;
+	virtual std::shared_ptr<WorkerConnector> Connector() = 0;
+};
+
+} // namespace duckherder

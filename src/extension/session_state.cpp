@@ -1,0 +1,142 @@
+#include "extension/session_state.hpp"
+
+#include "extension/settings.hpp"
+
+#include "duckdb/common/types/uuid.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+static constexpr const char *SESSION_KEY = "duckherder_session";
+
+DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
+    : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(0, 8)) {
+	services.clock = std::make_shared<SteadyClock>();
+	services.cluster = std::make_shared<Cluster>(services.clock);
+	services.connector = nodes->Connector();
+	services.pool = std::make_shared<DispatchPool>();
+	services.affinity = std::make_shared<AffinityMap>();
+	services.recorder = std::make_shared<QueryRecorder>();
+}
+
+DatabaseState::~DatabaseState() {
+	nodes->StopServer(*services.cluster);
+}
+
+QueryId DatabaseState::NextQueryId() {
+	return id_prefix + "-" + std::to_string(next_query++);
+}
+
+void DatabaseState::Borrow(BorrowedDriver driver) {
+	// the first look is part of the call, so that a wrong address is an error here and not later
+	services.cluster->ReplaceBorrowed(nodes->WorkersOf(driver.host, driver.port));
+	std::lock_guard<std::mutex> guard(lock);
+	borrowed = std::move(driver);
+	last_refresh = services.clock->NowMs();
+}
+
+void DatabaseState::RefreshBorrowed() {
+	std::optional<BorrowedDriver> driver;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto now = services.clock->NowMs();
+		if (!borrowed || now - last_refresh < limits::HEARTBEAT_INTERVAL_MS) {
+			return;
+		}
+		last_refresh = now;
+		driver = borrowed;
+	}
+	services.cluster->ReplaceBorrowed(nodes->WorkersOf(driver->host, driver->port));
+}
+
+std::vector<WorkerInfo> DatabaseState::ActiveWorkers() {
+	RefreshBorrowed();
+	return services.cluster->ActiveWorkers();
+}
+
+std::vector<WorkerInfo> DatabaseState::ListWorkers() {
+	RefreshBorrowed();
+	return services.cluster->ListWorkers();
+}
+
+QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
+	QueryRecord record;
+	record.query_id = database.NextQueryId();
+	record.sql = context.GetCurrentQuery();
+	record.start_time_us = Timestamp::GetCurrentTimestamp().value;
+	return record;
+}
+
+SessionState::SessionState(std::shared_ptr<DatabaseState> database_p) : database(std::move(database_p)) {
+}
+
+SessionState::~SessionState() {
+	std::string error = "The connection was closed";
+	Finish(&error);
+}
+
+duckdb::shared_ptr<SessionState> SessionState::Get(ClientContext &context,
+                                                   const std::shared_ptr<DatabaseState> &database) {
+	return context.registered_state->GetOrCreate<SessionState>(SESSION_KEY, database);
+}
+
+std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &context,
+                                                            const std::shared_ptr<DistributedPlan> &plan) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto &entry = running[plan.get()];
+	if (entry) {
+		return entry;
+	}
+	auto record = NewRecord(context, *database);
+	record.mode = plan->fully_distributed ? ExecutionMode::DISTRIBUTED : ExecutionMode::PARTIAL;
+	record.local_reason = plan->reason;
+	record.merge_strategy = plan->merge_strategy;
+	entry = std::make_shared<QueryCoordinator>(context, *plan, database->services,
+	                                           CoordinatorOptionsOf(context, *database),
+	                                           database->services.recorder->Begin(std::move(record)));
+	plans.push_back(plan);
+	entry->Start();
+	return entry;
+}
+
+void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
+	auto record = NewRecord(context, *database);
+	record.local_reason = reason;
+	local_start = database->services.clock->NowMs();
+	local = database->services.recorder->Begin(std::move(record));
+}
+
+void SessionState::QueryEnd(ClientContext &, optional_ptr<ErrorData> error) {
+	std::string message;
+	if (error && error->HasError()) {
+		message = error->Message();
+		Finish(&message);
+	} else {
+		Finish(nullptr);
+	}
+}
+
+void SessionState::Finish(const std::string *error) {
+	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> ending;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		ending.swap(running);
+	}
+	for (auto &entry : ending) {
+		entry.second->Finish(error);
+	}
+	ending.clear();
+	plans.clear();
+	if (local) {
+		auto duration_us = (database->services.clock->NowMs() - local_start) * 1000;
+		database->services.recorder->Update(local, [&](QueryRecord &record) {
+			record.duration_us = duration_us;
+			record.state = error ? "FAILED" : "SUCCEEDED";
+			record.error = error ? *error : "";
+		});
+		local.reset();
+	}
+}
+
+} // namespace duckherder

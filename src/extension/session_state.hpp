@@ -1,0 +1,93 @@
+#pragma once
+
+#include "driver/query_coordinator.hpp"
+#include "extension/local_nodes.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/main/client_context_state.hpp"
+#include "duckdb/optimizer/optimizer_extension.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace duckherder {
+
+//! The driver whose workers this database borrows
+struct BorrowedDriver {
+	std::string host;
+	uint16_t port = 0;
+};
+
+//! Everything of one database instance that has loaded the extension; shared by its connections. Thread-safe.
+class DatabaseState {
+public:
+	explicit DatabaseState(std::shared_ptr<LocalNodes> nodes);
+	~DatabaseState();
+
+	const std::shared_ptr<LocalNodes> nodes;
+	CoordinatorServices services;
+	//! The settings of a connection that changed nothing: only what differs from them travels
+	std::map<std::string, std::string> default_settings;
+
+	QueryId NextQueryId();
+	void Borrow(BorrowedDriver driver);
+	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
+	std::vector<WorkerInfo> ActiveWorkers();
+	std::vector<WorkerInfo> ListWorkers();
+
+private:
+	void RefreshBorrowed();
+
+	const std::string id_prefix;
+	std::atomic<uint64_t> next_query {1};
+	std::mutex lock;
+	std::optional<BorrowedDriver> borrowed;
+	TimeMs last_refresh = 0;
+};
+
+//! A connection's part: what the hooks tell each other, and the coordinators of its running query. DuckDB calls its
+//! hooks with the connection's lock held; Coordinator may be called by any thread of the query.
+class SessionState : public duckdb::ClientContextState {
+public:
+	explicit SessionState(std::shared_ptr<DatabaseState> database);
+	~SessionState() override;
+
+	static duckdb::shared_ptr<SessionState> Get(duckdb::ClientContext &context,
+	                                            const std::shared_ptr<DatabaseState> &database);
+
+	//! Of the statement between the hook before and the hook after DuckDB's optimizer
+	struct Planning {
+		bool candidate = false;
+		bool reads_data = false;
+		std::string reason;
+		PlannerOptions options;
+	} planning;
+
+	//! The running execution of `plan`, started by the first call in a query.
+	std::shared_ptr<QueryCoordinator> Coordinator(duckdb::ClientContext &context,
+	                                              const std::shared_ptr<DistributedPlan> &plan);
+	//! Remembers that the statement about to run stays local
+	void RecordLocal(duckdb::ClientContext &context, const std::string &reason);
+
+	void QueryEnd(duckdb::ClientContext &context, duckdb::optional_ptr<duckdb::ErrorData> error) override;
+
+private:
+	void Finish(const std::string *error);
+
+	std::shared_ptr<DatabaseState> database;
+	std::mutex lock;
+	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> running;
+	//! Keeps the plans alive as long as coordinators point into them
+	std::vector<std::shared_ptr<DistributedPlan>> plans;
+	QueryRecorder::Entry local;
+	TimeMs local_start = 0;
+};
+
+//! The record of a query that is about to run
+QueryRecord NewRecord(duckdb::ClientContext &context, DatabaseState &database);
+
+} // namespace duckherder

@@ -1,0 +1,116 @@
+#include "extension/settings.hpp"
+
+#include "codec/result_settings.hpp"
+#include "extension/session_state.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+constexpr const char *MODE = "duckherder_mode";
+constexpr const char *REQUIRE_DISTRIBUTED = "duckherder_require_distributed";
+constexpr const char *MIN_ROWS = "duckherder_min_rows";
+constexpr const char *TASKS_PER_WORKER = "duckherder_tasks_per_worker";
+constexpr const char *BROADCAST_LIMIT = "duckherder_broadcast_limit";
+constexpr const char *TASK_RETRIES = "duckherder_task_retries";
+constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
+constexpr const char *TRACE = "duckherder_trace";
+
+void CheckMode(ClientContext &, SetScope, Value &value) {
+	auto mode = StringUtil::Lower(value.ToString());
+	if (mode != "auto" && mode != "always" && mode != "never") {
+		throw InvalidInputException("duckherder_mode is '%s', it can be 'auto', 'always' or 'never'",
+		                            value.ToString());
+	}
+	value = Value(mode);
+}
+
+template <uint64_t MINIMUM, uint64_t MAXIMUM>
+void CheckRange(ClientContext &, SetScope, Value &value) {
+	auto number = value.IsNull() ? MAXIMUM + 1 : value.GetValue<uint64_t>();
+	if (number < MINIMUM || number > MAXIMUM) {
+		throw InvalidInputException("The value %s is out of range, it can be %llu to %llu", value.ToString(), MINIMUM,
+		                            MAXIMUM);
+	}
+}
+
+Value Get(ClientContext &context, const char *name) {
+	Value value;
+	context.TryGetCurrentSetting(name, value);
+	return value;
+}
+
+uint64_t GetNumber(ClientContext &context, const char *name) {
+	return Get(context, name).GetValue<uint64_t>();
+}
+
+} // namespace
+
+void RegisterSettings(DBConfig &config) {
+	config.AddExtensionOption(MODE, "When to distribute: auto (when it should pay), always or never",
+	                          LogicalType::VARCHAR, Value("auto"), CheckMode);
+	config.AddExtensionOption(REQUIRE_DISTRIBUTED, "Fail instead of running a query wholly or partly in the session",
+	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
+	config.AddExtensionOption(MIN_ROWS, "In mode auto, queries whose scans are all smaller stay in the session (rows)",
+	                          LogicalType::UBIGINT, Value::UBIGINT(limits::MIN_DISTRIBUTED_ROWS));
+	config.AddExtensionOption(TASKS_PER_WORKER, "A scan is cut into at most this many tasks per worker",
+	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASKS_PER_WORKER_DEFAULT),
+	                          CheckRange<1, limits::TASKS_PER_WORKER_MAX>);
+	config.AddExtensionOption(BROADCAST_LIMIT, "Build sides estimated above this are shuffled, not copied (bytes)",
+	                          LogicalType::UBIGINT, Value::UBIGINT(limits::BROADCAST_BYTES));
+	config.AddExtensionOption(TASK_RETRIES, "Further attempts of a task whose worker or connection failed",
+	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASK_RETRIES_DEFAULT),
+	                          CheckRange<0, limits::TASK_RETRIES_MAX>);
+	config.AddExtensionOption(QUERY_TIMEOUT, "Distributed queries end with an error after this time (ms, 0: never)",
+	                          LogicalType::UBIGINT, Value::UBIGINT(0));
+	config.AddExtensionOption(TRACE, "Print the pipeline tasks of each distributed scan to stderr",
+	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
+}
+
+DistributionMode ModeOf(ClientContext &context) {
+	auto mode = Get(context, MODE).ToString();
+	return mode == "always" ? DistributionMode::ALWAYS
+	                        : mode == "never" ? DistributionMode::NEVER : DistributionMode::AUTO;
+}
+
+bool RequiresDistributed(ClientContext &context) {
+	return BooleanValue::Get(Get(context, REQUIRE_DISTRIBUTED));
+}
+
+PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
+	PlannerOptions options;
+	options.workers = workers;
+	options.tasks_per_worker = static_cast<uint32_t>(GetNumber(context, TASKS_PER_WORKER));
+	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);
+	options.min_rows = ModeOf(context) == DistributionMode::ALWAYS ? 0 : GetNumber(context, MIN_ROWS);
+	return options;
+}
+
+std::map<std::string, std::string> ResultSettingsOf(ClientContext &context) {
+	std::map<std::string, std::string> result;
+	for (auto &name : ResultSettingNames()) {
+		Value value;
+		if (context.TryGetCurrentSetting(name, value) && !value.IsNull()) {
+			result[name] = value.ToString();
+		}
+	}
+	return result;
+}
+
+CoordinatorOptions CoordinatorOptionsOf(ClientContext &context, DatabaseState &database) {
+	CoordinatorOptions options;
+	options.task_retries = static_cast<uint32_t>(GetNumber(context, TASK_RETRIES));
+	options.query_timeout_ms = GetNumber(context, QUERY_TIMEOUT);
+	options.trace = BooleanValue::Get(Get(context, TRACE));
+	for (auto &setting : ResultSettingsOf(context)) {
+		auto fallback = database.default_settings.find(setting.first);
+		if (fallback == database.default_settings.end() || fallback->second != setting.second) {
+			options.result_settings.emplace_back(setting.first, setting.second);
+		}
+	}
+	return options;
+}
+
+} // namespace duckherder

@@ -1,0 +1,215 @@
+#include "extension/functions.hpp"
+
+#include "duckdb/function/table_function.hpp"
+#include "duckdb/main/extension/extension_loader.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+using Rows = vector<vector<Value>>;
+
+//! A view: its columns, and its rows at the time of the call
+struct View {
+	const char *name;
+	vector<pair<string, LogicalType>> columns;
+	Rows (*rows)(DatabaseState &database);
+};
+
+struct ViewInfo : public TableFunctionInfo {
+	ViewInfo(std::shared_ptr<DatabaseState> database_p, View view_p)
+	    : database(std::move(database_p)), view(std::move(view_p)) {
+	}
+	std::shared_ptr<DatabaseState> database;
+	View view;
+};
+
+struct ViewBindData : public TableFunctionData {
+	shared_ptr<TableFunctionInfo> info;
+};
+
+struct ViewState : public GlobalTableFunctionState {
+	Rows rows;
+	idx_t next = 0;
+};
+
+unique_ptr<FunctionData> BindView(ClientContext &, TableFunctionBindInput &input, vector<LogicalType> &types,
+                                  vector<string> &names) {
+	for (auto &column : input.info->Cast<ViewInfo>().view.columns) {
+		names.push_back(column.first);
+		types.push_back(column.second);
+	}
+	auto result = make_uniq<ViewBindData>();
+	result->info = input.table_function.function_info;
+	return std::move(result);
+}
+
+unique_ptr<GlobalTableFunctionState> InitView(ClientContext &, TableFunctionInitInput &input) {
+	auto &info = input.bind_data->Cast<ViewBindData>().info->Cast<ViewInfo>();
+	auto result = make_uniq<ViewState>();
+	result->rows = info.view.rows(*info.database);
+	return std::move(result);
+}
+
+void ScanView(ClientContext &, TableFunctionInput &input, DataChunk &output) {
+	auto &state = input.global_state->Cast<ViewState>();
+	idx_t count = 0;
+	for (; state.next < state.rows.size() && count < STANDARD_VECTOR_SIZE; state.next++, count++) {
+		for (idx_t column = 0; column < output.ColumnCount(); column++) {
+			output.SetValue(column, count, state.rows[state.next][column]);
+		}
+	}
+	output.SetCardinality(count);
+}
+
+Value Number(uint64_t value) {
+	return Value::BIGINT(NumericCast<int64_t>(value));
+}
+
+Value TextOrNull(const std::string &text) {
+	return text.empty() ? Value(LogicalType::VARCHAR) : Value(text);
+}
+
+Value Milliseconds(uint64_t us) {
+	return Value::DOUBLE(static_cast<double>(us) / 1000);
+}
+
+View WorkersView() {
+	auto text = LogicalType::VARCHAR;
+	auto number = LogicalType::BIGINT;
+	return {"duckherder_workers",
+	        {{"id", text},
+	         {"location", text},
+	         {"state", text},
+	         {"threads", number},
+	         {"memory_limit", number},
+	         {"memory_used", number},
+	         {"running_tasks", number},
+	         {"last_heartbeat_ms", number},
+	         {"duckdb_version", text}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        for (auto worker : database.ListWorkers()) {
+			        if (worker.address.location == "inproc") {
+				        // its numbers change without heartbeats: ask
+				        auto state = worker.state;
+				        worker = database.services.connector->Connect(worker.address)->GetInfo();
+				        worker.state = state;
+			        }
+			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
+			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
+			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
+			                        Number(worker.running_tasks), Number(worker.heartbeat_age_ms),
+			                        Value(worker.duckdb_version)});
+		        }
+		        return rows;
+	        }};
+}
+
+void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskRecord &record) {
+	auto &task = record.task;
+	auto rows_known = [&](uint64_t row) {
+		return task.has_rows ? Number(row) : Value(LogicalType::BIGINT);
+	};
+	rows.push_back({Value(query.query_id), Number(record.stage_id), Number(task.task_id), Number(task.total_tasks),
+	                TextOrNull(record.worker_id), Number(record.attempt), Value(record.state),
+	                rows_known(task.row_start), rows_known(task.row_end), rows_known(task.row_group_start),
+	                rows_known(task.row_group_end), Number(record.rows), Number(record.bytes),
+	                Milliseconds(record.duration_us), TextOrNull(task.task_sql)});
+}
+
+View TasksView() {
+	auto text = LogicalType::VARCHAR;
+	auto number = LogicalType::BIGINT;
+	return {"duckherder_tasks",
+	        {{"query_id", text},
+	         {"stage_id", number},
+	         {"task_id", number},
+	         {"total_tasks", number},
+	         {"worker_id", text},
+	         {"attempt", number},
+	         {"state", text},
+	         {"row_start", number},
+	         {"row_end", number},
+	         {"row_group_start", number},
+	         {"row_group_end", number},
+	         {"rows", number},
+	         {"bytes", number},
+	         {"duration_ms", LogicalType::DOUBLE},
+	         {"task_sql", text}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        for (auto &query : database.services.recorder->Snapshot()) {
+			        for (auto &task : query.tasks) {
+				        AddTaskRow(rows, query, task);
+			        }
+		        }
+		        return rows;
+	        }};
+}
+
+View StatisticsView() {
+	auto text = LogicalType::VARCHAR;
+	auto number = LogicalType::BIGINT;
+	return {"duckherder_get_query_execution_stats",
+	        {{"query_id", text},
+	         {"sql", text},
+	         {"execution_mode", text},
+	         {"local_reason", text},
+	         {"partition_strategy", text},
+	         {"merge_strategy", text},
+	         {"num_stages", number},
+	         {"num_tasks_generated", number},
+	         {"num_workers_used", number},
+	         {"retries", number},
+	         {"bytes_exchanged", number},
+	         {"query_duration_ms", LogicalType::DOUBLE},
+	         {"execution_start_time", LogicalType::TIMESTAMP}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        for (auto &query : database.services.recorder->Snapshot()) {
+			        rows.push_back({Value(query.query_id), Value(query.sql), Value(ExecutionModeName(query.mode)),
+			                        TextOrNull(query.local_reason), TextOrNull(query.partition_strategy),
+			                        TextOrNull(query.merge_strategy), Number(query.num_stages),
+			                        Number(query.tasks.size()), Number(query.num_workers_used), Number(query.retries),
+			                        Number(query.bytes_exchanged), Milliseconds(query.duration_us),
+			                        Value::TIMESTAMP(timestamp_t(query.start_time_us))});
+		        }
+		        return rows;
+	        }};
+}
+
+View HistoryView() {
+	auto text = LogicalType::VARCHAR;
+	return {"duckherder_get_query_history",
+	        {{"query_id", text},
+	         {"sql", text},
+	         {"state", text},
+	         {"execution_mode", text},
+	         {"query_duration_ms", LogicalType::DOUBLE},
+	         {"execution_start_time", LogicalType::TIMESTAMP},
+	         {"error", text}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        for (auto &query : database.services.recorder->Snapshot()) {
+			        rows.push_back({Value(query.query_id), Value(query.sql), Value(query.state),
+			                        Value(ExecutionModeName(query.mode)), Milliseconds(query.duration_us),
+			                        Value::TIMESTAMP(timestamp_t(query.start_time_us)), TextOrNull(query.error)});
+		        }
+		        return rows;
+	        }};
+}
+
+} // namespace
+
+void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
+	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView()}) {
+		TableFunction function(view.name, {}, ScanView, BindView, InitView);
+		function.function_info = make_shared_ptr<ViewInfo>(database, view);
+		loader.RegisterFunction(function);
+	}
+}
+
+} // namespace duckherder
