@@ -1,0 +1,54 @@
+"""What all Python tests share."""
+
+import faulthandler
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import cluster as clusters  # noqa: E402
+from support.cluster import Cluster  # noqa: E402
+
+#: A test that is stuck inside a library call cannot be interrupted: the whole run ends then, with all stacks
+STUCK_SECONDS = 600
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One token for all nodes and sessions of this run, away from the user's own."""
+    path = tmp_path_factory.mktemp("token") / "token"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32) + "\n")
+    os.environ["DUCKHERDER_TOKEN_FILE"] = str(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def end_if_stuck():
+    faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(scope="session")
+def three_workers(tmp_path_factory: pytest.TempPathFactory):
+    """Three worker processes for all tests that do them no harm."""
+    with Cluster(tmp_path_factory.mktemp("three_workers"), workers=3) as cluster:
+        yield cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if report.failed:
+        for cluster in clusters.running:
+            report.sections.append(("logs of the nodes", cluster.logs()))
+    return report

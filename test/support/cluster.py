@@ -1,0 +1,95 @@
+"""A cluster of real processes on loopback: workers that a session registers, or a driver with its workers."""
+
+import itertools
+import os
+import subprocess
+from pathlib import Path
+
+from support import paths
+from support.process import NodeProcess
+from support.waiting import wait_until
+
+STATUS_TIMEOUT_SECONDS = 20
+REGISTER_TIMEOUT_SECONDS = 15.0
+#: All clusters that run now, so that a failed test can show their logs
+running: list["Cluster"] = []
+
+
+class Cluster:
+    """Use as a context manager; it ends exactly the processes that it started."""
+
+    def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
+                 environment: dict[str, str] | None = None):
+        self.directory = directory
+        self.driver: NodeProcess | None = None
+        self.workers: dict[str, NodeProcess] = {}
+        self._threads = threads
+        self._environment = environment
+        self._names = (f"worker-{number}" for number in itertools.count())
+        self._worker_count = workers
+        self._with_driver = with_driver
+
+    def __enter__(self) -> "Cluster":
+        running.append(self)
+        try:
+            if self._with_driver:
+                self.driver = self._launch("driver", "driver", []).wait_ready()
+            # Launched together, then waited for: they start in parallel
+            names = [self.launch_worker() for _ in range(self._worker_count)]
+            for name in names:
+                self.workers[name].wait_ready()
+            if self.driver:
+                wait_until(lambda: self.status().count("active") >= self._worker_count, REGISTER_TIMEOUT_SECONDS,
+                           lambda: f"not all workers are at the driver:\n{self.status()}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        errors = []
+        for node in [*self.workers.values(), *filter(None, [self.driver])]:
+            try:
+                node.stop()
+            except TimeoutError as error:
+                errors.append(str(error))
+        running.remove(self)
+        if errors:
+            raise RuntimeError("\n".join(errors))
+
+    def _launch(self, name: str, subcommand: str, options: list[str]) -> NodeProcess:
+        command = [str(paths.require(paths.BINARY)), subcommand, "--listen", "127.0.0.1:0", *options]
+        return NodeProcess(name, command, self.directory, self._environment)
+
+    def launch_worker(self, options: list[str] | None = None) -> str:
+        """Does not wait until it listens."""
+        name = next(self._names)
+        driver = ["--driver", f"{self.driver.host}:{self.driver.port}"] if self.driver else []
+        arguments = ["--id", name, "--threads", str(self._threads), *driver, *(options or [])]
+        self.workers[name] = self._launch(name, "worker", arguments)
+        return name
+
+    def add_worker(self, options: list[str] | None = None) -> NodeProcess:
+        return self.workers[self.launch_worker(options)].wait_ready()
+
+    def status(self) -> str:
+        """What `duckherder status` prints about the driver."""
+        assert self.driver
+        return run_status(f"{self.driver.host}:{self.driver.port}", self._environment)
+
+    def logs(self) -> str:
+        nodes = [*filter(None, [self.driver]), *self.workers.values()]
+        return "\n".join(f"--- {node.log_path.name} (pid {node.pid})\n{node.log()[-4000:]}" for node in nodes)
+
+
+def run_status(address: str, environment: dict[str, str] | None = None) -> str:
+    done = run_binary(["status", "--driver", address], environment)
+    if done.returncode:
+        raise RuntimeError(f"duckherder status ended with {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def run_binary(arguments: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(paths.require(paths.BINARY)), *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=STATUS_TIMEOUT_SECONDS,
+                          env={**os.environ, **(environment or {})})

@@ -1,0 +1,27 @@
+"""Where the build has put things. DUCKHERDER_BUILD points the tests at another build directory (build/asan)."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("DUCKHERDER_BUILD") or ROOT / "build" / "release").resolve()
+DEPS = ROOT / "build" / "deps"
+EXTENSION = BUILD / "duckherder.duckdb_extension"
+BINARY = BUILD / "duckherder"
+SHELL = BUILD / "duckdb"
+STOCK_SHELL = DEPS / "duckdb-cli" / "duckdb"
+PYTHON = sys.executable
+TPCH_EXTENSION = DEPS / "extensions" / "tpch.duckdb_extension"
+TPCDS_EXTENSION = DEPS / "extensions" / "tpcds.duckdb_extension"
+
+
+def require(path: Path) -> Path:
+    if not path.exists():
+        raise FileNotFoundError(f"{path.relative_to(ROOT)} is missing: run make first")
+    return path
+
+
+def quoted(path: Path | str) -> str:
+    """As a string literal of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
