@@ -16,8 +16,8 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 PYTHON := build/deps/venv/bin/python
-# Two builds at once in one directory would write the same files; the second waits.
-LOCK := $(if $(shell command -v flock),flock build/.lock)
+# Two builds at once in one directory would write the same files; the second waits (seconds: a build of DuckDB).
+LOCK := $(if $(shell command -v flock),flock --timeout 7200 build/.lock)
 
 DUCKDB ?= prebuilt
 FORCE_ASSERT ?= 0
@@ -25,6 +25,9 @@ ifeq ($(DUCKDB),source)
 LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source$(if $(filter 1,$(FORCE_ASSERT)),-assert)/src/libduckdb.so
 SOURCE_STEP := build-duckdb
 else ifeq ($(DUCKDB),prebuilt)
+ifeq ($(FORCE_ASSERT),1)
+$(error FORCE_ASSERT=1 needs DUCKDB=source: the fetched libduckdb has no assertions)
+endif
 LIBDUCKDB := $(CURDIR)/build/deps/libduckdb/libduckdb.so
 else
 $(error DUCKDB is '$(DUCKDB)', it can be 'prebuilt' or 'source')
