@@ -13,7 +13,7 @@ from pathlib import Path
 ARROWS = {
     "common": set(),
     "plan": set(),
-    "planner": {"plan"},
+    "planner": {"plan", "codec"},
     "scheduler": {"plan"},
     "codec": {"plan"},
     "protocol": {"plan"},

@@ -66,7 +66,7 @@ unique_ptr<TableFilter> RowFilter(ClientContext &context, const ScanSplit &split
 	if (result->child_filters.empty()) {
 		return nullptr;
 	}
-	return std::move(result);
+	return result;
 }
 
 //! Restricts the scan to the rows of a split, by a filter on the rowid that does not leave the scan

@@ -40,14 +40,14 @@ unique_ptr<GlobalTableFunctionState> GatherInitGlobal(ClientContext &context, Ta
 	auto result = make_uniq<GatherGlobalState>();
 	result->coordinator = SessionState::Get(context, bind_data.database)->Coordinator(context, bind_data.plan);
 	result->source = result->coordinator->Gather(bind_data.stage);
-	return std::move(result);
+	return result;
 }
 
 unique_ptr<LocalTableFunctionState> GatherInitLocal(ExecutionContext &, TableFunctionInitInput &,
                                                     GlobalTableFunctionState *global) {
 	auto result = make_uniq<GatherLocalState>();
 	result->reader = global->Cast<GatherGlobalState>().source->OpenReader();
-	return std::move(result);
+	return result;
 }
 
 void GatherNext(ClientContext &, TableFunctionInput &input, DataChunk &output) {

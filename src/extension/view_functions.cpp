@@ -43,14 +43,14 @@ unique_ptr<FunctionData> BindView(ClientContext &, TableFunctionBindInput &input
 	}
 	auto result = make_uniq<ViewBindData>();
 	result->info = input.table_function.function_info;
-	return std::move(result);
+	return result;
 }
 
 unique_ptr<GlobalTableFunctionState> InitView(ClientContext &, TableFunctionInitInput &input) {
 	auto &info = input.bind_data->Cast<ViewBindData>().info->Cast<ViewInfo>();
 	auto result = make_uniq<ViewState>();
 	result->rows = info.view.rows(*info.database);
-	return std::move(result);
+	return result;
 }
 
 void ScanView(ClientContext &, TableFunctionInput &input, DataChunk &output) {

@@ -130,7 +130,7 @@ private:
 			projection->SetEstimatedCardinality(op->estimated_cardinality);
 		}
 		projection->children.push_back(std::move(op));
-		return std::move(projection);
+		return projection;
 	}
 
 	Place Visit(unique_ptr<LogicalOperator> &op, Above above) {

@@ -42,7 +42,7 @@ unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original)
 	auto result = make_uniq<TableFunctionRef>();
 	result->function = make_uniq<FunctionExpression>("read_parquet", std::move(arguments));
 	result->alias = original.alias;
-	return std::move(result);
+	return result;
 }
 
 } // namespace
