@@ -35,6 +35,9 @@ public:
 	//! No writer is left: puts the pieces of each partition in order and counts them. Called once.
 	void Finish();
 
+	//! Counts bytes of rows that were appended. Thread-safe, before Finish.
+	void AddBytes(const std::vector<uint64_t> &bytes_by_partition);
+
 	//! Rows and uncompressed bytes of each partition; after Finish
 	const std::vector<uint64_t> &PartitionRows() const {
 		return partition_rows;
@@ -60,7 +63,7 @@ private:
 		duckdb::idx_t row_start;
 		duckdb::idx_t row_count;
 	};
-	//! Pieces [first, last) that one reader takes at a time
+	//! Pieces [first, last) that one reader takes at a time; its number is the batch index
 	struct Unit {
 		duckdb::idx_t first;
 		duckdb::idx_t last;
@@ -87,12 +90,12 @@ private:
 //! share a lane when order does not matter.
 class OutputLane {
 public:
-	OutputLane(OutputBuffer &buffer, duckdb::idx_t number);
+	explicit OutputLane(OutputBuffer &buffer);
 	~OutputLane();
 
-	//! Appends a copy of the rows to a partition. `order` sorts the rows of all lanes within the partition; it must not
-	//! fall from call to call. Thread-safe per partition.
-	void Append(uint32_t partition, duckdb::DataChunk &rows, duckdb::idx_t order, uint64_t bytes);
+	//! Appends a copy of the rows to a partition. `order` sorts the rows of all lanes within the partition, equal ones by
+	//! lane; within a lane it must not fall from call to call. May flatten the vectors of `rows`. Thread-safe.
+	void Append(uint32_t partition, duckdb::DataChunk &rows, duckdb::idx_t order);
 
 private:
 	friend class OutputBuffer;
@@ -108,14 +111,13 @@ private:
 		duckdb::unique_ptr<duckdb::ColumnDataCollection> rows;
 		duckdb::ColumnDataAppendState append;
 		std::vector<Run> runs;
-		uint64_t bytes = 0;
 	};
 
 	OutputBuffer &buffer;
-	duckdb::idx_t number;
 	//! Shared by the partitions: a block of its own for each would be 256 KB for a handful of rows
 	duckdb::shared_ptr<duckdb::ColumnDataAllocator> allocator;
-	std::vector<Slot> slots;
+	//! One per partition
+	std::unique_ptr<Slot[]> slots;
 };
 
 } // namespace duckherder

@@ -16,8 +16,9 @@
 
 namespace duckherder {
 
-//! Makes a source that delivers all rows of an exchange. Called once per scan: a plan may scan an exchange twice.
-using ChunkSourceFactory = std::function<std::shared_ptr<ChunkSource>()>;
+//! Makes a source that delivers all rows of an exchange, with the types that the scan expects. Called once per scan: a
+//! plan may scan an exchange twice.
+using ChunkSourceFactory = std::function<std::shared_ptr<ChunkSource>(const duckdb::vector<duckdb::LogicalType> &)>;
 
 //! Where the exchange scans of the query that runs on a connection find their rows. Kept in the connection's
 //! registered_state for the time of one query. Thread-safe.
@@ -36,7 +37,8 @@ public:
 
 	//! The rows of one scan. Throws InternalException if the task was given no such input, InterruptException if
 	//! cancelled.
-	std::shared_ptr<ChunkSource> Open(const ExchangeScanSource &source);
+	std::shared_ptr<ChunkSource> Open(const ExchangeScanSource &source,
+	                                  const duckdb::vector<duckdb::LogicalType> &types);
 
 	//! Wakes all readers and lets later ones fail. Idempotent, any thread.
 	void Cancel();

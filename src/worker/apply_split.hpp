@@ -1,0 +1,20 @@
+#pragma once
+
+#include "exchange/task_inputs.hpp"
+#include "plan/pipeline_task.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/logical_operator.hpp"
+
+namespace duckherder {
+
+//! Restricts the scan `split.table_index` of a decoded fragment to the files and rows of the split. What the scan
+//! returns to the operators above keeps its columns and bindings. Nothing to do for feeds and stages without base scan.
+//! Throws InternalException if the fragment has no such Parquet scan, NotImplementedException if the scan reads
+//! something that depends on all files (the virtual column file_index).
+void ApplySplit(duckdb::LogicalOperator &plan, const ScanSplit &split);
+
+//! Makes the scan `table_index` count the rows that it delivers, in inputs.scanned_rows. Returns false if there is none.
+bool CountScan(duckdb::LogicalOperator &plan, uint64_t table_index, TaskInputs &inputs);
+
+} // namespace duckherder

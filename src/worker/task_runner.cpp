@@ -1,0 +1,235 @@
+#include "worker/task_runner.hpp"
+
+#include "codec/errors.hpp"
+#include "codec/fragment.hpp"
+#include "exchange/exchange_sink.hpp"
+#include "worker/apply_split.hpp"
+
+#include "duckdb/main/client_context.hpp"
+#include "duckdb/main/pending_query_result.hpp"
+#include "duckdb/parallel/task_scheduler.hpp"
+#include "duckdb/parser/statement/logical_plan_statement.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+
+#include <chrono>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! The transaction of an attempt: all that its fragment looks up and reads belongs to it. Rolled back unless committed.
+class TaskTransaction {
+public:
+	TaskTransaction(ClientContext &context_p, int64_t start_us) : context(context_p) {
+		context.transaction.BeginTransaction();
+		context.transaction.SetAutoCommit(false);
+		if (start_us != 0) {
+			// now() and its kin are the same in all tasks of a query
+			MetaTransaction::Get(context).start_timestamp = timestamp_t(start_us);
+		}
+	}
+	~TaskTransaction() {
+		if (!context.transaction.HasActiveTransaction()) {
+			return;
+		}
+		try {
+			context.transaction.Rollback(nullptr);
+		} catch (...) { // NOLINT: the attempt has failed already
+		}
+	}
+	void Commit() {
+		context.transaction.Commit();
+	}
+
+private:
+	ClientContext &context;
+};
+
+//! What is hung onto a connection for one attempt
+class TaskConnection {
+public:
+	TaskConnection(ClientContext &context_p, RunningTask &task_p, shared_ptr<TaskInputs> inputs)
+	    : context(context_p), task(task_p) {
+		TaskInputs::Install(context, inputs);
+		task.Attach(context.shared_from_this(), std::move(inputs));
+	}
+	~TaskConnection() {
+		task.Detach();
+		RemoveExchangeSink(context);
+		TaskInputs::Remove(context);
+	}
+
+private:
+	ClientContext &context;
+	RunningTask &task;
+};
+
+void ThrowIfCancelled(const RunningTask &task) {
+	if (task.Cancelled()) {
+		throw InterruptException();
+	}
+}
+
+vector<LogicalType> OutputTypes(const LogicalOperator &plan, const Exchange &exchange) {
+	auto types = plan.types;
+	if (exchange.column_count > types.size()) {
+		throw InternalException("An exchange of %llu columns, the fragment has %llu", idx_t(exchange.column_count),
+		                        idx_t(types.size()));
+	}
+	if (exchange.column_count > 0) {
+		types.resize(exchange.column_count);
+	}
+	return types;
+}
+
+} // namespace
+
+TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
+                       ConnectionPool &connections_p, OutputStore &outputs_p)
+    : id(std::move(id_p)), db(std::move(db_p)), peers(std::move(peers_p)), connections(connections_p),
+      outputs(outputs_p) {
+}
+
+TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
+	auto start = std::chrono::steady_clock::now();
+	TaskResult result;
+	Inputs inputs;
+	try {
+		inputs = ConnectInputs(request, std::move(feed));
+		auto output = Execute(task, request, inputs);
+		output = outputs.Put(request.query_id, {request.stage_id, request.task_id}, request.attempt, std::move(output));
+		if (task.Cancelled()) {
+			// CancelQuery may have dropped the query's outputs just before this one came
+			outputs.DropQuery(request.query_id);
+			throw InterruptException();
+		}
+		result.partition_rows = output->PartitionRows();
+		result.partition_bytes = output->PartitionBytes();
+		result.input_rows = inputs.scans->scanned_rows + *inputs.fed_rows;
+	} catch (const std::exception &error) {
+		result = TaskResult();
+		result.failed = true;
+		result.error = ErrorOf(task, inputs, ErrorData(error));
+	} catch (...) {
+		result = TaskResult();
+		result.failed = true;
+		result.error = ErrorOf(task, inputs, ErrorData(ExceptionType::INTERNAL, "unknown exception in a task"));
+	}
+	auto duration = std::chrono::steady_clock::now() - start;
+	result.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+	return result;
+}
+
+TaskError TaskRunner::ErrorOf(const RunningTask &task, const Inputs &inputs, const ErrorData &error) {
+	auto result = ToTaskError(error, id);
+	if (task.Cancelled()) {
+		result.kind = ErrorKind::CANCELLED;
+	} else if (inputs.lost && !inputs.lost->Get().empty()) {
+		result.kind = ErrorKind::LOST_INPUT;
+		result.lost_worker = inputs.lost->Get();
+	}
+	return result;
+}
+
+TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
+	Inputs result;
+	result.scans = make_shared_ptr<TaskInputs>();
+	result.lost = std::make_shared<LostInput>();
+	result.fed_rows = std::make_shared<std::atomic<uint64_t>>(0);
+	if (feed) {
+		ExchangeScanSource source;
+		source.is_feed = true;
+		result.scans->AddOnce(source, std::make_shared<CountingSource>(std::move(feed), result.fed_rows));
+	} else if (request.split.fed) {
+		throw InternalException("The task reads a feed, but none came with it");
+	}
+	for (auto &input : request.inputs) {
+		ExchangeScanSource source;
+		source.stage = input.stage;
+		result.scans->Add(source, [this, &request, &input, lost = result.lost](const vector<LogicalType> &types) {
+			return OpenStage(request, input, types, lost);
+		});
+	}
+	return result;
+}
+
+std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
+                                                   const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
+	auto hashed = input.kind == ExchangeKind::HASH;
+	auto partition = hashed ? request.split.partition : 0;
+	std::vector<StageInputSource::Output> sources;
+	for (auto &location : input.outputs) {
+		StageInputSource::Output output;
+		output.location = location;
+		if (location.worker.id == id) {
+			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
+			if (!buffer) {
+				lost->Set(id);
+				throw IOException("The output of task %llu of stage %llu is not on worker %s", idx_t(location.task),
+				                  idx_t(input.stage), id);
+			}
+			output.source = buffer->Open(partition);
+		}
+		sources.push_back(std::move(output));
+	}
+	auto open = [peers = peers, query = request.query_id, stage = input.stage, partition,
+	             types](const OutputLocation &location) {
+		FetchRequest fetch;
+		fetch.query_id = query;
+		fetch.stage_id = stage;
+		fetch.task_id = location.task;
+		fetch.attempt = location.attempt;
+		fetch.partition = partition;
+		fetch.worker_id = location.worker.id;
+		return peers->Connect(location.worker)->Fetch(fetch, types);
+	};
+	auto threads = TaskScheduler::GetScheduler(*db->instance).NumberOfThreads();
+	return std::make_shared<StageInputSource>(std::move(sources), types, std::move(open), std::move(lost),
+	                                          NumericCast<idx_t>(threads));
+}
+
+std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskRequest &request, const Inputs &inputs) {
+	if (!request.fragment) {
+		throw InternalException("A task without a fragment");
+	}
+	auto connection = connections.Take(request.settings);
+	std::shared_ptr<OutputBuffer> output;
+	{
+		auto &context = *connection->context;
+		TaskConnection connected(context, task, inputs.scans);
+		TaskTransaction transaction(context, request.transaction_start_us);
+		output = ExecuteOn(context, task, request, inputs);
+		transaction.Commit();
+	}
+	// after a failure the connection is not used again: what state it is in is not worth finding out
+	connections.Return(std::move(connection), request.settings);
+	return output;
+}
+
+std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, RunningTask &task,
+                                                    const TaskRequest &request, const Inputs &inputs) {
+	auto plan = DecodeFragment(context, *request.fragment);
+	ApplySplit(*plan, request.split);
+	if (request.split.kind != SplitKind::NONE && !request.split.fed) {
+		CountScan(*plan, request.split.table_index, *inputs.scans);
+	}
+	auto output = std::make_shared<OutputBuffer>(db->instance, OutputTypes(*plan, request.output),
+	                                             request.output.partition_count);
+	InstallExchangeSink(context, request.output, output);
+
+	// starting a query resets the connection's interrupt: look again afterwards
+	auto pending = context.PendingQuery(make_uniq<LogicalPlanStatement>(std::move(plan)), QueryParameters(false));
+	if (pending->HasError()) {
+		pending->ThrowError();
+	}
+	ThrowIfCancelled(task);
+	auto result = pending->Execute();
+	if (result->HasError()) {
+		result->ThrowError();
+	}
+	return output;
+}
+
+} // namespace duckherder

@@ -1,0 +1,110 @@
+#include "worker/task_table.hpp"
+
+#include "common/limits.hpp"
+
+#include "duckdb/main/client_context.hpp"
+
+#include <vector>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+RunningTask::RunningTask(QueryId query_p) : query(std::move(query_p)) {
+}
+
+void RunningTask::Attach(shared_ptr<ClientContext> context_p, shared_ptr<TaskInputs> inputs_p) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (cancelled) {
+		throw InterruptException();
+	}
+	context = std::move(context_p);
+	inputs = std::move(inputs_p);
+}
+
+void RunningTask::Detach() {
+	std::lock_guard<std::mutex> guard(lock);
+	context.reset();
+	inputs.reset();
+}
+
+void RunningTask::Cancel() {
+	// under the lock, so that a connection is never interrupted after Detach, when it may run something else
+	std::lock_guard<std::mutex> guard(lock);
+	cancelled = true;
+	if (context) {
+		context->Interrupt();
+	}
+	if (inputs) {
+		inputs->Cancel();
+	}
+}
+
+bool RunningTask::Cancelled() const {
+	std::lock_guard<std::mutex> guard(lock);
+	return cancelled;
+}
+
+std::shared_ptr<RunningTask> TaskTable::Begin(const QueryId &query) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (closed || released.count(query)) {
+		return nullptr;
+	}
+	auto task = std::make_shared<RunningTask>(query);
+	running.insert(task);
+	return task;
+}
+
+void TaskTable::End(const std::shared_ptr<RunningTask> &task) {
+	std::lock_guard<std::mutex> guard(lock);
+	running.erase(task);
+	if (running.empty()) {
+		idle.notify_all();
+	}
+}
+
+void TaskTable::CancelQuery(const QueryId &query) {
+	std::vector<std::shared_ptr<RunningTask>> tasks;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		if (released.insert(query).second) {
+			released_order.push_back(query);
+		}
+		if (released_order.size() > limits::RELEASED_QUERIES_MAX) {
+			released.erase(released_order.front());
+			released_order.pop_front();
+		}
+		for (auto &task : running) {
+			if (task->query == query) {
+				tasks.push_back(task);
+			}
+		}
+	}
+	for (auto &task : tasks) {
+		task->Cancel();
+	}
+}
+
+void TaskTable::Close() {
+	std::vector<std::shared_ptr<RunningTask>> tasks;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		closed = true;
+		tasks.assign(running.begin(), running.end());
+	}
+	for (auto &task : tasks) {
+		task->Cancel();
+	}
+}
+
+bool TaskTable::WaitUntilIdle(std::chrono::milliseconds time) {
+	std::unique_lock<std::mutex> guard(lock);
+	return idle.wait_for(guard, time, [&] { return running.empty(); });
+}
+
+uint32_t TaskTable::Count() {
+	std::lock_guard<std::mutex> guard(lock);
+	return static_cast<uint32_t>(running.size());
+}
+
+} // namespace duckherder

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "common/ids.hpp"
+#include "exchange/task_inputs.hpp"
+
+#include "duckdb.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+
+namespace duckherder {
+
+//! One running attempt, as far as others may touch it. Thread-safe.
+class RunningTask {
+public:
+	explicit RunningTask(QueryId query);
+
+	//! What Cancel has to stop. Throws InterruptException if the task was cancelled already.
+	void Attach(duckdb::shared_ptr<duckdb::ClientContext> context, duckdb::shared_ptr<TaskInputs> inputs);
+	//! The attempt no longer uses them
+	void Detach();
+	//! Interrupts the query and wakes its waiting readers. Idempotent.
+	void Cancel();
+	bool Cancelled() const;
+
+	const QueryId query;
+
+private:
+	mutable std::mutex lock;
+	bool cancelled = false;
+	duckdb::shared_ptr<duckdb::ClientContext> context;
+	duckdb::shared_ptr<TaskInputs> inputs;
+};
+
+//! The running attempts of a worker, and the queries that need none any more. Thread-safe.
+class TaskTable {
+public:
+	//! Null if the query was cancelled, or everything was
+	std::shared_ptr<RunningTask> Begin(const QueryId &query);
+	void End(const std::shared_ptr<RunningTask> &task);
+	//! Cancels the running attempts of the query; later ones of it do not begin. The last RELEASED_QUERIES_MAX such
+	//! queries are remembered.
+	void CancelQuery(const QueryId &query);
+	//! Cancels everything, now and from now on
+	void Close();
+	//! False if attempts still run after that time
+	bool WaitUntilIdle(std::chrono::milliseconds time);
+	uint32_t Count();
+
+private:
+	std::mutex lock;
+	std::condition_variable idle;
+	std::unordered_set<std::shared_ptr<RunningTask>> running;
+	bool closed = false;
+	std::unordered_set<QueryId> released;
+	//! The same, oldest first
+	std::deque<QueryId> released_order;
+};
+
+} // namespace duckherder

@@ -1,0 +1,150 @@
+#include "worker/worker_node.hpp"
+
+#include "worker/connection_pool.hpp"
+#include "worker/output_store.hpp"
+#include "worker/task_runner.hpp"
+#include "worker/task_table.hpp"
+
+#include "duckdb/main/config.hpp"
+#include "duckdb/main/database.hpp"
+#include "duckdb/parallel/task_scheduler.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/storage/buffer_manager.hpp"
+
+#include <atomic>
+#include <mutex>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! How long the destructor waits for interrupted tasks, ms
+constexpr uint64_t SHUTDOWN_WAIT_MS = 10000;
+
+TaskResult Refuse(ErrorKind kind, ExceptionType type, const string &message, const WorkerId &id) {
+	TaskResult result;
+	result.failed = true;
+	result.error.kind = kind;
+	result.error.exception_type = Exception::ExceptionTypeToString(type);
+	result.error.message = message;
+	result.error.worker_id = id;
+	return result;
+}
+
+} // namespace
+
+class WorkerNode::State {
+public:
+	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers)
+	    : address(std::move(address_p)), db(std::move(db_p)), connections(db),
+	      runner(address.id, db, std::move(peers), connections, outputs) {
+	}
+
+	std::mutex lock;
+	//! The location changes under the lock, the id never
+	WorkerAddress address;
+	std::shared_ptr<DuckDB> db;
+	ConnectionPool connections;
+	OutputStore outputs;
+	TaskTable tasks;
+	TaskRunner runner;
+	std::atomic<bool> draining {false};
+};
+
+WorkerNode::WorkerNode(WorkerAddress address, std::shared_ptr<DuckDB> db, std::shared_ptr<WorkerConnector> peers)
+    : state(std::make_shared<State>(std::move(address), std::move(db), std::move(peers))) {
+}
+
+WorkerNode::~WorkerNode() {
+	state->tasks.Close();
+	state->tasks.WaitUntilIdle(std::chrono::milliseconds(SHUTDOWN_WAIT_MS));
+	state->outputs.DropAll();
+}
+
+TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
+	// the node may go while the task still runs
+	auto node = state;
+	auto &id = node->address.id;
+	if (node->draining) {
+		return Refuse(ErrorKind::PLACE, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks", id);
+	}
+	auto task = node->tasks.Begin(request.query_id);
+	if (!task) {
+		return Refuse(ErrorKind::CANCELLED, ExceptionType::INTERRUPT, "The query was cancelled", id);
+	}
+	auto result = node->runner.Run(*task, request, std::move(feed));
+	node->tasks.End(task);
+	return result;
+}
+
+std::shared_ptr<ChunkSource> WorkerNode::Fetch(const FetchRequest &request, const vector<LogicalType> &types) {
+	auto output = state->outputs.Get(request.query_id, {request.stage_id, request.task_id}, request.attempt);
+	if (!output) {
+		throw IOException("Worker %s does not have the output of attempt %llu of task %llu of stage %llu",
+		                  state->address.id, idx_t(request.attempt), idx_t(request.task_id), idx_t(request.stage_id));
+	}
+	if (output->Types() != types) {
+		throw InternalException("The output of stage %llu has the types (%s), its consumer expects (%s)",
+		                        idx_t(request.stage_id), StringUtil::ToString(output->Types(), ", "),
+		                        StringUtil::ToString(types, ", "));
+	}
+	return output->Open(request.partition);
+}
+
+void WorkerNode::CancelQuery(const QueryId &query_id) {
+	// in this order: an attempt that ends in between sees that it was cancelled, and drops its output itself
+	state->tasks.CancelQuery(query_id);
+	state->outputs.DropQuery(query_id);
+}
+
+WorkerInfo WorkerNode::GetInfo() {
+	WorkerInfo info;
+	{
+		std::lock_guard<std::mutex> guard(state->lock);
+		info.address = state->address;
+	}
+	auto &instance = *state->db->instance;
+	auto &buffers = BufferManager::GetBufferManager(instance);
+	info.state = state->draining ? WorkerState::DRAINING : WorkerState::ACTIVE;
+	info.duckdb_version = DuckDB::LibraryVersion();
+	info.threads = NumericCast<uint32_t>(TaskScheduler::GetScheduler(instance).NumberOfThreads());
+	info.memory_limit_bytes = buffers.GetMaxMemory();
+	info.memory_used_bytes = buffers.GetUsedMemory();
+	info.running_tasks = state->tasks.Count();
+	return info;
+}
+
+void WorkerNode::LoadExtension(const std::string &name) {
+	Connection connection(*state->db);
+	auto quoted = KeywordHelper::WriteQuoted(name, '\'');
+	auto result = connection.Query("LOAD " + quoted);
+	if (!result->HasError()) {
+		return;
+	}
+	auto is_path = name.find('/') != std::string::npos || name.find('.') != std::string::npos;
+	if (is_path || result->GetErrorType() != ExceptionType::IO) {
+		result->ThrowError("Worker " + state->address.id + ": ");
+	}
+	// an extension known by name that nobody has installed on this machine yet
+	auto installed = connection.Query("INSTALL " + quoted);
+	if (installed->HasError()) {
+		installed->ThrowError("Worker " + state->address.id + ": ");
+	}
+	auto loaded = connection.Query("LOAD " + quoted);
+	if (loaded->HasError()) {
+		loaded->ThrowError("Worker " + state->address.id + ": ");
+	}
+}
+
+void WorkerNode::SetLocation(const std::string &location) {
+	std::lock_guard<std::mutex> guard(state->lock);
+	state->address.location = location;
+}
+
+void WorkerNode::SetDraining() {
+	state->draining = true;
+}
+
+} // namespace duckherder
