@@ -1,0 +1,105 @@
+#include "main/command_line.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/common/exception.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace duckherder {
+
+using duckdb::InvalidInputException;
+
+namespace {
+
+constexpr uint16_t DEFAULT_PORT = 8815;
+
+bool ParseNumber(const std::string &text, uint64_t &number) {
+	if (text.empty() || text.size() > 18 || !std::all_of(text.begin(), text.end(), ::isdigit)) {
+		return false;
+	}
+	number = std::stoull(text);
+	return true;
+}
+
+} // namespace
+
+CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec> &flags,
+                         const std::vector<std::string> &words) {
+	for (size_t i = 0; i < words.size(); i++) {
+		auto word = words[i];
+		auto equals = word.find('=');
+		auto name = word.substr(0, equals);
+		auto flag =
+		    std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return name == spec.name; });
+		if (flag == flags.end()) {
+			throw InvalidInputException("duckherder %s does not know '%s'; it takes:\n%s", command, name,
+			                            FlagHelp(flags));
+		}
+		auto takes_value = flag->value[0] != '\0';
+		if (values.count(name) > 0) {
+			throw InvalidInputException("%s is given twice", name);
+		}
+		if (!takes_value && equals != std::string::npos) {
+			throw InvalidInputException("%s takes no value", name);
+		}
+		if (takes_value && equals == std::string::npos && i + 1 == words.size()) {
+			throw InvalidInputException("%s needs a value: %s %s", name, name, flag->value);
+		}
+		values[name] = !takes_value ? "" : equals != std::string::npos ? word.substr(equals + 1) : words[++i];
+	}
+}
+
+bool CommandLine::Has(const std::string &name) const {
+	return values.count(name) > 0;
+}
+
+std::string CommandLine::Get(const std::string &name, const std::string &fallback) const {
+	auto entry = values.find(name);
+	return entry == values.end() ? fallback : entry->second;
+}
+
+uint64_t CommandLine::GetNumber(const std::string &name, uint64_t fallback, uint64_t minimum, uint64_t maximum) const {
+	if (!Has(name)) {
+		return fallback;
+	}
+	uint64_t number = 0;
+	if (!ParseNumber(Get(name), number) || number < minimum || number > maximum) {
+		throw InvalidInputException("%s is '%s', it can be a number from %llu to %llu", name, Get(name), minimum,
+		                            maximum);
+	}
+	return number;
+}
+
+HostPort ParseHostPort(const std::string &text) {
+	HostPort result {text, DEFAULT_PORT};
+	auto colon = text.rfind(':');
+	auto bracket = text.rfind(']');
+	if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {
+		uint64_t port = 0;
+		if (!ParseNumber(text.substr(colon + 1), port) || port > 65535) {
+			throw InvalidInputException("'%s' is not HOST:PORT", text);
+		}
+		result.port = static_cast<uint16_t>(port);
+		result.host = text.substr(0, colon);
+	}
+	if (result.host.size() > 2 && result.host.front() == '[' && result.host.back() == ']') {
+		result.host = result.host.substr(1, result.host.size() - 2);
+	}
+	if (result.host.empty()) {
+		throw InvalidInputException("'%s' names no host; HOST:PORT is needed", text);
+	}
+	return result;
+}
+
+std::string FlagHelp(const std::vector<FlagSpec> &flags) {
+	std::ostringstream text;
+	for (auto &flag : flags) {
+		auto left = std::string("  ") + flag.name + " " + flag.value;
+		left.resize(std::max<size_t>(left.size() + 1, 30), ' ');
+		text << left << flag.help << "\n";
+	}
+	return text.str();
+}
+
+} // namespace duckherder

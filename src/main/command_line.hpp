@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! A flag that a subcommand takes
+struct FlagSpec {
+	const char *name;
+	//! Empty for flags without a value
+	const char *value;
+	const char *help;
+};
+
+//! The parsed words behind a subcommand. Flags are given as --name VALUE or --name=VALUE.
+class CommandLine {
+public:
+	//! Throws InvalidInputException naming the word that is wrong and what could stand there.
+	CommandLine(const std::string &command, const std::vector<FlagSpec> &flags, const std::vector<std::string> &words);
+
+	bool Has(const std::string &name) const;
+	std::string Get(const std::string &name, const std::string &fallback = std::string()) const;
+	//! A whole number between the bounds
+	uint64_t GetNumber(const std::string &name, uint64_t fallback, uint64_t minimum, uint64_t maximum) const;
+
+private:
+	std::map<std::string, std::string> values;
+};
+
+struct HostPort {
+	std::string host;
+	uint16_t port;
+};
+
+//! "127.0.0.1:8815" or "[::1]:8815"; a missing port is 8815.
+HostPort ParseHostPort(const std::string &text);
+
+std::string FlagHelp(const std::vector<FlagSpec> &flags);
+
+} // namespace duckherder

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "extension/local_nodes.hpp"
+#include "transport/in_process/in_process_registry.hpp"
+#include "worker/worker_node.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace duckherder {
+
+//! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
+//! connections to nodes elsewhere. Nothing is started, and no token file made, before it is needed.
+class ProcessNodes : public LocalNodes {
+public:
+	ProcessNodes();
+	~ProcessNodes() override;
+
+	std::string StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) override;
+	bool StopServer(Cluster &cluster) override;
+	std::string StartStandaloneWorker(uint16_t port) override;
+	WorkerInfo Probe(const std::string &id, const std::string &location) override;
+	std::vector<WorkerInfo> WorkersOf(const std::string &host, uint16_t port) override;
+	std::shared_ptr<WorkerConnector> Connector() override;
+
+private:
+	class NodeConnector;
+	struct Server;
+
+	std::shared_ptr<InProcessRegistry> registry;
+	std::shared_ptr<NodeConnector> connector;
+	std::mutex lock;
+	std::unique_ptr<Server> server;
+};
+
+} // namespace duckherder
