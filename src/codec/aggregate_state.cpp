@@ -25,15 +25,18 @@ struct WrappedFunction : public AggregateFunctionInfo {
 
 //! The wrapped function and its bind data, for the callbacks that are given bind data but no function
 struct WrappedBindData : public FunctionData {
-	WrappedBindData(AggregateFunction function_p, unique_ptr<FunctionData> bind_data_p)
-	    : function(std::move(function_p)), bind_data(std::move(bind_data_p)), state_size(function.state_size(function)) {
+	WrappedBindData(AggregateFunction function_p, unique_ptr<FunctionData> bind_data_p, LogicalType return_type_p)
+	    : function(std::move(function_p)), bind_data(std::move(bind_data_p)), return_type(std::move(return_type_p)),
+	      state_size(function.state_size(function)) {
 	}
 	AggregateFunction function;
 	unique_ptr<FunctionData> bind_data;
+	//! Of the expression. The optimizer may have exchanged the function (SUM of DECIMAL by one of HUGEINT) under it.
+	LogicalType return_type;
 	idx_t state_size;
 
 	unique_ptr<FunctionData> Copy() const override {
-		return make_uniq<WrappedBindData>(function, bind_data ? bind_data->Copy() : nullptr);
+		return make_uniq<WrappedBindData>(function, bind_data ? bind_data->Copy() : nullptr, return_type);
 	}
 	bool Equals(const FunctionData &other_p) const override {
 		auto &other = other_p.Cast<WrappedBindData>();
@@ -164,7 +167,7 @@ void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> b
                       const AggregateFunction &) {
 	auto &wrapped = bind_data->Cast<WrappedBindData>();
 	serializer.WriteProperty(600, "arguments", wrapped.function.arguments);
-	serializer.WriteProperty(601, "return_type", wrapped.function.GetReturnType());
+	serializer.WriteProperty(601, "return_type", wrapped.return_type);
 	serializer.WriteObject(602, "function", [&](Serializer &object) {
 		FunctionSerializer::Serialize(object, wrapped.function, wrapped.bind_data.get());
 	});
@@ -178,7 +181,8 @@ unique_ptr<FunctionData> RefuseBind(ClientContext &, AggregateFunction &function
 
 //! Sets everything that the two forms share; `function` has its name already
 unique_ptr<FunctionData> Wrap(AggregateFunction &function, AggregateFunction inner, unique_ptr<FunctionData> bind_data,
-                              bool partial) {
+                              const LogicalType &return_type) {
+	auto partial = function.name == PARTIAL_AGGREGATE_NAME;
 	function.state_size = StateSize;
 	function.initialize = Initialize;
 	function.combine = Combine;
@@ -198,14 +202,14 @@ unique_ptr<FunctionData> Wrap(AggregateFunction &function, AggregateFunction inn
 		function.SetNullHandling(inner.GetNullHandling());
 	} else {
 		function.arguments = {LogicalType::BLOB};
-		function.SetReturnType(inner.GetReturnType());
+		function.SetReturnType(return_type);
 		function.update = FinalUpdate;
 		function.simple_update = FinalSimpleUpdate;
 		function.finalize = FinalFinalize;
 	}
 	function.varargs = LogicalType(LogicalTypeId::INVALID);
 	function.function_info = make_shared_ptr<WrappedFunction>(inner);
-	return make_uniq<WrappedBindData>(std::move(inner), std::move(bind_data));
+	return make_uniq<WrappedBindData>(std::move(inner), std::move(bind_data), return_type);
 }
 
 AggregateFunction EmptyForm(const string &name) {
@@ -230,8 +234,7 @@ unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, Aggregat
 	deserializer.ReadObject(602, "function", [&](Deserializer &object) {
 		auto entry = FunctionSerializer::Deserialize<AggregateFunction, AggregateFunctionCatalogEntry>(
 		    object, CatalogType::AGGREGATE_FUNCTION_ENTRY, children, return_type);
-		auto partial = function.name == PARTIAL_AGGREGATE_NAME;
-		result = Wrap(function, std::move(entry.first), std::move(entry.second), partial);
+		result = Wrap(function, std::move(entry.first), std::move(entry.second), return_type);
 	});
 	return result;
 }
@@ -240,7 +243,7 @@ unique_ptr<BoundAggregateExpression> MakeForm(const BoundAggregateExpression &ag
                                               vector<unique_ptr<Expression>> children, unique_ptr<Expression> filter) {
 	auto function = EmptyForm(name);
 	auto bind_data = Wrap(function, aggregate.function, aggregate.bind_info ? aggregate.bind_info->Copy() : nullptr,
-	                      name == PARTIAL_AGGREGATE_NAME);
+	                      aggregate.return_type);
 	auto result = make_uniq<BoundAggregateExpression>(std::move(function), std::move(children), std::move(filter),
 	                                                  std::move(bind_data), AggregateType::NON_DISTINCT);
 	result->SetAlias(aggregate.GetAlias());
