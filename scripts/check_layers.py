@@ -15,7 +15,7 @@ ARROWS = {
     "plan": set(),
     "planner": {"plan", "codec"},
     "scheduler": {"plan"},
-    "codec": {"plan"},
+    "codec": {"plan", "protocol"},
     "protocol": {"plan"},
     "exchange": {"protocol", "codec", "plan"},
     "transport": {"protocol", "codec"},

@@ -8,26 +8,35 @@
 
 namespace duckherder {
 
-//! Workers of this process by id
+//! The location of a worker in this process.
+constexpr const char *IN_PROCESS_LOCATION = "inproc";
+
+//! The workers of this process by id. Handed out as they are: a call is a function call, chunks are not copied.
+//! Thread-safe; shares ownership of the services.
 class InProcessRegistry {
 public:
-	void Register(const WorkerId &id, std::shared_ptr<WorkerService> service) {
-		std::lock_guard<std::mutex> guard(lock);
-		services[id] = std::move(service);
-	}
-	void Unregister(const WorkerId &id) {
-		std::lock_guard<std::mutex> guard(lock);
-		services.erase(id);
-	}
-	std::shared_ptr<WorkerService> Find(const WorkerId &id) {
-		std::lock_guard<std::mutex> guard(lock);
-		auto entry = services.find(id);
-		return entry == services.end() ? nullptr : entry->second;
-	}
+	//! Replaces an earlier service of that id.
+	void Register(const WorkerId &id, std::shared_ptr<WorkerService> service);
+	void Unregister(const WorkerId &id);
+	//! Null if there is none.
+	std::shared_ptr<WorkerService> Find(const WorkerId &id) const;
 
 private:
-	std::mutex lock;
+	mutable std::mutex lock;
 	std::map<WorkerId, std::shared_ptr<WorkerService>> services;
+};
+
+//! Finds workers with the location "inproc" in the registry and leaves all others to `remote`, which may be null.
+//! Connect throws IOException if the worker has left the process, or if there is no remote connector.
+class LocalFirstConnector : public WorkerConnector {
+public:
+	LocalFirstConnector(std::shared_ptr<InProcessRegistry> local, std::shared_ptr<WorkerConnector> remote);
+
+	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override;
+
+private:
+	std::shared_ptr<InProcessRegistry> local;
+	std::shared_ptr<WorkerConnector> remote;
 };
 
 } // namespace duckherder

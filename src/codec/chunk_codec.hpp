@@ -1,0 +1,80 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/common/types/data_chunk.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace arrow {
+class RecordBatch;
+class Schema;
+} // namespace arrow
+
+//! DataChunks as Arrow record batches that carry DuckDB's own representation of each type: a TIMESTAMP is an int64, an
+//! ENUM its index, a UNION a struct with a tag, a VARIANT the struct behind it. Both ends know the logical types, so
+//! nothing is translated and every value, nested and NULL, comes out with the bits it went in with.
+namespace duckherder {
+
+class ColumnEncoder;
+
+//! Whether values of this type are all in its vector: no pointers, no undecided type. Else ChunkEncoder and ChunkDecoder
+//! throw NotImplementedException at once.
+bool CanTravel(const duckdb::LogicalType &type);
+
+//! The form in which columns of these types travel; a function of the types alone.
+std::shared_ptr<arrow::Schema> TravelSchema(const duckdb::vector<duckdb::LogicalType> &types);
+
+//! Collects chunks into batches that are worth a message. Used by one thread.
+class ChunkEncoder {
+public:
+	explicit ChunkEncoder(duckdb::vector<duckdb::LogicalType> types);
+	~ChunkEncoder();
+
+	const std::shared_ptr<arrow::Schema> &Schema() const {
+		return schema;
+	}
+
+	//! Takes rows of `chunk` from row `position` on and moves it forward. Returns a batch as soon as one has BATCH_ROWS
+	//! or about BATCH_BYTES, else null: then all rows were taken. Call again until `position` is the chunk's size. The
+	//! rows are copied; vectors of `chunk` may be flattened.
+	//! Throws OutOfRangeException for a row larger than MESSAGE_BYTES_MAX.
+	std::shared_ptr<arrow::RecordBatch> Append(duckdb::DataChunk &chunk, duckdb::idx_t &position);
+	//! The rows that still wait, null if there are none.
+	std::shared_ptr<arrow::RecordBatch> Flush();
+
+	//! Rows that went into the encoder so far
+	uint64_t RowCount() const {
+		return row_count;
+	}
+
+private:
+	duckdb::idx_t RowsThatFit(duckdb::DataChunk &chunk, duckdb::idx_t position);
+
+	duckdb::vector<duckdb::LogicalType> types;
+	std::shared_ptr<arrow::Schema> schema;
+	std::vector<std::unique_ptr<ColumnEncoder>> columns;
+	duckdb::idx_t waiting_rows = 0;
+	uint64_t row_count = 0;
+};
+
+//! Turns batches back into chunks, one batch after another. Used by one thread.
+class ChunkDecoder {
+public:
+	explicit ChunkDecoder(duckdb::vector<duckdb::LogicalType> types);
+
+	//! The batch to read from now on. Throws IOException if it is not of the TravelSchema or inconsistent in itself.
+	void SetBatch(std::shared_ptr<arrow::RecordBatch> batch);
+	//! The next rows of the batch, at most STANDARD_VECTOR_SIZE; leaves `chunk` empty at its end or without a batch.
+	//! Vectors of fixed width and strings point into the batch: valid until the next call of SetBatch and the decoder's
+	//! end. `chunk` has been initialized with the types.
+	void Next(duckdb::DataChunk &chunk);
+
+private:
+	duckdb::vector<duckdb::LogicalType> types;
+	std::shared_ptr<arrow::Schema> schema;
+	std::shared_ptr<arrow::RecordBatch> batch;
+	duckdb::idx_t position = 0;
+};
+
+} // namespace duckherder

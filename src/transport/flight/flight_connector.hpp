@@ -1,0 +1,55 @@
+#pragma once
+
+#include "protocol/driver_service.hpp"
+#include "protocol/worker_service.hpp"
+
+#include <memory>
+#include <string>
+
+namespace duckherder {
+
+struct FlightClientSettings {
+	std::string token;
+	//! PEM text of the certificates to trust for grpc+tls; empty: the system's
+	std::string tls_roots;
+};
+
+class FlightConnections;
+
+//! Reaches workers over the network. Connections are made when needed, shared by all workers and threads with the same
+//! location, watched while calls run, and replaced after they broke. Thread-safe.
+//!
+//! Connect says hello at a new connection: throws IOException "cannot reach worker W at L: ..." within
+//! CONNECT_TIMEOUT_MS, PermissionException if the token is wrong, InvalidInputException if versions differ.
+//! Of the services it returns: RunTask never throws; the others throw the error of the other side with its DuckDB
+//! class, or IOException if the connection is at fault. They stay valid when the connector is gone.
+class FlightConnector : public WorkerConnector {
+public:
+	explicit FlightConnector(FlightClientSettings settings);
+	~FlightConnector() override;
+
+	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override;
+
+private:
+	std::shared_ptr<FlightConnections> connections;
+};
+
+//! The driver at a location. Thread-safe. Errors as above; connects with each call if it has to.
+class FlightDriverClient : public DriverService {
+public:
+	FlightDriverClient(std::string location, FlightClientSettings settings);
+	~FlightDriverClient() override;
+
+	void RegisterWorker(const WorkerInfo &info) override;
+	bool Heartbeat(const WorkerInfo &info) override;
+	void UnregisterWorker(const WorkerId &id) override;
+	std::vector<WorkerInfo> ListWorkers() override;
+
+private:
+	std::string Call(const std::string &action, const std::string &body);
+
+	std::string location;
+	std::shared_ptr<FlightConnections> connections;
+};
+
+} // namespace duckherder

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "protocol/driver_service.hpp"
+#include "protocol/worker_service.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace duckherder {
+
+struct FlightNodeOptions {
+	std::string host = "127.0.0.1";
+	//! 0 takes a free one
+	uint16_t port = 0;
+	//! Every call must bring it
+	std::string token;
+	//! PEM texts; both or neither
+	std::string tls_certificate;
+	std::string tls_key;
+	//! The operator takes the risk of listening beyond loopback without TLS
+	bool insecure = false;
+};
+
+//! A port on which workers and at most one driver of this process can be called. All methods are thread-safe.
+//! Every call is authenticated by its token before any of it is decoded.
+//!
+//! How a task travels, as one DoExchange: the client sends the request, then the batches of the feed if there is one,
+//! then the feed's end marker with its row count; the node answers with one message, the TaskResult, and the client
+//! hangs up. A client that hangs up earlier has gone: its attempt is stopped (AttemptControl, and Cancel on the feed).
+//! How an output travels, as one DoGet: batches, then an end marker with the row count, or the error that ended it.
+class FlightNode {
+public:
+	explicit FlightNode(FlightNodeOptions options);
+	//! Stops
+	~FlightNode();
+
+	//! Listens, and returns the location: "grpc://host:port", or "grpc+tls://host:port". Once per node.
+	//! Throws InvalidInputException if that would be unsafe (an empty token; a host beyond loopback without TLS and
+	//! `insecure`), IOException if the port is taken.
+	std::string Start();
+	//! Refuses new calls, cancels the queries of running tasks, and waits for them for a bounded time. Idempotent.
+	void Stop();
+
+	//! Before or after Start. A worker that is removed while it runs tasks finishes them.
+	void AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker);
+	void RemoveWorker(const WorkerId &id);
+	//! Null takes it away
+	void SetDriver(std::shared_ptr<DriverService> driver);
+
+	//! After Start
+	std::string Location() const;
+	uint16_t Port() const;
+
+private:
+	class Server;
+	FlightNodeOptions options;
+	//! Shared with the thread that shuts it down, which Stop does not await forever
+	std::shared_ptr<Server> server;
+};
+
+} // namespace duckherder
