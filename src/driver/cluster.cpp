@@ -97,6 +97,7 @@ std::vector<WorkerInfo> Cluster::ListWorkers() {
 	auto now = clock->NowMs();
 	for (auto &entry : members) {
 		auto info = entry.second.info;
+		info.sends_heartbeats = entry.second.origin != Origin::ADDED;
 		if (entry.second.origin == Origin::SELF_REGISTERED) {
 			info.heartbeat_age_ms = now - entry.second.last_heartbeat;
 			if (info.heartbeat_age_ms > limits::HEARTBEAT_LOST_MS) {

@@ -339,6 +339,8 @@ void QueryCoordinator::Finish(const std::string *error) {
 	StopWorkers();
 	changed.notify_all();
 	changed.wait(guard, [&] { return running_attempts == 0; });
+	// now, not when the last thread lets go of this: feeds point into the session's plan
+	feeds.clear();
 	guard.unlock();
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		std::set<WorkerId> used;

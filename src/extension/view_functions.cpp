@@ -76,6 +76,16 @@ Value Milliseconds(uint64_t us) {
 	return Value::DOUBLE(static_cast<double>(us) / 1000);
 }
 
+void AskForNews(DatabaseState &database, WorkerInfo &worker) {
+	auto address = worker.address;
+	try {
+		worker = database.services.connector->Connect(address)->GetInfo();
+		worker.address = address;
+	} catch (std::exception &) {
+		worker.state = WorkerState::LOST;
+	}
+}
+
 View WorkersView() {
 	auto text = LogicalType::VARCHAR;
 	auto number = LogicalType::BIGINT;
@@ -92,11 +102,8 @@ View WorkersView() {
 	        [](DatabaseState &database) {
 		        Rows rows;
 		        for (auto worker : database.ListWorkers()) {
-			        if (worker.address.location == "inproc") {
-				        // its numbers change without heartbeats: ask
-				        auto state = worker.state;
-				        worker = database.services.connector->Connect(worker.address)->GetInfo();
-				        worker.state = state;
+			        if (!worker.sends_heartbeats) {
+				        AskForNews(database, worker);
 			        }
 			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
 			                        Value(WorkerStateName(worker.state)), Number(worker.threads),

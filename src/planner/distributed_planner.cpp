@@ -20,14 +20,13 @@ void VisitScans(LogicalOperator &op, const std::function<void(LogicalGet &)> &vi
 	}
 }
 
+//! 0 for functions that cannot tell: most of those only list something
 idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 	if (!get.function.cardinality) {
-		// unknown: a file or a stream of any size
-		return NumericLimits<idx_t>::Maximum();
+		return 0;
 	}
 	auto statistics = get.function.cardinality(context, get.bind_data.get());
-	return statistics && statistics->has_estimated_cardinality ? statistics->estimated_cardinality
-	                                                           : NumericLimits<idx_t>::Maximum();
+	return statistics && statistics->has_estimated_cardinality ? statistics->estimated_cardinality : 0;
 }
 
 } // namespace

@@ -106,6 +106,8 @@ struct WorkerInfo {
 	uint32_t running_tasks = 0;
 	//! Set by whoever keeps the list; ms since the last sign of life
 	uint64_t heartbeat_age_ms = 0;
+	//! Set by whoever keeps the list; others have to be asked how they are
+	bool sends_heartbeats = false;
 };
 
 } // namespace duckherder
