@@ -35,6 +35,8 @@ public:
 			return;
 		}
 		try {
+			// stops what a query may still have running, and waits for it: it reads under this transaction
+			context.CancelTransaction();
 			context.transaction.Rollback(nullptr);
 		} catch (...) { // NOLINT: the attempt has failed already
 		}
@@ -65,12 +67,6 @@ private:
 	ClientContext &context;
 	RunningTask &task;
 };
-
-void ThrowIfCancelled(const RunningTask &task) {
-	if (task.Cancelled()) {
-		throw InterruptException();
-	}
-}
 
 vector<LogicalType> OutputTypes(const LogicalOperator &plan, const Exchange &exchange) {
 	auto types = plan.types;
@@ -219,12 +215,15 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	                                             request.output.partition_count);
 	InstallExchangeSink(context, request.output, output);
 
-	// starting a query resets the connection's interrupt: look again afterwards
 	auto pending = context.PendingQuery(make_uniq<LogicalPlanStatement>(std::move(plan)), QueryParameters(false));
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}
-	ThrowIfCancelled(task);
+	if (task.Cancelled()) {
+		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned here:
+		// it runs into the interrupt and cleans up behind itself.
+		context.Interrupt();
+	}
 	auto result = pending->Execute();
 	if (result->HasError()) {
 		result->ThrowError();
