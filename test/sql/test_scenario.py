@@ -38,7 +38,7 @@ import sys, duckdb
 con = duckdb.connect(config={"allow_unsigned_extensions": "true"})
 for statement in sys.stdin.read().split(";"):
     if statement.strip():
-        print(con.execute(statement + ";").fetchall())
+        print(con.execute(statement.strip() + ";").fetchall())
 """
 HOSTS = {
     "duckherder_shell": ([str(paths.SHELL), "-csv"], SCENARIO),

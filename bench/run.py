@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""TPC-H: worker processes of one thread against one stock DuckDB with as many threads, as ratios."""
+
+import argparse
+import contextlib
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
+
+import report  # noqa: E402
+from measuring import measure, measure_fixed_cost  # noqa: E402
+from sides import Side  # noqa: E402
+from support import paths, tpch  # noqa: E402
+from support.cluster import Cluster  # noqa: E402
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sf", type=float, default=1.0, help="scale factor (1)")
+    parser.add_argument("--runs", type=int, default=3, help="counted runs of each query (3)")
+    parser.add_argument("--queries", default="1-22", help="for example 1,3,6-8 (1-22)")
+    parser.add_argument("--tables", choices=("parquet", "native"), default="parquet")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes (2)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each worker (1)")
+    parser.add_argument("--embedded", action="store_true", help="workers in the session's process instead")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def numbers(text: str) -> list[int]:
+    result: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        result += range(int(first), int(last or first) + 1)
+    return result
+
+
+def create_sources(side: Side, directory: Path, tables: str) -> None:
+    for name in tpch.TABLES:
+        source = paths.quoted(directory / f"{name}.parquet")
+        side.execute(f"CREATE {'TABLE' if tables == 'native' else 'VIEW'} {name} AS FROM {source}")
+
+
+def setup_text(options: argparse.Namespace) -> str:
+    where = "embedded workers" if options.embedded else "worker processes"
+    threads = options.workers * options.threads
+    return f"{options.workers} {where} of {options.threads} thread against one stock process of {threads} threads"\
+        + (" (the session itself has one more)." if not options.embedded else ".")
+
+
+def main() -> int:
+    options = arguments()
+    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    say(f"data: TPC-H SF{options.sf:g}")
+    data = tpch.parquet_directory(options.sf, ROOT / "build" / "bench-data")
+    queries = {f"Q{number}": tpch.queries()[number] for number in numbers(options.queries)}
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
+        token = directory / "token"
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32) + "\n")
+        os.environ["DUCKHERDER_TOKEN_FILE"] = str(token)
+        count = 0 if options.embedded else options.workers
+        cluster = stack.enter_context(Cluster(directory, workers=count, threads=options.threads))
+        pids = [node.pid for node in cluster.workers.values()]
+        plain = stack.enter_context(Side("plain DuckDB", False, []))
+        ours = stack.enter_context(Side("duckherder", True, pids))
+        plain.execute(f"SET threads = {options.workers * options.threads}")
+        if options.embedded:
+            ours.execute(f"SELECT duckherder_start_local_server(0, {options.workers})")
+        else:
+            # The session only finishes what the workers send
+            ours.execute("SET threads = 1")
+        for name, node in cluster.workers.items():
+            ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+        for side in (plain, ours):
+            create_sources(side, data, options.tables)
+        fixed = measure_fixed_cost(plain, ours)
+        measurements = measure(plain, ours, queries, options.runs, say)
+    body = report.table(measurements, fixed, options.workers)
+    command = " ".join(["bench/run.py", *(word for word in sys.argv[1:] if word != "--write")])
+    text = report.section(options.sf, options.tables, setup_text(options), options.runs, command, body)
+    print(text)
+    if options.write:
+        report.write(options.sf, options.tables, text)
+    wrong = [measurement.name for measurement in measurements if measurement.problem]
+    if wrong:
+        say(f"different results: {', '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
