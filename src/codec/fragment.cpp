@@ -3,17 +3,110 @@
 #include "duckdb/common/serializer/binary_deserializer.hpp"
 #include "duckdb/common/serializer/binary_serializer.hpp"
 #include "duckdb/common/serializer/memory_stream.hpp"
+#include "duckdb/planner/operator/logical_aggregate.hpp"
+#include "duckdb/planner/operator/logical_join.hpp"
+#include "duckdb/storage/statistics/base_statistics.hpp"
+
+#include <functional>
 
 namespace duckherder {
 
 using namespace duckdb;
+
+namespace {
+
+//! DuckDB's serialization of a plan leaves out what the optimizer found out about sizes and values, and without it the
+//! physical planner chooses slower operators: no perfect hash joins and aggregates, no bloom filters. So a fragment is
+//! the plan, and beside it a note for each operator, in the order in which a walk from the root meets them.
+using OperatorList = vector<reference<LogicalOperator>>;
+
+void ListOperators(LogicalOperator &op, OperatorList &result) {
+	result.push_back(op);
+	for (auto &child : op.children) {
+		ListOperators(*child, result);
+	}
+}
+
+optional_ptr<vector<unique_ptr<BaseStatistics>>> StatisticsOf(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+		return op.Cast<LogicalAggregate>().group_stats;
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+		return static_cast<LogicalJoin &>(op).join_stats;
+	default:
+		return nullptr;
+	}
+}
+
+void WriteStatistics(Serializer &serializer, const unique_ptr<BaseStatistics> &statistics) {
+	serializer.WriteProperty(100, "known", bool(statistics));
+	if (statistics) {
+		serializer.WriteProperty(101, "type", statistics->GetType());
+		serializer.WriteObject(102, "statistics", [&](Serializer &object) { statistics->Serialize(object); });
+	}
+}
+
+unique_ptr<BaseStatistics> ReadStatistics(Deserializer &deserializer) {
+	unique_ptr<BaseStatistics> result;
+	if (!deserializer.ReadProperty<bool>(100, "known")) {
+		return result;
+	}
+	auto type = deserializer.ReadProperty<LogicalType>(101, "type");
+	deserializer.Set<const LogicalType &>(type);
+	deserializer.ReadObject(102, "statistics", [&](Deserializer &object) {
+		result = BaseStatistics::Deserialize(object).ToUnique();
+	});
+	deserializer.Unset<LogicalType>();
+	return result;
+}
+
+void WriteNote(Serializer &serializer, LogicalOperator &op) {
+	serializer.WriteProperty(100, "operator", op.type);
+	auto cardinality = op.has_estimated_cardinality ? optional_idx(op.estimated_cardinality) : optional_idx();
+	serializer.WriteProperty(101, "cardinality", cardinality);
+	auto statistics = StatisticsOf(op);
+	serializer.WriteList(102, "statistics", statistics ? statistics->size() : 0, [&](Serializer::List &list, idx_t i) {
+		list.WriteObject([&](Serializer &object) { WriteStatistics(object, (*statistics)[i]); });
+	});
+}
+
+void ReadNote(Deserializer &deserializer, LogicalOperator &op) {
+	auto type = deserializer.ReadProperty<LogicalOperatorType>(100, "operator");
+	if (type != op.type) {
+		throw SerializationException("A fragment's plan and its notes do not fit together");
+	}
+	auto cardinality = deserializer.ReadProperty<optional_idx>(101, "cardinality");
+	if (cardinality.IsValid()) {
+		op.SetEstimatedCardinality(cardinality.GetIndex());
+	}
+	vector<unique_ptr<BaseStatistics>> statistics;
+	deserializer.ReadList(102, "statistics", [&](Deserializer::List &list, idx_t) {
+		list.ReadObject([&](Deserializer &object) { statistics.push_back(ReadStatistics(object)); });
+	});
+	if (auto target = StatisticsOf(op)) {
+		*target = std::move(statistics);
+	}
+}
+
+} // namespace
 
 std::string EncodeFragment(ClientContext &context, const LogicalOperator &plan) {
 	MemoryStream stream(Allocator::Get(context));
 	SerializationOptions options;
 	// both ends run the same version, so nothing has to be left out for older readers
 	options.serialization_compatibility = SerializationCompatibility::Latest();
-	BinarySerializer::Serialize(plan, stream, options);
+	OperatorList operators;
+	// only read, but DuckDB casts operators through non-const references
+	ListOperators(const_cast<LogicalOperator &>(plan), operators);
+
+	BinarySerializer serializer(stream, options);
+	serializer.Begin();
+	serializer.WriteObject(100, "plan", [&](Serializer &object) { plan.Serialize(object); });
+	serializer.WriteList(101, "notes", operators.size(), [&](Serializer::List &list, idx_t i) {
+		list.WriteObject([&](Serializer &object) { WriteNote(object, operators[i]); });
+	});
+	serializer.End();
 	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }
 
@@ -21,7 +114,22 @@ unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::st
 	// the stream only reads, but takes a pointer that it could write to
 	MemoryStream stream(data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
 	bound_parameter_map_t parameters;
-	auto plan = BinaryDeserializer::Deserialize<LogicalOperator>(stream, context, parameters);
+	unique_ptr<LogicalOperator> plan;
+	OperatorList operators;
+
+	BinaryDeserializer deserializer(stream);
+	deserializer.Set<ClientContext &>(context);
+	deserializer.Set<bound_parameter_map_t &>(parameters);
+	deserializer.Begin();
+	deserializer.ReadObject(100, "plan", [&](Deserializer &object) { plan = LogicalOperator::Deserialize(object); });
+	ListOperators(*plan, operators);
+	deserializer.ReadList(101, "notes", [&](Deserializer::List &list, idx_t i) {
+		if (i >= operators.size()) {
+			throw SerializationException("A fragment with more notes than operators");
+		}
+		list.ReadObject([&](Deserializer &object) { ReadNote(object, operators[i]); });
+	});
+	deserializer.End();
 	plan->ResolveOperatorTypes();
 	return plan;
 }

@@ -4,6 +4,7 @@
 #include "codec/fragment.hpp"
 #include "exchange/exchange_sink.hpp"
 #include "worker/apply_split.hpp"
+#include "worker/join_filters.hpp"
 
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/main/pending_query_result.hpp"
@@ -208,6 +209,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
                                                     const TaskRequest &request, const Inputs &inputs) {
 	auto plan = DecodeFragment(context, *request.fragment);
 	ApplySplit(*plan, request.split);
+	ConnectJoinFilters(context, *plan);
 	if (request.split.kind != SplitKind::NONE && !request.split.fed) {
 		CountScan(*plan, request.split.table_index, *inputs.scans);
 	}
