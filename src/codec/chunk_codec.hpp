@@ -49,12 +49,15 @@ public:
 	}
 
 private:
-	duckdb::idx_t RowsThatFit(duckdb::DataChunk &chunk, duckdb::idx_t position);
+	uint64_t Measure(duckdb::DataChunk &chunk, duckdb::idx_t position, duckdb::idx_t count) const;
+	//! How many rows from `position` on still go into the batch, and their bytes; 0 if it has to be finished first
+	duckdb::idx_t RowsThatFit(duckdb::DataChunk &chunk, duckdb::idx_t position, uint64_t &bytes) const;
 
 	duckdb::vector<duckdb::LogicalType> types;
 	std::shared_ptr<arrow::Schema> schema;
 	std::vector<std::unique_ptr<ColumnEncoder>> columns;
 	duckdb::idx_t waiting_rows = 0;
+	uint64_t waiting_bytes = 0;
 	uint64_t row_count = 0;
 };
 

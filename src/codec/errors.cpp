@@ -1,31 +1,109 @@
 #include "codec/errors.hpp"
 
 #include "duckdb/common/exception.hpp"
+#include "duckdb/common/string_util.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
 
 namespace duckherder {
 
-using namespace duckdb;
+using duckdb::ErrorData;
+using duckdb::Exception;
+using duckdb::ExceptionType;
+
+namespace {
+
+constexpr const char *PLACE_PREFIX = " (on worker ";
+
+//! -1 if the error does not say
+int NumberInExtraInfo(const ErrorData &error, const char *name) {
+	auto entry = error.ExtraInfo().find(name);
+	return entry == error.ExtraInfo().end() ? -1 : std::atoi(entry->second.c_str());
+}
+
+//! Whether an IO error says something about a file that the query names: true everywhere, and next time as well
+bool IsAboutTheFile(const ErrorData &error) {
+	switch (NumberInExtraInfo(error, "errno")) {
+	case ENOENT:
+	case EACCES:
+	case EPERM:
+	case EISDIR:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+		return true;
+	default:
+		return duckdb::StringUtil::StartsWith(error.RawMessage(), "No files found that match the pattern");
+	}
+}
+
+bool MayAnswerNextTime(int http_status) {
+	return http_status <= 0 || http_status == 408 || http_status == 425 || http_status == 429 || http_status >= 500;
+}
+
+ErrorKind KindOf(const ErrorData &error) {
+	switch (error.Type()) {
+	case ExceptionType::INTERRUPT:
+		return ErrorKind::CANCELLED;
+	case ExceptionType::OUT_OF_MEMORY:
+	case ExceptionType::CONNECTION:
+	case ExceptionType::NETWORK:
+	case ExceptionType::FATAL:
+		return ErrorKind::PLACE;
+	case ExceptionType::HTTP:
+		return MayAnswerNextTime(NumberInExtraInfo(error, "status_code")) ? ErrorKind::PLACE : ErrorKind::USER;
+	case ExceptionType::IO:
+		return IsAboutTheFile(error) ? ErrorKind::USER : ErrorKind::PLACE;
+	default:
+		return ErrorKind::USER;
+	}
+}
+
+std::string Shortened(const std::string &message) {
+	if (message.size() <= ERROR_MESSAGE_BYTES_MAX) {
+		return message;
+	}
+	auto length = ERROR_MESSAGE_BYTES_MAX;
+	// not in the middle of a UTF-8 character
+	while (length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80) {
+		length--;
+	}
+	return message.substr(0, length) + "... (" + std::to_string(message.size() - length) + " more bytes)";
+}
+
+} // namespace
 
 TaskError ToTaskError(const std::exception &error, const WorkerId &worker_id) {
-	return ToTaskError(ErrorData(error), worker_id);
+	auto result = ToTaskError(ErrorData(error), worker_id);
+	if (dynamic_cast<const std::system_error *>(&error)) {
+		// the system refused a thread or another resource
+		result.kind = ErrorKind::PLACE;
+	}
+	return result;
 }
 
 TaskError ToTaskError(const ErrorData &error, const WorkerId &worker_id) {
 	TaskError result;
+	result.kind = KindOf(error);
 	result.exception_type = Exception::ExceptionTypeToString(error.Type());
-	result.message = error.RawMessage();
+	result.message = Shortened(error.RawMessage());
 	result.worker_id = worker_id;
-	result.kind = error.Type() == ExceptionType::INTERRUPT ? ErrorKind::CANCELLED : ErrorKind::USER;
 	return result;
 }
 
 void ThrowTaskError(const TaskError &error) {
+	auto type = Exception::StringToExceptionType(error.exception_type);
 	auto message = error.message;
-	if (!error.worker_id.empty()) {
-		message += " (on worker " + error.worker_id + ")";
+	if (!error.worker_id.empty() && message.find(PLACE_PREFIX) == std::string::npos) {
+		message += PLACE_PREFIX + error.worker_id + ")";
 	}
-	ErrorData(Exception::StringToExceptionType(error.exception_type), message).Throw();
-	throw InternalException("unreachable");
+	if (type == ExceptionType::FATAL || type == ExceptionType::INTERNAL) {
+		message = error.exception_type + " error: " + message;
+		type = ExceptionType::IO;
+	}
+	throw Exception(type, message);
 }
 
 } // namespace duckherder

@@ -63,10 +63,10 @@ unique_ptr<BaseStatistics> ReadStatistics(Deserializer &deserializer) {
 
 void WriteNote(Serializer &serializer, LogicalOperator &op) {
 	serializer.WriteProperty(100, "operator", op.type);
-	auto cardinality = op.has_estimated_cardinality ? optional_idx(op.estimated_cardinality) : optional_idx();
-	serializer.WriteProperty(101, "cardinality", cardinality);
+	serializer.WriteProperty(101, "has_cardinality", op.has_estimated_cardinality);
+	serializer.WriteProperty(102, "cardinality", op.has_estimated_cardinality ? op.estimated_cardinality : 0);
 	auto statistics = StatisticsOf(op);
-	serializer.WriteList(102, "statistics", statistics ? statistics->size() : 0, [&](Serializer::List &list, idx_t i) {
+	serializer.WriteList(103, "statistics", statistics ? statistics->size() : 0, [&](Serializer::List &list, idx_t i) {
 		list.WriteObject([&](Serializer &object) { WriteStatistics(object, (*statistics)[i]); });
 	});
 }
@@ -76,12 +76,13 @@ void ReadNote(Deserializer &deserializer, LogicalOperator &op) {
 	if (type != op.type) {
 		throw SerializationException("A fragment's plan and its notes do not fit together");
 	}
-	auto cardinality = deserializer.ReadProperty<optional_idx>(101, "cardinality");
-	if (cardinality.IsValid()) {
-		op.SetEstimatedCardinality(cardinality.GetIndex());
+	auto has_cardinality = deserializer.ReadProperty<bool>(101, "has_cardinality");
+	auto cardinality = deserializer.ReadProperty<idx_t>(102, "cardinality");
+	if (has_cardinality) {
+		op.SetEstimatedCardinality(cardinality);
 	}
 	vector<unique_ptr<BaseStatistics>> statistics;
-	deserializer.ReadList(102, "statistics", [&](Deserializer::List &list, idx_t) {
+	deserializer.ReadList(103, "statistics", [&](Deserializer::List &list, idx_t) {
 		list.ReadObject([&](Deserializer &object) { statistics.push_back(ReadStatistics(object)); });
 	});
 	if (auto target = StatisticsOf(op)) {

@@ -12,14 +12,17 @@ using TimeMs = uint64_t;
 class Clock {
 public:
 	virtual ~Clock() = default;
-	virtual TimeMs NowMs() const = 0;
+	virtual uint64_t NowUs() const = 0;
+	TimeMs NowMs() const {
+		return NowUs() / 1000;
+	}
 };
 
 class SteadyClock final : public Clock {
 public:
-	TimeMs NowMs() const override {
+	uint64_t NowUs() const override {
 		auto now = std::chrono::steady_clock::now().time_since_epoch();
-		return static_cast<TimeMs>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+		return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 	}
 };
 

@@ -20,7 +20,7 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
 }
 
 void QueryCoordinator::Start() {
-	started_at = services.clock->NowMs();
+	started_at_us = services.clock->NowUs();
 	transaction_start_us = duckdb::MetaTransaction::Get(context).start_timestamp.value;
 	workers = services.cluster->ActiveWorkers();
 	BuildStages();
@@ -278,7 +278,7 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 		timer.reset();
 		Apply(scheduler->Handle(event::TimerFired {}, now));
 	}
-	if (options.query_timeout_ms > 0 && now - started_at > options.query_timeout_ms && !failure) {
+	if (options.query_timeout_ms > 0 && now - started_at_us / 1000 > options.query_timeout_ms && !failure) {
 		TaskError error;
 		error.exception_type = "Interrupt";
 		error.message = "The query ran longer than duckherder_query_timeout (" +
@@ -353,7 +353,7 @@ void QueryCoordinator::Finish(const std::string *error) {
 			}
 		}
 		query.num_workers_used = static_cast<uint32_t>(used.size());
-		query.duration_us = (services.clock->NowMs() - started_at) * 1000;
+		query.duration_us = services.clock->NowUs() - started_at_us;
 		query.state = error ? "FAILED" : "SUCCEEDED";
 		query.error = error ? *error : "";
 	});

@@ -93,7 +93,7 @@ private:
 	const CoordinatorOptions options;
 	const QueryRecorder::Entry record;
 	const QueryId query_id;
-	TimeMs started_at = 0;
+	uint64_t started_at_us = 0;
 	int64_t transaction_start_us = 0;
 	std::vector<WorkerInfo> workers;
 	StageGraph graph;

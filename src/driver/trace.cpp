@@ -11,8 +11,6 @@ namespace duckherder {
 
 namespace {
 
-constexpr const char *LOG_TYPE = "Duckherder";
-
 const char *PartitioningName(SplitKind kind) {
 	switch (kind) {
 	case SplitKind::ROW_GROUP:
@@ -80,8 +78,8 @@ std::string TraceBlock(const PipelineTasks &split, const std::string &sql, const
 
 void WriteTrace(duckdb::ClientContext &context, bool print, const std::string &text) {
 	auto &logger = duckdb::Logger::Get(context);
-	if (logger.ShouldLog(LOG_TYPE, duckdb::LogLevel::LOG_INFO)) {
-		logger.WriteLog(LOG_TYPE, duckdb::LogLevel::LOG_INFO, text);
+	if (logger.ShouldLog(TRACE_LOG_TYPE, duckdb::LogLevel::LOG_INFO)) {
+		logger.WriteLog(TRACE_LOG_TYPE, duckdb::LogLevel::LOG_INFO, text);
 	}
 	if (print) {
 		fputs(text.c_str(), stderr);

@@ -8,6 +8,9 @@
 
 namespace duckherder {
 
+//! The type of our entries in DuckDB's log
+constexpr const char *TRACE_LOG_TYPE = "Duckherder";
+
 //! The [PIPELINE TASKS] block of one scan. `assigned`: the worker of each task, by id.
 std::string TraceBlock(const PipelineTasks &split, const std::string &sql, const std::vector<WorkerInfo> &workers,
                        const std::vector<WorkerId> &assigned);

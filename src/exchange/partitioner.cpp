@@ -27,13 +27,15 @@ inline uint32_t PartitionOfHash(hash_t hash, uint32_t partition_count) {
 Partitioner::Partitioner(std::vector<uint32_t> key_columns_p, uint32_t partition_count_p)
     : key_columns(std::move(key_columns_p)), partition_count(partition_count_p), hashes(LogicalType::HASH),
       partitions(STANDARD_VECTOR_SIZE) {
-	if (key_columns.empty()) {
-		throw InternalException("A hash exchange without key columns");
-	}
 }
 
 const uint32_t *Partitioner::Partition(DataChunk &chunk) {
 	auto count = chunk.size();
+	if (key_columns.empty()) {
+		std::fill_n(partitions.begin(), count, next_partition);
+		next_partition = (next_partition + 1) % partition_count;
+		return partitions.data();
+	}
 	for (idx_t i = 0; i < key_columns.size(); i++) {
 		auto &key = chunk.data.at(key_columns[i]);
 		if (i == 0) {

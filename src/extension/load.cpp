@@ -1,11 +1,14 @@
 #include "extension/load.hpp"
 
 #include "codec/aggregate_state.hpp"
+#include "driver/trace.hpp"
 #include "extension/functions.hpp"
 #include "extension/optimizer_hook.hpp"
 #include "extension/session_state.hpp"
 #include "extension/settings.hpp"
 
+#include "duckdb/logging/log_manager.hpp"
+#include "duckdb/logging/log_type.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 
 namespace duckherder {
@@ -17,6 +20,7 @@ void LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes
 	auto &instance = loader.GetDatabaseInstance();
 	auto database = std::make_shared<DatabaseState>(std::move(nodes));
 	RegisterSettings(instance.config);
+	instance.GetLogManager().RegisterLogType(make_uniq<LogType>(TRACE_LOG_TYPE, LogLevel::LOG_INFO));
 	RegisterAggregateStateFunctions(instance);
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);

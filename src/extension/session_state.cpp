@@ -103,7 +103,7 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
 	auto record = NewRecord(context, *database);
 	record.local_reason = reason;
-	local_start = database->services.clock->NowMs();
+	local_start_us = database->services.clock->NowUs();
 	local = database->services.recorder->Begin(std::move(record));
 }
 
@@ -129,7 +129,7 @@ void SessionState::Finish(const std::string *error) {
 	ending.clear();
 	plans.clear();
 	if (local) {
-		auto duration_us = (database->services.clock->NowMs() - local_start) * 1000;
+		auto duration_us = database->services.clock->NowUs() - local_start_us;
 		database->services.recorder->Update(local, [&](QueryRecord &record) {
 			record.duration_us = duration_us;
 			record.state = error ? "FAILED" : "SUCCEEDED";

@@ -84,7 +84,7 @@ private:
 	//! Keeps the plans alive as long as coordinators point into them
 	std::vector<std::shared_ptr<DistributedPlan>> plans;
 	QueryRecorder::Entry local;
-	TimeMs local_start = 0;
+	uint64_t local_start_us = 0;
 };
 
 //! The record of a query that is about to run

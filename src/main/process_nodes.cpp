@@ -1,58 +1,113 @@
 #include "main/process_nodes.hpp"
 
 #include "codec/aggregate_state.hpp"
+#include "transport/flight/flight_connector.hpp"
+#include "transport/flight/flight_node.hpp"
+#include "transport/in_process/in_process_registry.hpp"
+#include "transport/token.hpp"
 #include "worker/worker_database.hpp"
+#include "worker/worker_node.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
 
+#include <algorithm>
 #include <thread>
 
 namespace duckherder {
 
+using duckdb::InvalidInputException;
+
+//! Workers are known here by location and id: ids alone may repeat on other machines
 class ProcessNodes::NodeConnector : public WorkerConnector {
 public:
-	explicit NodeConnector(std::shared_ptr<InProcessRegistry> registry_p) : registry(std::move(registry_p)) {
-	}
 	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override {
-		auto local = registry->Find(address.id);
-		if (!local) {
-			throw duckdb::IOException("no worker %s", address.id);
-		}
-		return local;
+		auto local = registry.Find(Key(address));
+		return local ? local : Remote().Connect(address);
+	}
+
+	void Add(const WorkerAddress &address, std::shared_ptr<WorkerService> worker) {
+		registry.Register(Key(address), std::move(worker));
+	}
+
+	void Remove(const WorkerAddress &address) {
+		registry.Unregister(Key(address));
 	}
 
 private:
-	std::shared_ptr<InProcessRegistry> registry;
+	static std::string Key(const WorkerAddress &address) {
+		return address.location + "/" + address.id;
+	}
+
+	FlightConnector &Remote() {
+		std::lock_guard<std::mutex> guard(lock);
+		if (!remote) {
+			remote = std::make_unique<FlightConnector>(FlightClientSettings {LoadOrCreateToken(std::nullopt), ""});
+		}
+		return *remote;
+	}
+
+	InProcessRegistry registry;
+	std::mutex lock;
+	std::unique_ptr<FlightConnector> remote;
 };
 
 struct ProcessNodes::Server {
-	std::string location;
-	std::vector<WorkerId> workers;
+	std::unique_ptr<FlightNode> node;
+	std::vector<WorkerAddress> workers;
 };
 
-ProcessNodes::ProcessNodes()
-    : registry(std::make_shared<InProcessRegistry>()), connector(std::make_shared<NodeConnector>(registry)) {
+namespace {
+
+std::unique_ptr<FlightNode> Listen(uint16_t port) {
+	FlightNodeOptions options;
+	options.port = port;
+	options.token = LoadOrCreateToken(std::nullopt);
+	auto node = std::make_unique<FlightNode>(std::move(options));
+	node->Start();
+	return node;
+}
+
+std::shared_ptr<WorkerNode> MakeWorker(const WorkerAddress &address, uint32_t workers,
+                                       std::shared_ptr<WorkerConnector> peers) {
+	WorkerDatabaseOptions options;
+	options.threads = std::max(1U, std::thread::hardware_concurrency() / std::max(1U, workers));
+	options.register_functions.push_back(RegisterAggregateStateFunctions);
+	return std::make_shared<WorkerNode>(address, OpenWorkerDatabase(options), std::move(peers));
+}
+
+} // namespace
+
+ProcessNodes::ProcessNodes() : connector(std::make_shared<NodeConnector>()) {
 }
 
 ProcessNodes::~ProcessNodes() {
+	for (auto &worker : standalone) {
+		worker->node->Stop();
+		connector->Remove(worker->workers[0]);
+	}
 }
 
 std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) {
 	std::lock_guard<std::mutex> guard(lock);
-	server = std::make_unique<Server>();
-	server->location = "grpc://127.0.0.1:" + std::to_string(port);
-	for (uint32_t i = 0; i < workers; i++) {
-		WorkerDatabaseOptions options;
-		options.threads = std::max(1U, std::thread::hardware_concurrency() / std::max(1U, workers));
-		options.register_functions.push_back(RegisterAggregateStateFunctions);
-		WorkerAddress address {"worker-" + std::to_string(i), "inproc"};
-		auto node = std::make_shared<WorkerNode>(address, OpenWorkerDatabase(options), connector);
-		registry->Register(address.id, node);
-		cluster->AddWorker(node->GetInfo());
-		server->workers.push_back(address.id);
+	if (server) {
+		throw InvalidInputException("A local server is running already at %s: stop it first with "
+		                            "duckherder_stop_local_server()",
+		                            server->node->Location());
 	}
-	return server->location;
+	auto starting = std::make_unique<Server>();
+	starting->node = Listen(port);
+	starting->node->SetDriver(cluster);
+	for (uint32_t i = 0; i < workers; i++) {
+		WorkerAddress address {"worker-" + std::to_string(i), starting->node->Location()};
+		auto worker = MakeWorker(address, workers, connector);
+		starting->node->AddWorker(address.id, worker);
+		connector->Add(address, worker);
+		cluster->AddWorker(worker->GetInfo());
+		starting->workers.push_back(std::move(address));
+	}
+	server = std::move(starting);
+	return server->node->Location();
 }
 
 bool ProcessNodes::StopServer(Cluster &cluster) {
@@ -60,24 +115,40 @@ bool ProcessNodes::StopServer(Cluster &cluster) {
 	if (!server) {
 		return false;
 	}
-	for (auto &id : server->workers) {
-		cluster.RemoveWorker(id);
-		registry->Unregister(id);
+	for (auto &worker : server->workers) {
+		cluster.RemoveWorker(worker.id);
+		connector->Remove(worker);
 	}
+	server->node->Stop();
 	server.reset();
 	return true;
 }
 
-std::string ProcessNodes::StartStandaloneWorker(uint16_t) {
-	throw duckdb::NotImplementedException("standalone");
+std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {
+	auto worker = std::make_unique<Server>();
+	worker->node = Listen(port);
+	WorkerAddress address {"standalone-" + std::to_string(worker->node->Port()), worker->node->Location()};
+	auto node = MakeWorker(address, 1, connector);
+	worker->node->AddWorker(address.id, node);
+	connector->Add(address, node);
+	worker->workers.push_back(std::move(address));
+	std::lock_guard<std::mutex> guard(lock);
+	standalone.push_back(std::move(worker));
+	return standalone.back()->node->Location();
 }
 
-WorkerInfo ProcessNodes::Probe(const std::string &, const std::string &) {
-	throw duckdb::NotImplementedException("probe");
+WorkerInfo ProcessNodes::Probe(const std::string &id, const std::string &location) {
+	WorkerAddress address {id, location};
+	auto info = connector->Connect(address)->GetInfo();
+	info.address = address;
+	return info;
 }
 
-std::vector<WorkerInfo> ProcessNodes::WorkersOf(const std::string &, uint16_t) {
-	throw duckdb::NotImplementedException("workers of");
+std::vector<WorkerInfo> ProcessNodes::WorkersOf(const std::string &host, uint16_t port) {
+	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
+	FlightDriverClient driver("grpc://" + bracketed + ":" + std::to_string(port),
+	                          FlightClientSettings {LoadOrCreateToken(std::nullopt), ""});
+	return driver.ListWorkers();
 }
 
 std::shared_ptr<WorkerConnector> ProcessNodes::Connector() {

@@ -1,15 +1,14 @@
 #pragma once
 
 #include "extension/local_nodes.hpp"
-#include "transport/in_process/in_process_registry.hpp"
-#include "worker/worker_node.hpp"
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 namespace duckherder {
+
+class FlightNode;
 
 //! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
 //! connections to nodes elsewhere. Nothing is started, and no token file made, before it is needed.
@@ -26,13 +25,15 @@ public:
 	std::shared_ptr<WorkerConnector> Connector() override;
 
 private:
+	//! Calls workers of this process directly and others by Flight
 	class NodeConnector;
+	//! A listening port and the workers behind it
 	struct Server;
 
-	std::shared_ptr<InProcessRegistry> registry;
 	std::shared_ptr<NodeConnector> connector;
 	std::mutex lock;
 	std::unique_ptr<Server> server;
+	std::vector<std::unique_ptr<Server>> standalone;
 };
 
 } // namespace duckherder

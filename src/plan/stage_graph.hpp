@@ -22,7 +22,7 @@ const char *ExchangeKindName(ExchangeKind kind);
 //! Names the edge from a producing stage to its consumers. An exchange has the number of its producing stage.
 struct Exchange {
 	ExchangeKind kind = ExchangeKind::GATHER;
-	//! Output columns of the stage that are hashed, for HASH
+	//! Output columns of the stage that are hashed, for HASH; none: rows are dealt out in turn
 	std::vector<uint32_t> key_columns;
 	//! 1 unless HASH
 	uint32_t partition_count = 1;

@@ -45,7 +45,8 @@ private:
 		switch (expression.GetExpressionClass()) {
 		case ExpressionClass::BOUND_FUNCTION: {
 			auto &function = expression.Cast<BoundFunctionExpression>().function;
-			if (function.GetStability() == FunctionStability::VOLATILE) {
+			if (function.GetStability() == FunctionStability::VOLATILE && function.name != "error") {
+				// error() is volatile only so that it is not evaluated early
 				reason = "the function " + function.name + " has state of its own";
 			} else if (OnlyInThisProcess(context, CatalogType::SCALAR_FUNCTION_ENTRY, function)) {
 				reason = "the function " + function.name + " exists only in this session";

@@ -5,6 +5,9 @@
 #include "planner/logical_exchange.hpp"
 #include "planner/split_scans.hpp"
 
+#include "duckdb/planner/operator/logical_cteref.hpp"
+#include "duckdb/planner/operator/logical_materialized_cte.hpp"
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -21,6 +24,20 @@ public:
 		if (IsExchange(*op)) {
 			CutExchange(op, stage);
 			return;
+		}
+		if (op->type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE && IsExchange(*op->children[0])) {
+			CutSharedCTE(op);
+			Cut(op, stage, order_matters);
+			return;
+		}
+		if (op->type == LogicalOperatorType::LOGICAL_CTE_REF && stage) {
+			auto shared = shared_ctes.find(op->Cast<LogicalCTERef>().cte_index);
+			if (shared != shared_ctes.end()) {
+				auto producer = shared->second;
+				Connect(*stage, producer);
+				op = MakeScan(ExchangeScanSource {false, producer}, *op);
+				return;
+			}
 		}
 		if (stage && op->type == LogicalOperatorType::LOGICAL_GET) {
 			CutScan(op, *stage, order_matters);
@@ -39,6 +56,30 @@ public:
 
 private:
 	DistributedPlan &result;
+	//! Stages whose output several scans read
+	unordered_map<idx_t, StageId> shared_ctes;
+
+	//! The definition becomes a stage; what reads it stands alone
+	void CutSharedCTE(unique_ptr<LogicalOperator> &op) {
+		auto cte_index = op->Cast<LogicalMaterializedCTE>().table_index;
+		CutExchange(op->children[0], nullptr);
+		shared_ctes[cte_index] = result.stages.back().id;
+		auto reader = std::move(op->children[1]);
+		op = std::move(reader);
+	}
+
+	void Connect(StagePlan &consumer, StageId producer) {
+		auto &inputs = consumer.inputs;
+		if (std::find(inputs.begin(), inputs.end(), producer) == inputs.end()) {
+			inputs.push_back(producer);
+		}
+		auto &output = result.stages[producer].output;
+		if (output.kind == ExchangeKind::BROADCAST) {
+			consumer.has_broadcast_input = true;
+		} else {
+			consumer.partitions = MaxValue(consumer.partitions, output.partition_count);
+		}
+	}
 
 	unique_ptr<LogicalExchangeScan> MakeScan(const ExchangeScanSource &source, LogicalOperator &op) {
 		auto scan = make_uniq<LogicalExchangeScan>();
@@ -60,16 +101,12 @@ private:
 		Cut(stage.fragment, &stage, exchange.exchange.ordered);
 		stage.id = static_cast<StageId>(result.stages.size());
 
-		if (consumer) {
-			consumer->inputs.push_back(stage.id);
-			if (stage.output.kind == ExchangeKind::BROADCAST) {
-				consumer->has_broadcast_input = true;
-			} else {
-				consumer->partitions = MaxValue(consumer->partitions, stage.output.partition_count);
-			}
-		}
-		op = MakeScan(ExchangeScanSource {false, stage.id}, exchange);
+		auto id = stage.id;
+		op = MakeScan(ExchangeScanSource {false, id}, exchange);
 		result.stages.push_back(std::move(stage));
+		if (consumer) {
+			Connect(*consumer, id);
+		}
 	}
 
 	void CutScan(unique_ptr<LogicalOperator> &op, StagePlan &stage, bool order_matters) {

@@ -6,10 +6,14 @@
 #include "planner/split_aggregates.hpp"
 #include "planner/split_scans.hpp"
 
+#include "duckdb/optimizer/column_binding_replacer.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/operator/logical_cteref.hpp"
+#include "duckdb/planner/operator/logical_delim_get.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
+#include "duckdb/planner/operator/logical_materialized_cte.hpp"
 #include "duckdb/planner/operator/logical_order.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 #include "duckdb/planner/operator/logical_top_n.hpp"
@@ -53,6 +57,7 @@ public:
 	}
 
 	void Run(unique_ptr<LogicalOperator> &plan) {
+		root = plan.get();
 		auto place = Visit(plan, Above());
 		CloseForSession(plan, place, true);
 		result.fully_distributed = result.reason.empty();
@@ -62,6 +67,9 @@ private:
 	ClientContext &context;
 	Binder &binder;
 	DistributedPlan &result;
+	optional_ptr<LogicalOperator> root;
+	//! CTEs whose rows stay with the workers that made them, and where a scan of them is
+	unordered_map<idx_t, Place> shared_ctes;
 
 	void Blame(const string &reason) {
 		if (result.reason.empty()) {
@@ -134,6 +142,24 @@ private:
 	}
 
 	Place Visit(unique_ptr<LogicalOperator> &op, Above above) {
+		switch (op->type) {
+		case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
+			return VisitCTE(*op, above);
+		case LogicalOperatorType::LOGICAL_CTE_REF: {
+			auto shared = shared_ctes.find(op->Cast<LogicalCTERef>().cte_index);
+			if (shared != shared_ctes.end()) {
+				return shared->second;
+			}
+			break;
+		}
+		case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+			if (CanShareDelimJoin(op->Cast<LogicalComparisonJoin>())) {
+				return VisitDelimJoin(op, above);
+			}
+			break;
+		default:
+			break;
+		}
 		auto reason = WhyNotOnWorker(context, *op);
 		if (!reason.empty()) {
 			return VisitInSession(*op, above, reason);
@@ -397,6 +423,151 @@ private:
 		CloseForSession(op.children[1], right, below.order_matters);
 		Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
 		return Place::SESSION;
+	}
+
+	Exchange MakeDealtExchange() {
+		auto exchange = MakeExchange(ExchangeKind::HASH, false);
+		exchange.partition_count = result.options.Partitions();
+		return exchange;
+	}
+
+	//! Computed once; its scans read what the workers kept
+	Place VisitCTE(LogicalOperator &op, Above above) {
+		auto &cte = op.Cast<LogicalMaterializedCTE>();
+		if (ContainsOperator(*op.children[1], LogicalOperatorType::LOGICAL_RECURSIVE_CTE)) {
+			return VisitInSession(op, above, "a recursive CTE runs in the session");
+		}
+		auto place = Visit(op.children[0], Above {false, true});
+		if (!OnWorkers(place)) {
+			auto main_place = Visit(op.children[1], Above {false, above.order_matters});
+			CloseForSession(op.children[1], main_place, above.order_matters);
+			Blame("the CTE " + cte.ctename + " is computed in the session");
+			return Place::SESSION;
+		}
+		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
+		Put(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
+		shared_ctes[cte.table_index] = ordered ? Place::SINGLE : Place::WORKERS;
+		return Visit(op.children[1], above);
+	}
+
+	static bool ReadInOrder(const LogicalOperator &op, idx_t cte_index, bool order_matters) {
+		if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
+			return order_matters && op.Cast<LogicalCTERef>().cte_index == cte_index;
+		}
+		auto below = ResultDependsOnInputOrder(op, order_matters);
+		return std::any_of(op.children.begin(), op.children.end(),
+		                   [&](auto &child) { return ReadInOrder(*child, cte_index, below); });
+	}
+
+	static bool ContainsOperator(const LogicalOperator &op, LogicalOperatorType type) {
+		return op.type == type || std::any_of(op.children.begin(), op.children.end(),
+		                                      [&](auto &child) { return ContainsOperator(*child, type); });
+	}
+
+	//! The common form: the left side's distinct values feed the right side. A correlated mark join counts NULLs per
+	//! value, which only DuckDB's own operator does.
+	static bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
+		auto plain_columns = std::all_of(
+		    join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
+		    [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
+		auto &other = *join.children[join.delim_flipped ? 0 : 1];
+		return join.mark_types.empty() && plain_columns &&
+		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
+		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
+	}
+
+	//! A delim join is a join one side of which (the right one, or the left one if flipped) starts from the distinct
+	//! values of the other. With that other side as a shared CTE all is ordinary: join(CTE, side(DISTINCT of CTE)).
+	Place VisitDelimJoin(unique_ptr<LogicalOperator> &op, Above above) {
+		auto &join = op->Cast<LogicalComparisonJoin>();
+		auto &source = op->children[join.delim_flipped ? 1 : 0];
+		auto &other = op->children[join.delim_flipped ? 0 : 1];
+		auto place = Visit(source, Above {false, false});
+		if (!OnWorkers(place)) {
+			return VisitRestInSession(*op, other, above);
+		}
+		source->ResolveOperatorTypes();
+		auto cte_index = binder.GenerateTableIndex();
+		auto bindings = source->GetColumnBindings();
+		auto types = source->types;
+		Put(source, MakeDealtExchange());
+		shared_ctes[cte_index] = Place::WORKERS;
+		auto definition = std::move(source);
+
+		ReplaceDelimScans(other, join, *definition, cte_index, types);
+		auto scan = MakeCTEScan(cte_index, types, *definition);
+		auto scan_index = scan->table_index;
+		source = std::move(scan);
+		Rebind(bindings, scan_index, types);
+		join.duplicate_eliminated_columns.clear();
+		join.delim_flipped = false;
+		op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
+		auto column_count = bindings.size();
+		op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(cte_index), cte_index, column_count,
+		                                       std::move(definition), std::move(op),
+		                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
+		op->ResolveOperatorTypes();
+		return Visit(op->children[1], above);
+	}
+
+	Place VisitRestInSession(LogicalOperator &op, unique_ptr<LogicalOperator> &other, Above above) {
+		auto place = Visit(other, Above {false, above.order_matters});
+		CloseForSession(other, place, false);
+		Blame(LogicalOperatorToString(op.type) + " runs in the session");
+		return Place::SESSION;
+	}
+
+	unique_ptr<LogicalCTERef> MakeCTEScan(idx_t cte_index, const vector<LogicalType> &types,
+	                                      const LogicalOperator &definition) {
+		vector<string> names;
+		for (idx_t i = 0; i < types.size(); i++) {
+			names.push_back("c" + to_string(i));
+		}
+		auto scan = make_uniq<LogicalCTERef>(binder.GenerateTableIndex(), cte_index, types, std::move(names));
+		if (definition.has_estimated_cardinality) {
+			scan->SetEstimatedCardinality(definition.estimated_cardinality);
+		}
+		scan->ResolveOperatorTypes();
+		return scan;
+	}
+
+	//! Everything above that named the columns of the left side names those of its scan from now on
+	void Rebind(const vector<ColumnBinding> &from, idx_t table_index, const vector<LogicalType> &types) {
+		ColumnBindingReplacer replacer;
+		for (idx_t i = 0; i < types.size(); i++) {
+			replacer.replacement_bindings.emplace_back(from[i], ColumnBinding(table_index, i));
+		}
+		replacer.VisitOperator(*root);
+	}
+
+	void ReplaceDelimScans(unique_ptr<LogicalOperator> &op, const LogicalComparisonJoin &join,
+	                       LogicalOperator &definition, idx_t cte_index, const vector<LogicalType> &types) {
+		if (op->type != LogicalOperatorType::LOGICAL_DELIM_GET) {
+			for (auto &child : op->children) {
+				ReplaceDelimScans(child, join, definition, cte_index, types);
+			}
+			return;
+		}
+		auto table_index = op->Cast<LogicalDelimGet>().table_index;
+		auto scan = MakeCTEScan(cte_index, types, definition);
+		auto bindings = definition.GetColumnBindings();
+		vector<unique_ptr<Expression>> columns;
+		vector<unique_ptr<Expression>> targets;
+		for (auto &column : join.duplicate_eliminated_columns) {
+			auto &binding = column->Cast<BoundColumnRefExpression>().binding;
+			auto position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
+			targets.push_back(make_uniq<BoundColumnRefExpression>(column->return_type,
+			                                                      ColumnBinding(table_index, columns.size())));
+			columns.push_back(make_uniq<BoundColumnRefExpression>(
+			    column->return_type, ColumnBinding(scan->table_index, NumericCast<idx_t>(position))));
+		}
+		auto projection = make_uniq<LogicalProjection>(table_index, std::move(columns));
+		projection->children.push_back(std::move(scan));
+		auto distinct = make_uniq<LogicalDistinct>(std::move(targets), DistinctType::DISTINCT);
+		distinct->children.push_back(std::move(projection));
+		distinct->SetEstimatedCardinality(op->has_estimated_cardinality ? op->estimated_cardinality : 1);
+		op = std::move(distinct);
+		op->ResolveOperatorTypes();
 	}
 
 	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {

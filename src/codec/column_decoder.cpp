@@ -1,0 +1,91 @@
+#include "codec/column_decoder.hpp"
+
+#include "duckdb/common/types/vector.hpp"
+
+#include <arrow/array/data.h>
+#include <arrow/util/bitmap_ops.h>
+
+namespace duckherder {
+
+using duckdb::FlatVector;
+using duckdb::idx_t;
+using duckdb::ListVector;
+using duckdb::PhysicalType;
+using duckdb::string_t;
+using duckdb::Vector;
+
+namespace {
+
+void DecodeValidity(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
+	auto &mask = FlatVector::Validity(target);
+	if (!array.buffers[0] || array.GetNullCount() == 0) {
+		mask.Reset(std::max<idx_t>(count, STANDARD_VECTOR_SIZE));
+		return;
+	}
+	// both sides keep one bit per row, set for a value, lowest bit first
+	mask.Initialize(std::max<idx_t>(count, STANDARD_VECTOR_SIZE));
+	arrow::internal::CopyBitmap(array.buffers[0]->data(), static_cast<int64_t>(first), static_cast<int64_t>(count),
+	                            reinterpret_cast<uint8_t *>(mask.GetData()), 0);
+}
+
+void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
+	auto offsets = reinterpret_cast<const int64_t *>(array.buffers[1]->data()) + first;
+	auto bytes = reinterpret_cast<const char *>(array.buffers[2] ? array.buffers[2]->data() : nullptr);
+	auto strings = FlatVector::GetData<string_t>(target);
+	auto &mask = FlatVector::Validity(target);
+	for (idx_t i = 0; i < count; i++) {
+		auto length = static_cast<uint32_t>(offsets[i + 1] - offsets[i]);
+		strings[i] = length > 0 && mask.RowIsValid(i) ? string_t(bytes + offsets[i], length) : string_t();
+	}
+}
+
+void DecodeList(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
+	auto offsets = reinterpret_cast<const int64_t *>(array.buffers[1]->data()) + first;
+	auto child_first = static_cast<idx_t>(offsets[0]);
+	auto child_count = static_cast<idx_t>(offsets[count] - offsets[0]);
+	auto entries = ListVector::GetData(target);
+	for (idx_t i = 0; i < count; i++) {
+		entries[i].offset = static_cast<idx_t>(offsets[i]) - child_first;
+		entries[i].length = static_cast<idx_t>(offsets[i + 1] - offsets[i]);
+	}
+	ListVector::Reserve(target, child_count);
+	ListVector::SetListSize(target, child_count);
+	DecodeColumn(*array.child_data[0], child_first, child_count, ListVector::GetEntry(target));
+}
+
+} // namespace
+
+void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector &target) {
+	auto first = static_cast<idx_t>(array.offset) + row;
+	auto &type = target.GetType();
+	auto physical_type = type.InternalType();
+	DecodeValidity(array, first, count, target);
+	switch (physical_type) {
+	case PhysicalType::VARCHAR:
+		DecodeStrings(array, first, count, target);
+		break;
+	case PhysicalType::LIST:
+		DecodeList(array, first, count, target);
+		break;
+	case PhysicalType::STRUCT: {
+		auto &entries = duckdb::StructVector::GetEntries(target);
+		for (idx_t i = 0; i < entries.size(); i++) {
+			DecodeColumn(*array.child_data[i], first, count, *entries[i]);
+		}
+		break;
+	}
+	case PhysicalType::ARRAY: {
+		auto size = duckdb::ArrayType::GetSize(type);
+		DecodeColumn(*array.child_data[0], first * size, count * size, duckdb::ArrayVector::GetEntry(target));
+		break;
+	}
+	default: {
+		auto values = array.buffers[1]->data() + first * duckdb::GetTypeIdSize(physical_type);
+		// DuckDB's vectors are not const, but those of a scan are only read
+		FlatVector::SetData(target, const_cast<duckdb::data_ptr_t>(values));
+		break;
+	}
+	}
+}
+
+} // namespace duckherder

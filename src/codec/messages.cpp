@@ -1,0 +1,352 @@
+#include "codec/messages.hpp"
+
+#include "common/limits.hpp"
+
+#include "duckdb/common/serializer/binary_deserializer.hpp"
+#include "duckdb/common/serializer/binary_serializer.hpp"
+#include "duckdb/common/serializer/memory_stream.hpp"
+
+namespace duckherder {
+
+using duckdb::field_id_t;
+using duckdb::idx_t;
+using duckdb::SerializationException;
+
+namespace {
+
+//! The first field of every message
+enum class MessageKind : uint8_t {
+	TASK_REQUEST = 1,
+	TASK_RESULT = 2,
+	FETCH_REQUEST = 3,
+	WORKER_INFO = 4,
+	WORKER_LIST = 5,
+	TASK_ERROR = 6,
+	TYPES = 7
+};
+constexpr field_id_t KIND_FIELD = 1;
+
+// Each message lists its fields once, in a function template that a FieldWriter and a FieldReader go through. A reader
+// leaves a field that is not there as it is, so the defaults of a message are those of its struct.
+
+class FieldWriter {
+public:
+	explicit FieldWriter(duckdb::Serializer &serializer_p) : serializer(serializer_p) {
+	}
+
+	template <class T>
+	void Field(field_id_t id, const char *name, const T &value) {
+		serializer.WriteProperty(id, name, value);
+	}
+	template <class E>
+	void Enum(field_id_t id, const char *name, const E &value, E) {
+		serializer.WriteProperty(id, name, static_cast<uint8_t>(value));
+	}
+	template <class T>
+	void List(field_id_t id, const char *name, const std::vector<T> &values) {
+		serializer.WriteList(id, name, values.size(),
+		                     [&](duckdb::Serializer::List &list, idx_t i) { list.WriteElement(values[i]); });
+	}
+	template <class T>
+	void Object(field_id_t id, const char *name, const T &value) {
+		serializer.WriteObject(id, name, [&](duckdb::Serializer &object) {
+			FieldWriter writer(object);
+			Fields(writer, value);
+		});
+	}
+	template <class T>
+	void Objects(field_id_t id, const char *name, const std::vector<T> &values) {
+		serializer.WriteList(id, name, values.size(), [&](duckdb::Serializer::List &list, idx_t i) {
+			list.WriteObject([&](duckdb::Serializer &object) {
+				FieldWriter writer(object);
+				Fields(writer, values[i]);
+			});
+		});
+	}
+	void Text(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
+		serializer.WriteProperty(id, name, value ? *value : std::string());
+	}
+
+private:
+	duckdb::Serializer &serializer;
+};
+
+class FieldReader {
+public:
+	explicit FieldReader(duckdb::Deserializer &deserializer_p) : deserializer(deserializer_p) {
+	}
+
+	template <class T>
+	void Field(field_id_t id, const char *name, T &value) {
+		deserializer.ReadPropertyWithExplicitDefault<T>(id, name, value, T(value));
+	}
+	template <class E>
+	void Enum(field_id_t id, const char *name, E &value, E last) {
+		auto number = static_cast<uint8_t>(value);
+		Field(id, name, number);
+		if (number > static_cast<uint8_t>(last)) {
+			throw SerializationException("%s is %d, which is unknown here", name, number);
+		}
+		value = static_cast<E>(number);
+	}
+	template <class T>
+	void List(field_id_t id, const char *name, std::vector<T> &values) {
+		deserializer.ReadOptionalList(id, name, [&](duckdb::Deserializer::List &list, idx_t) {
+			values.push_back(list.template ReadElement<T>());
+		});
+	}
+	template <class T>
+	void Object(field_id_t id, const char *name, T &value) {
+		deserializer.ReadObject(id, name, [&](duckdb::Deserializer &object) {
+			FieldReader reader(object);
+			Fields(reader, value);
+		});
+	}
+	template <class T>
+	void Objects(field_id_t id, const char *name, std::vector<T> &values) {
+		deserializer.ReadOptionalList(id, name, [&](duckdb::Deserializer::List &list, idx_t) {
+			list.ReadObject([&](duckdb::Deserializer &object) {
+				values.emplace_back();
+				FieldReader reader(object);
+				Fields(reader, values.back());
+			});
+		});
+	}
+	void Text(field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
+		std::string text;
+		Field(id, name, text);
+		value = std::make_shared<const std::string>(std::move(text));
+	}
+
+private:
+	duckdb::Deserializer &deserializer;
+};
+
+//! T or const T, so that one list of fields serves both directions
+template <class T, class MESSAGE>
+concept Is = std::is_same_v<std::remove_const_t<T>, MESSAGE>;
+
+template <class FIELDS, Is<Exchange> T>
+void Fields(FIELDS &fields, T &exchange) {
+	fields.Enum(10, "kind", exchange.kind, ExchangeKind::SINGLE);
+	fields.List(11, "key_columns", exchange.key_columns);
+	fields.Field(12, "partition_count", exchange.partition_count);
+	fields.Field(13, "column_count", exchange.column_count);
+	fields.Field(14, "ordered", exchange.ordered);
+}
+
+template <class FIELDS, Is<ScanSplit> T>
+void Fields(FIELDS &fields, T &split) {
+	fields.Enum(10, "kind", split.kind, SplitKind::FEED);
+	fields.Field(11, "table_index", split.table_index);
+	fields.List(12, "files", split.files);
+	fields.Field(13, "row_start", split.row_start);
+	fields.Field(14, "row_end", split.row_end);
+	fields.Field(15, "modulus", split.modulus);
+	fields.Field(16, "remainder", split.remainder);
+	fields.Field(17, "fed", split.fed);
+	fields.Field(18, "partition", split.partition);
+}
+
+template <class FIELDS, Is<WorkerAddress> T>
+void Fields(FIELDS &fields, T &address) {
+	fields.Field(10, "id", address.id);
+	fields.Field(11, "location", address.location);
+}
+
+template <class FIELDS, Is<OutputLocation> T>
+void Fields(FIELDS &fields, T &output) {
+	fields.Field(10, "task", output.task);
+	fields.Field(11, "attempt", output.attempt);
+	fields.Object(12, "worker", output.worker);
+}
+
+template <class FIELDS, Is<StageInput> T>
+void Fields(FIELDS &fields, T &input) {
+	fields.Field(10, "stage", input.stage);
+	fields.Enum(11, "kind", input.kind, ExchangeKind::SINGLE);
+	fields.Objects(12, "outputs", input.outputs);
+}
+
+template <class FIELDS, Is<std::pair<std::string, std::string>> T>
+void Fields(FIELDS &fields, T &setting) {
+	fields.Field(10, "name", setting.first);
+	fields.Field(11, "value", setting.second);
+}
+
+template <class FIELDS, Is<TaskRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "query_id", request.query_id);
+	fields.Field(11, "stage_id", request.stage_id);
+	fields.Field(12, "task_id", request.task_id);
+	fields.Field(13, "attempt", request.attempt);
+	fields.Field(14, "worker_id", request.worker_id);
+	fields.Text(15, "fragment", request.fragment);
+	fields.Object(16, "output", request.output);
+	fields.Object(17, "split", request.split);
+	fields.Objects(18, "inputs", request.inputs);
+	fields.Objects(19, "settings", request.settings);
+	fields.Field(20, "transaction_start_us", request.transaction_start_us);
+}
+
+template <class FIELDS, Is<TaskError> T>
+void Fields(FIELDS &fields, T &error) {
+	fields.Enum(10, "kind", error.kind, ErrorKind::CANCELLED);
+	fields.Field(11, "exception_type", error.exception_type);
+	fields.Field(12, "message", error.message);
+	fields.Field(13, "worker_id", error.worker_id);
+	fields.Field(14, "lost_worker", error.lost_worker);
+}
+
+template <class FIELDS, Is<TaskResult> T>
+void Fields(FIELDS &fields, T &result) {
+	fields.Field(10, "failed", result.failed);
+	fields.Object(11, "error", result.error);
+	fields.List(12, "partition_rows", result.partition_rows);
+	fields.List(13, "partition_bytes", result.partition_bytes);
+	fields.Field(14, "input_rows", result.input_rows);
+	fields.Field(15, "duration_us", result.duration_us);
+}
+
+template <class FIELDS, Is<FetchRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "query_id", request.query_id);
+	fields.Field(11, "stage_id", request.stage_id);
+	fields.Field(12, "task_id", request.task_id);
+	fields.Field(13, "attempt", request.attempt);
+	fields.Field(14, "partition", request.partition);
+	fields.Field(15, "worker_id", request.worker_id);
+}
+
+template <class FIELDS, Is<WorkerInfo> T>
+void Fields(FIELDS &fields, T &info) {
+	fields.Object(10, "address", info.address);
+	fields.Enum(11, "state", info.state, WorkerState::LOST);
+	fields.Field(12, "duckdb_version", info.duckdb_version);
+	fields.Field(13, "protocol_version", info.protocol_version);
+	fields.Field(14, "threads", info.threads);
+	fields.Field(15, "memory_limit_bytes", info.memory_limit_bytes);
+	fields.Field(16, "memory_used_bytes", info.memory_used_bytes);
+	fields.Field(17, "running_tasks", info.running_tasks);
+	fields.Field(18, "heartbeat_age_ms", info.heartbeat_age_ms);
+}
+
+template <class FIELDS, Is<std::vector<WorkerInfo>> T>
+void Fields(FIELDS &fields, T &workers) {
+	fields.Objects(10, "workers", workers);
+}
+
+template <class FIELDS, Is<duckdb::vector<duckdb::LogicalType>> T>
+void Fields(FIELDS &fields, T &types) {
+	fields.Field(10, "types", types);
+}
+
+void CheckSize(const char *name, idx_t size) {
+	if (size > limits::CONTROL_MESSAGE_BYTES_MAX) {
+		throw SerializationException("a %s of %llu bytes is larger than the %llu that a message may have", name, size,
+		                             limits::CONTROL_MESSAGE_BYTES_MAX);
+	}
+}
+
+template <class T>
+std::string Encode(MessageKind kind, const char *name, const T &message) {
+	duckdb::MemoryStream stream;
+	duckdb::SerializationOptions options;
+	// both ends run the same version, so nothing has to be left out for older readers
+	options.serialization_compatibility = duckdb::SerializationCompatibility::Latest();
+	duckdb::BinarySerializer serializer(stream, options);
+	serializer.Begin();
+	serializer.WriteProperty(KIND_FIELD, "kind", static_cast<uint8_t>(kind));
+	FieldWriter writer(serializer);
+	Fields(writer, message);
+	serializer.End();
+	CheckSize(name, stream.GetPosition());
+	return std::string(duckdb::const_char_ptr_cast(stream.GetData()), stream.GetPosition());
+}
+
+template <class T>
+T Decode(MessageKind kind, const char *name, const std::string &bytes) {
+	CheckSize(name, bytes.size());
+	T message;
+	try {
+		// the stream only reads, but takes a pointer that it could write to
+		duckdb::MemoryStream stream(duckdb::data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
+		duckdb::BinaryDeserializer deserializer(stream);
+		deserializer.Begin();
+		auto found = deserializer.ReadProperty<uint8_t>(KIND_FIELD, "kind");
+		if (found != static_cast<uint8_t>(kind)) {
+			throw SerializationException("it is a message of kind %d", found);
+		}
+		FieldReader reader(deserializer);
+		Fields(reader, message);
+		deserializer.End();
+		if (stream.GetPosition() != bytes.size()) {
+			throw SerializationException("%llu bytes follow it", bytes.size() - stream.GetPosition());
+		}
+	} catch (const std::exception &error) {
+		// A length that says more than there is may also end as a failed allocation.
+		throw SerializationException("these %llu bytes are not a %s: %s", bytes.size(), name,
+		                             duckdb::ErrorData(error).RawMessage());
+	}
+	return message;
+}
+
+} // namespace
+
+std::string EncodeTaskRequest(const TaskRequest &request) {
+	return Encode(MessageKind::TASK_REQUEST, "TaskRequest", request);
+}
+
+TaskRequest DecodeTaskRequest(const std::string &bytes) {
+	return Decode<TaskRequest>(MessageKind::TASK_REQUEST, "TaskRequest", bytes);
+}
+
+std::string EncodeTaskResult(const TaskResult &result) {
+	return Encode(MessageKind::TASK_RESULT, "TaskResult", result);
+}
+
+TaskResult DecodeTaskResult(const std::string &bytes) {
+	return Decode<TaskResult>(MessageKind::TASK_RESULT, "TaskResult", bytes);
+}
+
+std::string EncodeFetchRequest(const FetchRequest &request) {
+	return Encode(MessageKind::FETCH_REQUEST, "FetchRequest", request);
+}
+
+FetchRequest DecodeFetchRequest(const std::string &bytes) {
+	return Decode<FetchRequest>(MessageKind::FETCH_REQUEST, "FetchRequest", bytes);
+}
+
+std::string EncodeWorkerInfo(const WorkerInfo &info) {
+	return Encode(MessageKind::WORKER_INFO, "WorkerInfo", info);
+}
+
+WorkerInfo DecodeWorkerInfo(const std::string &bytes) {
+	return Decode<WorkerInfo>(MessageKind::WORKER_INFO, "WorkerInfo", bytes);
+}
+
+std::string EncodeWorkerList(const std::vector<WorkerInfo> &workers) {
+	return Encode(MessageKind::WORKER_LIST, "list of WorkerInfo", workers);
+}
+
+std::vector<WorkerInfo> DecodeWorkerList(const std::string &bytes) {
+	return Decode<std::vector<WorkerInfo>>(MessageKind::WORKER_LIST, "list of WorkerInfo", bytes);
+}
+
+std::string EncodeTaskError(const TaskError &error) {
+	return Encode(MessageKind::TASK_ERROR, "TaskError", error);
+}
+
+TaskError DecodeTaskError(const std::string &bytes) {
+	return Decode<TaskError>(MessageKind::TASK_ERROR, "TaskError", bytes);
+}
+
+std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types) {
+	return Encode(MessageKind::TYPES, "list of types", types);
+}
+
+duckdb::vector<duckdb::LogicalType> DecodeTypes(const std::string &bytes) {
+	return Decode<duckdb::vector<duckdb::LogicalType>>(MessageKind::TYPES, "list of types", bytes);
+}
+
+} // namespace duckherder

@@ -1,0 +1,254 @@
+#include "main/node_commands.hpp"
+
+#include "codec/aggregate_state.hpp"
+#include "common/limits.hpp"
+#include "driver/cluster.hpp"
+#include "main/command_line.hpp"
+#include "transport/flight/flight_connector.hpp"
+#include "transport/flight/flight_node.hpp"
+#include "transport/in_process/in_process_registry.hpp"
+#include "transport/token.hpp"
+#include "worker/worker_database.hpp"
+#include "worker/worker_node.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/common/exception.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace duckherder {
+
+namespace {
+
+constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
+
+const FlagSpec HELP {"--help", "", "this text"};
+const FlagSpec TOKEN {"--token-file", "F", "the cluster's token (else $DUCKHERDER_TOKEN_FILE, else ~/.duckherder/token)"};
+const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PEM)"};
+const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
+const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
+const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
+
+std::string ReadFile(const std::string &path) {
+	if (path.empty()) {
+		return std::string();
+	}
+	std::ifstream file(path);
+	std::ostringstream text;
+	text << file.rdbuf();
+	if (!file) {
+		throw duckdb::IOException("Cannot read the file '%s'", path);
+	}
+	return text.str();
+}
+
+std::string TokenOf(const CommandLine &flags) {
+	return LoadOrCreateToken(flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt);
+}
+
+FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &default_listen) {
+	auto listen = ParseHostPort(flags.Get("--listen", default_listen));
+	FlightNodeOptions options;
+	options.host = listen.host;
+	options.port = listen.port;
+	options.token = TokenOf(flags);
+	options.tls_certificate = ReadFile(flags.Get(TLS_CERT.name));
+	options.tls_key = ReadFile(flags.Get(TLS_KEY.name));
+	options.insecure = flags.Has(INSECURE.name);
+	return options;
+}
+
+FlightClientSettings ClientSettingsOf(const CommandLine &flags) {
+	return FlightClientSettings {TokenOf(flags), ReadFile(flags.Get(TLS_CA.name))};
+}
+
+std::string DriverLocation(const CommandLine &flags) {
+	auto driver = ParseHostPort(flags.Get("--driver", DEFAULT_DRIVER));
+	auto host = driver.host.find(':') == std::string::npos ? driver.host : "[" + driver.host + "]";
+	auto scheme = flags.Has(TLS_CA.name) ? "grpc+tls://" : "grpc://";
+	return scheme + host + ":" + std::to_string(driver.port);
+}
+
+bool WantsHelp(const CommandLine &flags, const std::string &usage, const std::vector<FlagSpec> &specs) {
+	if (flags.Has(HELP.name)) {
+		std::cout << usage << "\n" << FlagHelp(specs);
+		return true;
+	}
+	return false;
+}
+
+sigset_t StopSignals() {
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	return signals;
+}
+
+//! True once a stop signal came, false after the time
+bool StopRequested(uint64_t wait_ms) {
+	auto signals = StopSignals();
+	timespec wait {static_cast<time_t>(wait_ms / 1000), static_cast<long>(wait_ms % 1000) * 1000000};
+	return sigtimedwait(&signals, nullptr, &wait) > 0;
+}
+
+void SayListening(const FlightNode &node) {
+	std::cout << "listening on " << node.Location() << std::endl;
+}
+
+//! Tells the driver that the worker lives, and registers again with a driver that does not know it
+class Registration {
+public:
+	Registration(std::shared_ptr<WorkerNode> worker_p, std::string location, FlightClientSettings settings)
+	    : worker(std::move(worker_p)), driver(location, std::move(settings)), driver_location(std::move(location)) {
+	}
+
+	//! Throws what the driver says; used once at the start, so that a wrong address or version ends the worker
+	void Register() {
+		driver.RegisterWorker(worker->GetInfo());
+	}
+
+	void Heartbeat() {
+		try {
+			auto info = worker->GetInfo();
+			if (!driver.Heartbeat(info)) {
+				driver.RegisterWorker(info);
+			}
+			if (!reachable) {
+				std::cerr << "driver " << driver_location << " is reachable again" << std::endl;
+			}
+			reachable = true;
+		} catch (std::exception &error) {
+			if (reachable) {
+				std::cerr << "heartbeat: " << duckdb::ErrorData(error).Message() << std::endl;
+			}
+			reachable = false;
+		}
+	}
+
+	void Unregister() {
+		try {
+			driver.UnregisterWorker(worker->GetInfo().address.id);
+		} catch (std::exception &) {
+			// it will miss the heartbeats
+		}
+	}
+
+private:
+	std::shared_ptr<WorkerNode> worker;
+	FlightDriverClient driver;
+	std::string driver_location;
+	bool reachable = true;
+};
+
+} // namespace
+
+void BlockStopSignals() {
+	auto signals = StopSignals();
+	pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int RunDriver(const std::vector<std::string> &words) {
+	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
+	                               TOKEN,
+	                               TLS_CERT,
+	                               TLS_KEY,
+	                               INSECURE,
+	                               HELP};
+	CommandLine flags("driver", specs, words);
+	if (WantsHelp(flags, "duckherder driver: where workers register and sessions find them", specs)) {
+		return 0;
+	}
+	auto cluster = std::make_shared<Cluster>(std::make_shared<SteadyClock>());
+	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
+	node.SetDriver(cluster);
+	node.Start();
+	SayListening(node);
+	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+	}
+	node.Stop();
+	return 0;
+}
+
+int RunWorker(const std::vector<std::string> &words) {
+	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
+	                               {"--driver", "HOST:PORT", "register with this driver; without it sessions register "
+	                                                         "the worker themselves"},
+	                               {"--id", "NAME", "unique in the cluster; default worker-PORT"},
+	                               {"--threads", "N", "DuckDB threads; default all cores"},
+	                               {"--memory-limit", "SIZE", "for example 4GB; default 80 % of the machine"},
+	                               {"--temp-directory", "D", "where data beyond memory goes"},
+	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
+	                               TOKEN,
+	                               TLS_CERT,
+	                               TLS_KEY,
+	                               TLS_CA,
+	                               INSECURE,
+	                               HELP};
+	CommandLine flags("worker", specs, words);
+	if (WantsHelp(flags, "duckherder worker: runs tasks of queries", specs)) {
+		return 0;
+	}
+	WorkerDatabaseOptions options;
+	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
+	options.memory_limit = flags.Get("--memory-limit");
+	options.temp_directory = flags.Get("--temp-directory");
+	options.init_file = flags.Get("--init");
+	options.register_functions.push_back(RegisterAggregateStateFunctions);
+	auto database = OpenWorkerDatabase(options);
+
+	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
+	node.Start();
+	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
+	auto worker = std::make_shared<WorkerNode>(address, database,
+	                                           std::make_shared<FlightConnector>(ClientSettingsOf(flags)));
+	node.AddWorker(address.id, worker);
+	std::unique_ptr<Registration> registration;
+	if (flags.Has("--driver")) {
+		registration = std::make_unique<Registration>(worker, DriverLocation(flags), ClientSettingsOf(flags));
+		registration->Register();
+	}
+	SayListening(node);
+	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+		if (registration) {
+			registration->Heartbeat();
+		}
+	}
+	if (registration) {
+		registration->Unregister();
+	}
+	node.Stop();
+	return 0;
+}
+
+int RunStatus(const std::vector<std::string> &words) {
+	std::vector<FlagSpec> specs = {{"--driver", "HOST:PORT", "default 127.0.0.1:8815"}, TOKEN, TLS_CA, HELP};
+	CommandLine flags("status", specs, words);
+	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
+		return 0;
+	}
+	auto location = DriverLocation(flags);
+	FlightDriverClient driver(location, ClientSettingsOf(flags));
+	auto workers = driver.ListWorkers();
+	uint32_t running = 0;
+	printf("%-20s %-32s %-9s %7s %12s %12s %7s %13s\n", "ID", "LOCATION", "STATE", "THREADS", "MEMORY_MB", "LIMIT_MB",
+	       "RUNNING", "HEARTBEAT_MS");
+	for (auto &worker : workers) {
+		running += worker.running_tasks;
+		printf("%-20s %-32s %-9s %7u %12llu %12llu %7u %13llu\n", worker.address.id.c_str(),
+		       worker.address.location.c_str(), WorkerStateName(worker.state), worker.threads,
+		       static_cast<unsigned long long>(worker.memory_used_bytes >> 20),
+		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks,
+		       static_cast<unsigned long long>(worker.heartbeat_age_ms));
+	}
+	printf("driver %s: %zu workers, %u running tasks\n", location.c_str(), workers.size(), running);
+	return 0;
+}
+
+} // namespace duckherder
