@@ -22,7 +22,8 @@ enum class MessageKind : uint8_t {
 	WORKER_INFO = 4,
 	WORKER_LIST = 5,
 	TASK_ERROR = 6,
-	TYPES = 7
+	TYPES = 7,
+	PARTS = 8
 };
 constexpr field_id_t KIND_FIELD = 1;
 
@@ -229,11 +230,17 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(16, "memory_used_bytes", info.memory_used_bytes);
 	fields.Field(17, "running_tasks", info.running_tasks);
 	fields.Field(18, "heartbeat_age_ms", info.heartbeat_age_ms);
+	fields.Field(19, "sends_heartbeats", info.sends_heartbeats);
 }
 
 template <class FIELDS, Is<std::vector<WorkerInfo>> T>
 void Fields(FIELDS &fields, T &workers) {
 	fields.Objects(10, "workers", workers);
+}
+
+template <class FIELDS, Is<std::vector<std::string>> T>
+void Fields(FIELDS &fields, T &parts) {
+	fields.List(10, "parts", parts);
 }
 
 template <class FIELDS, Is<duckdb::vector<duckdb::LogicalType>> T>
@@ -347,6 +354,14 @@ std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types) {
 
 duckdb::vector<duckdb::LogicalType> DecodeTypes(const std::string &bytes) {
 	return Decode<duckdb::vector<duckdb::LogicalType>>(MessageKind::TYPES, "list of types", bytes);
+}
+
+std::string EncodeParts(const std::vector<std::string> &parts) {
+	return Encode(MessageKind::PARTS, "list of parts", parts);
+}
+
+std::vector<std::string> DecodeParts(const std::string &bytes) {
+	return Decode<std::vector<std::string>>(MessageKind::PARTS, "list of parts", bytes);
 }
 
 } // namespace duckherder

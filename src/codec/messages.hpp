@@ -36,4 +36,8 @@ TaskError DecodeTaskError(const std::string &bytes);
 std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types);
 duckdb::vector<duckdb::LogicalType> DecodeTypes(const std::string &bytes);
 
+//! Several texts or messages as one, for calls that need more than one.
+std::string EncodeParts(const std::vector<std::string> &parts);
+std::vector<std::string> DecodeParts(const std::string &bytes);
+
 } // namespace duckherder

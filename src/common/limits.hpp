@@ -34,8 +34,10 @@ constexpr uint64_t WAIT_SLICE_MS = 20;
 //! Connecting to a node and control calls that move no data.
 constexpr uint64_t CONTROL_CALL_TIMEOUT_MS = 10000;
 constexpr uint64_t CONNECT_TIMEOUT_MS = 3000;
-//! gRPC's own liveness check of a connection with a running call.
-constexpr uint64_t KEEPALIVE_INTERVAL_MS = 10000;
+//! Loading an extension may download it first.
+constexpr uint64_t LOAD_EXTENSION_TIMEOUT_MS = 300000;
+//! While a task runs its worker says so this often; who waits for a message longer than the timeout gives the call up.
+constexpr uint64_t KEEPALIVE_INTERVAL_MS = 5000;
 constexpr uint64_t KEEPALIVE_TIMEOUT_MS = 20000;
 //! A worker tells its driver that it lives, and is lost after missing several.
 constexpr uint64_t HEARTBEAT_INTERVAL_MS = 1000;

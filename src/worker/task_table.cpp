@@ -10,7 +10,8 @@ namespace duckherder {
 
 using namespace duckdb;
 
-RunningTask::RunningTask(QueryId query_p) : query(std::move(query_p)) {
+RunningTask::RunningTask(QueryId query_p, TaskKey key_p, Attempt attempt_p)
+    : query(std::move(query_p)), key(key_p), attempt(attempt_p) {
 }
 
 void RunningTask::Attach(shared_ptr<ClientContext> context_p, shared_ptr<TaskInputs> inputs_p) {
@@ -45,12 +46,12 @@ bool RunningTask::Cancelled() const {
 	return cancelled;
 }
 
-std::shared_ptr<RunningTask> TaskTable::Begin(const QueryId &query) {
+std::shared_ptr<RunningTask> TaskTable::Begin(const QueryId &query, TaskKey key, Attempt attempt) {
 	std::lock_guard<std::mutex> guard(lock);
 	if (closed || released.count(query)) {
 		return nullptr;
 	}
-	auto task = std::make_shared<RunningTask>(query);
+	auto task = std::make_shared<RunningTask>(query, key, attempt);
 	running.insert(task);
 	return task;
 }
@@ -82,6 +83,21 @@ void TaskTable::CancelQuery(const QueryId &query) {
 	}
 	for (auto &task : tasks) {
 		task->Cancel();
+	}
+}
+
+void TaskTable::CancelAttempt(const QueryId &query, TaskKey key, Attempt attempt) {
+	std::shared_ptr<RunningTask> found;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		for (auto &task : running) {
+			if (task->query == query && task->key == key && task->attempt == attempt) {
+				found = task;
+			}
+		}
+	}
+	if (found) {
+		found->Cancel();
 	}
 }
 

@@ -17,7 +17,7 @@ namespace duckherder {
 //! One running attempt, as far as others may touch it. Thread-safe.
 class RunningTask {
 public:
-	explicit RunningTask(QueryId query);
+	RunningTask(QueryId query, TaskKey key, Attempt attempt);
 
 	//! What Cancel has to stop. Throws InterruptException if the task was cancelled already.
 	void Attach(duckdb::shared_ptr<duckdb::ClientContext> context, duckdb::shared_ptr<TaskInputs> inputs);
@@ -28,6 +28,8 @@ public:
 	bool Cancelled() const;
 
 	const QueryId query;
+	const TaskKey key;
+	const Attempt attempt;
 
 private:
 	mutable std::mutex lock;
@@ -40,11 +42,13 @@ private:
 class TaskTable {
 public:
 	//! Null if the query was cancelled, or everything was
-	std::shared_ptr<RunningTask> Begin(const QueryId &query);
+	std::shared_ptr<RunningTask> Begin(const QueryId &query, TaskKey key, Attempt attempt);
 	void End(const std::shared_ptr<RunningTask> &task);
 	//! Cancels the running attempts of the query; later ones of it do not begin. The last RELEASED_QUERIES_MAX such
 	//! queries are remembered.
 	void CancelQuery(const QueryId &query);
+	//! Cancels that attempt if it runs
+	void CancelAttempt(const QueryId &query, TaskKey key, Attempt attempt);
 	//! Cancels everything, now and from now on
 	void Close();
 	//! False if attempts still run after that time

@@ -70,7 +70,7 @@ TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<Chunk
 	if (node->draining) {
 		return Refuse(ErrorKind::PLACE, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks", id);
 	}
-	auto task = node->tasks.Begin(request.query_id);
+	auto task = node->tasks.Begin(request.query_id, {request.stage_id, request.task_id}, request.attempt);
 	if (!task) {
 		return Refuse(ErrorKind::CANCELLED, ExceptionType::INTERRUPT, "The query was cancelled", id);
 	}
@@ -136,6 +136,10 @@ void WorkerNode::LoadExtension(const std::string &name) {
 	if (loaded->HasError()) {
 		loaded->ThrowError("Worker " + state->address.id + ": ");
 	}
+}
+
+void WorkerNode::StopAttempt(const TaskRequest &request) {
+	state->tasks.CancelAttempt(request.query_id, {request.stage_id, request.task_id}, request.attempt);
 }
 
 void WorkerNode::SetLocation(const std::string &location) {

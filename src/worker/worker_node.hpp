@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/attempt_control.hpp"
 #include "protocol/worker_service.hpp"
 
 #include "duckdb.hpp"
@@ -10,7 +11,7 @@ namespace duckherder {
 
 //! A worker: runs tasks on its DuckDB, keeps their outputs, and gives them to the next stage. Everything is thread-safe;
 //! RunTask uses the calling thread besides DuckDB's own.
-class WorkerNode : public WorkerService {
+class WorkerNode : public WorkerService, public AttemptControl {
 public:
 	//! `db` comes from OpenWorkerDatabase. `peers` reaches the other workers; this one's own outputs are read directly.
 	WorkerNode(WorkerAddress address, std::shared_ptr<duckdb::DuckDB> db, std::shared_ptr<WorkerConnector> peers);
@@ -23,6 +24,7 @@ public:
 	void CancelQuery(const QueryId &query_id) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
+	void StopAttempt(const TaskRequest &request) override;
 
 	//! For a transport that learns its port only after the node exists
 	void SetLocation(const std::string &location);

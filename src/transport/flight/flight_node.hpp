@@ -3,6 +3,7 @@
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,6 +56,8 @@ public:
 private:
 	class Server;
 	FlightNodeOptions options;
+	//! Between Start and Stop
+	std::atomic<bool> started {false};
 	//! Shared with the thread that shuts it down, which Stop does not await forever
 	std::shared_ptr<Server> server;
 };

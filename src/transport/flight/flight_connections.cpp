@@ -1,0 +1,141 @@
+#include "transport/flight/flight_connections.hpp"
+
+#include "codec/errors.hpp"
+#include "codec/messages.hpp"
+#include "common/limits.hpp"
+#include "transport/flight/flight_protocol.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+namespace duckherder {
+
+using duckdb::InvalidInputException;
+using duckdb::IOException;
+
+namespace flight = arrow::flight;
+
+CallWatch::~CallWatch() {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		stopping = true;
+	}
+	wake.notify_all();
+	if (thread.joinable()) {
+		thread.join();
+	}
+}
+
+CallWatch::Wait::Wait(CallWatch &watch_p, std::function<void()> cancel_p)
+    : watch(watch_p), cancel(std::move(cancel_p)),
+      deadline(std::chrono::steady_clock::now() + std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS)) {
+	std::lock_guard<std::mutex> guard(watch.lock);
+	if (!watch.thread.joinable()) {
+		watch.thread = std::thread([this_watch = &watch] { this_watch->Run(); });
+	}
+	place = watch.waits.insert(watch.waits.end(), this);
+}
+
+CallWatch::Wait::~Wait() {
+	std::lock_guard<std::mutex> guard(watch.lock);
+	watch.waits.erase(place);
+}
+
+void CallWatch::Run() {
+	std::unique_lock<std::mutex> guard(lock);
+	while (!stopping) {
+		auto now = std::chrono::steady_clock::now();
+		for (auto *wait : waits) {
+			if (wait->deadline > now) {
+				break;
+			}
+			wait->cancel();
+		}
+		wake.wait_for(guard, std::chrono::milliseconds(limits::KEEPALIVE_INTERVAL_MS));
+	}
+}
+
+FlightConnections::FlightConnections(FlightClientSettings settings_p) : settings(std::move(settings_p)) {
+}
+
+std::shared_ptr<FlightConnections::Connection> FlightConnections::Get(const std::string &location) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto &entry = connections[location];
+	if (entry) {
+		return entry;
+	}
+	auto parsed = flight::Location::Parse(location);
+	if (!parsed.ok() || (parsed->scheme() != "grpc" && parsed->scheme() != "grpc+tls")) {
+		connections.erase(location);
+		throw InvalidInputException("'%s' is no location of a node: grpc://HOST:PORT or grpc+tls://HOST:PORT is needed",
+		                            location);
+	}
+	auto options = flight::FlightClientOptions::Defaults();
+	options.tls_root_certs = settings.tls_roots;
+	// the nodes of a cluster reach each other directly, whatever proxy leads out of the house
+	options.generic_options.emplace_back("grpc.enable_http_proxy", 0);
+	auto client = flight::FlightClient::Connect(*parsed, options);
+	if (!client.ok()) {
+		connections.erase(location);
+		throw IOException("cannot connect to %s: %s", location, client.status().message());
+	}
+	entry = std::make_shared<Connection>();
+	entry->location = location;
+	entry->client = client.MoveValueUnsafe();
+	return entry;
+}
+
+void FlightConnections::Drop(const std::shared_ptr<Connection> &connection) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = connections.find(connection->location);
+	if (entry != connections.end() && entry->second == connection) {
+		connections.erase(entry);
+	}
+}
+
+bool FlightConnections::Greeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
+	std::lock_guard<std::mutex> guard(lock);
+	return connection->greeted.count(worker) > 0;
+}
+
+void FlightConnections::SetGreeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
+	std::lock_guard<std::mutex> guard(lock);
+	connection->greeted.insert(worker);
+}
+
+flight::FlightCallOptions FlightConnections::CallOptions(uint64_t timeout_ms) const {
+	flight::FlightCallOptions options;
+	options.headers.emplace_back(flight_protocol::AUTHORIZATION_HEADER,
+	                             flight_protocol::BEARER_PREFIX + settings.token);
+	if (timeout_ms > 0) {
+		options.timeout = flight::TimeoutDuration(static_cast<double>(timeout_ms) / 1000.0);
+	}
+	return options;
+}
+
+void FlightConnections::Check(const arrow::Status &status, const std::string &peer,
+                              const std::shared_ptr<Connection> &connection) {
+	if (!status.ok()) {
+		Drop(connection);
+	}
+	flight_protocol::CheckCall(status, peer);
+}
+
+std::string FlightConnections::Call(const std::string &location, const std::string &peer, const std::string &action,
+                                    const std::string &body, uint64_t timeout_ms) {
+	auto connection = Get(location);
+	auto answers = connection->client->DoAction(CallOptions(timeout_ms),
+	                                            flight::Action {action, arrow::Buffer::FromString(body)});
+	Check(answers.status(), peer, connection);
+	auto answer = (*answers)->Next();
+	Check(answer.status(), peer, connection);
+	if (!*answer) {
+		throw IOException("cannot reach %s: it gave no answer", peer);
+	}
+	auto mark = flight_protocol::DecodeMark(*(*answer)->body);
+	if (mark.kind == flight_protocol::MarkKind::ERROR) {
+		ThrowTaskError(DecodeTaskError(mark.body));
+	}
+	return mark.body;
+}
+
+} // namespace duckherder

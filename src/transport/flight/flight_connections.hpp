@@ -1,0 +1,89 @@
+#pragma once
+
+#include "common/ids.hpp"
+#include "transport/flight/flight_connector.hpp"
+
+#include <arrow/flight/client.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace duckherder {
+
+//! Ends calls whose other side has been silent for KEEPALIVE_TIMEOUT_MS: a machine that vanished closes no connection.
+//! gRPC's own pings do not serve: its servers take more than two of them without data for an attack. Thread-safe.
+class CallWatch {
+public:
+	~CallWatch();
+
+	//! Around one blocking read. `cancel` must not block; it is not called after the destructor began.
+	class Wait {
+	public:
+		Wait(CallWatch &watch, std::function<void()> cancel);
+		~Wait();
+		Wait(const Wait &) = delete;
+		Wait &operator=(const Wait &) = delete;
+
+	private:
+		friend class CallWatch;
+		CallWatch &watch;
+		std::function<void()> cancel;
+		std::chrono::steady_clock::time_point deadline;
+		std::list<Wait *>::iterator place;
+	};
+
+private:
+	void Run();
+
+	std::mutex lock;
+	std::condition_variable wake;
+	//! Oldest first, which is the order of the deadlines
+	std::list<Wait *> waits;
+	std::thread thread;
+	bool stopping = false;
+};
+
+//! The connections of a process with one token, by location. Thread-safe.
+class FlightConnections {
+public:
+	struct Connection {
+		std::string location;
+		std::unique_ptr<arrow::flight::FlightClient> client;
+		//! Workers behind it whose versions were found to be ours; under FlightConnections::lock
+		std::set<WorkerId> greeted;
+	};
+
+	explicit FlightConnections(FlightClientSettings settings);
+
+	//! Made when needed; the network is first used by a call. Throws InvalidInputException for a bad location.
+	std::shared_ptr<Connection> Get(const std::string &location);
+	//! The next Get makes another one
+	void Drop(const std::shared_ptr<Connection> &connection);
+	bool Greeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
+	void SetGreeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
+
+	//! With the token; 0 is no time limit
+	arrow::flight::FlightCallOptions CallOptions(uint64_t timeout_ms) const;
+	//! One action and its answer. `peer` is what errors call the other side. Throws its error, or IOException.
+	std::string Call(const std::string &location, const std::string &peer, const std::string &action,
+	                 const std::string &body, uint64_t timeout_ms);
+	//! As CheckCall; a broken connection is dropped first
+	void Check(const arrow::Status &status, const std::string &peer, const std::shared_ptr<Connection> &connection);
+
+	CallWatch watch;
+
+private:
+	const FlightClientSettings settings;
+	std::mutex lock;
+	std::map<std::string, std::shared_ptr<Connection>> connections;
+};
+
+} // namespace duckherder

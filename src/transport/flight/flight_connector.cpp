@@ -1,0 +1,49 @@
+#include "transport/flight/flight_connector.hpp"
+
+#include "codec/messages.hpp"
+#include "common/limits.hpp"
+#include "transport/flight/flight_connections.hpp"
+#include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/remote_worker.hpp"
+
+namespace duckherder {
+
+FlightConnector::FlightConnector(FlightClientSettings settings)
+    : connections(std::make_shared<FlightConnections>(std::move(settings))) {
+}
+
+FlightConnector::~FlightConnector() = default;
+
+std::shared_ptr<WorkerService> FlightConnector::Connect(const WorkerAddress &address) {
+	auto worker = std::make_shared<RemoteWorker>(address, connections);
+	worker->Greet();
+	return worker;
+}
+
+FlightDriverClient::FlightDriverClient(std::string location_p, FlightClientSettings settings)
+    : location(std::move(location_p)), connections(std::make_shared<FlightConnections>(std::move(settings))) {
+}
+
+FlightDriverClient::~FlightDriverClient() = default;
+
+std::string FlightDriverClient::Call(const std::string &action, const std::string &body) {
+	return connections->Call(location, "driver at " + location, action, body, limits::CONNECT_TIMEOUT_MS);
+}
+
+void FlightDriverClient::RegisterWorker(const WorkerInfo &info) {
+	Call(flight_protocol::REGISTER_WORKER, EncodeParts({EncodeWorkerInfo(info)}));
+}
+
+bool FlightDriverClient::Heartbeat(const WorkerInfo &info) {
+	return Call(flight_protocol::HEARTBEAT, EncodeParts({EncodeWorkerInfo(info)})) == "known";
+}
+
+void FlightDriverClient::UnregisterWorker(const WorkerId &id) {
+	Call(flight_protocol::UNREGISTER_WORKER, EncodeParts({id}));
+}
+
+std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {
+	return DecodeWorkerList(Call(flight_protocol::LIST_WORKERS, EncodeParts({""})));
+}
+
+} // namespace duckherder

@@ -1,0 +1,308 @@
+#include "transport/flight/flight_node.hpp"
+
+#include "codec/errors.hpp"
+#include "codec/messages.hpp"
+#include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/received_feed.hpp"
+#include "transport/flight/sent_output.hpp"
+#include "transport/flight/task_call.hpp"
+#include "transport/token.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+#include <arrow/flight/server.h>
+#include <arrow/flight/server_middleware.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace duckherder {
+
+using duckdb::InvalidInputException;
+using duckdb::IOException;
+
+namespace flight = arrow::flight;
+
+namespace {
+
+//! How long Stop waits for running calls to end
+constexpr std::chrono::seconds STOP_WAIT(10);
+
+//! Lets only calls with the token pass; nothing of the others is decoded.
+class Guard : public flight::ServerMiddlewareFactory {
+public:
+	explicit Guard(const std::string &token) : expected(flight_protocol::BEARER_PREFIX + token) {
+	}
+
+	arrow::Status StartCall(const flight::CallInfo &, const flight::ServerCallContext &context,
+	                        std::shared_ptr<flight::ServerMiddleware> *) override {
+		auto &headers = context.incoming_headers();
+		auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
+		if (header == headers.end() || !TokensEqual(expected, std::string(header->second))) {
+			return flight::MakeFlightError(flight::FlightStatusCode::Unauthenticated,
+			                               "the token is missing or wrong");
+		}
+		return arrow::Status::OK();
+	}
+
+private:
+	const std::string expected;
+};
+
+bool IsLoopback(const std::string &host) {
+	return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+}
+
+std::string LocationOf(const FlightNodeOptions &options, uint16_t port) {
+	auto scheme = options.tls_certificate.empty() ? "grpc://" : "grpc+tls://";
+	auto host = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
+	return scheme + host + ":" + std::to_string(port);
+}
+
+void CheckSafe(const FlightNodeOptions &options) {
+	if (options.token.empty()) {
+		throw InvalidInputException("A node does not listen without a token");
+	}
+	if (options.tls_certificate.empty() != options.tls_key.empty()) {
+		throw InvalidInputException("TLS needs both a certificate and its key");
+	}
+	if (!IsLoopback(options.host) && options.tls_certificate.empty() && !options.insecure) {
+		throw InvalidInputException("Listening at %s, beyond this machine, needs TLS (--tls-cert and --tls-key), or "
+		                            "--insecure if the network is trusted",
+		                            options.host);
+	}
+}
+
+} // namespace
+
+class FlightNode::Server : public flight::FlightServerBase {
+public:
+	void AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
+		std::lock_guard<std::mutex> guard(lock);
+		workers[id] = std::move(worker);
+	}
+
+	void RemoveWorker(const WorkerId &id) {
+		std::lock_guard<std::mutex> guard(lock);
+		workers.erase(id);
+	}
+
+	void SetDriver(std::shared_ptr<DriverService> driver_p) {
+		std::lock_guard<std::mutex> guard(lock);
+		driver = std::move(driver_p);
+	}
+
+	//! Idempotent
+	void StopCalls() {
+		*stopping = true;
+		std::lock_guard<std::mutex> guard(lock);
+		for (auto *call : calls) {
+			call->Stop();
+		}
+	}
+
+	arrow::Status DoGet(const flight::ServerCallContext &, const flight::Ticket &ticket,
+	                    std::unique_ptr<flight::FlightDataStream> *stream) override {
+		return Answer([&] {
+			auto parts = Parts(ticket.ticket, 2);
+			auto request = DecodeFetchRequest(parts[0]);
+			auto types = DecodeTypes(parts[1]);
+			auto open = [worker = Worker(request.worker_id), request, types] { return worker->Fetch(request, types); };
+			*stream = std::make_unique<SentOutput>(request.worker_id, types, open, stopping);
+		});
+	}
+
+	arrow::Status DoExchange(const flight::ServerCallContext &, std::unique_ptr<flight::FlightMessageReader> reader,
+	                         std::unique_ptr<flight::FlightMessageWriter> writer) override {
+		return Answer([&] {
+			if (reader->descriptor().cmd != flight_protocol::RUN_TASK) {
+				throw InvalidInputException("unknown exchange '%s'", reader->descriptor().cmd);
+			}
+			auto first = reader->Next();
+			if (!first.ok() || !first->app_metadata) {
+				throw InvalidInputException("a task call begins with its request");
+			}
+			auto parts = Parts(first->app_metadata->ToString(), 2);
+			auto request = DecodeTaskRequest(parts[0]);
+			auto worker = Worker(request.worker_id);
+			auto feed = request.split.fed ? std::make_shared<ReceivedFeed>(DecodeTypes(parts[1])) : nullptr;
+			TaskCall call(*reader, *writer, std::move(request), std::move(worker), std::move(feed));
+			Run(call);
+		});
+	}
+
+	arrow::Status DoAction(const flight::ServerCallContext &, const flight::Action &action,
+	                       std::unique_ptr<flight::ResultStream> *results) override {
+		std::string answer;
+		try {
+			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, Act(action)};
+			answer = flight_protocol::EncodeMark(mark);
+		} catch (std::exception &error) {
+			answer = flight_protocol::EncodeMark(flight_protocol::ErrorMark(ToTaskError(error, "")));
+		}
+		std::vector<flight::Result> list(1);
+		list[0].body = arrow::Buffer::FromString(std::move(answer));
+		*results = std::make_unique<flight::SimpleResultStream>(std::move(list));
+		return arrow::Status::OK();
+	}
+
+private:
+	template <class FUNCTION>
+	static arrow::Status Answer(FUNCTION function) {
+		try {
+			function();
+			return arrow::Status::OK();
+		} catch (std::exception &error) {
+			return arrow::Status::Invalid(duckdb::ErrorData(error).Message());
+		}
+	}
+
+	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
+		auto parts = DecodeParts(bytes);
+		if (parts.size() != count) {
+			throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
+		}
+		return parts;
+	}
+
+	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = workers.find(id);
+		if (entry == workers.end()) {
+			throw IOException("there is no worker %s here", id);
+		}
+		return entry->second;
+	}
+
+	std::shared_ptr<DriverService> Driver() {
+		std::lock_guard<std::mutex> guard(lock);
+		if (!driver) {
+			throw IOException("there is no driver here");
+		}
+		return driver;
+	}
+
+	void Run(TaskCall &call) {
+		{
+			std::lock_guard<std::mutex> guard(lock);
+			calls.insert(&call);
+			if (*stopping) {
+				call.Stop();
+			}
+		}
+		call.Run();
+		std::lock_guard<std::mutex> guard(lock);
+		calls.erase(&call);
+	}
+
+	std::string Act(const flight::Action &action) {
+		auto body = action.body ? action.body->ToString() : std::string();
+		auto &type = action.type;
+		if (type == flight_protocol::REGISTER_WORKER) {
+			Driver()->RegisterWorker(DecodeWorkerInfo(Parts(body, 1)[0]));
+			return "";
+		}
+		if (type == flight_protocol::HEARTBEAT) {
+			return Driver()->Heartbeat(DecodeWorkerInfo(Parts(body, 1)[0])) ? "known" : "unknown";
+		}
+		if (type == flight_protocol::UNREGISTER_WORKER) {
+			Driver()->UnregisterWorker(Parts(body, 1)[0]);
+			return "";
+		}
+		if (type == flight_protocol::LIST_WORKERS) {
+			return EncodeWorkerList(Driver()->ListWorkers());
+		}
+		if (type == flight_protocol::GET_INFO) {
+			return EncodeWorkerInfo(Worker(Parts(body, 2)[0])->GetInfo());
+		}
+		if (type == flight_protocol::CANCEL_QUERY) {
+			auto parts = Parts(body, 2);
+			Worker(parts[0])->CancelQuery(parts[1]);
+			return "";
+		}
+		if (type == flight_protocol::LOAD_EXTENSION) {
+			auto parts = Parts(body, 2);
+			Worker(parts[0])->LoadExtension(parts[1]);
+			return "";
+		}
+		throw InvalidInputException("unknown action '%s'", type);
+	}
+
+	std::mutex lock;
+	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
+	std::shared_ptr<DriverService> driver;
+	std::set<TaskCall *> calls;
+	//! Shared with streams, which may outlive the server for a moment
+	std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
+};
+
+FlightNode::FlightNode(FlightNodeOptions options_p)
+    : options(std::move(options_p)), server(std::make_shared<Server>()) {
+}
+
+FlightNode::~FlightNode() {
+	Stop();
+}
+
+std::string FlightNode::Start() {
+	CheckSafe(options);
+	auto location = flight::Location::Parse(LocationOf(options, options.port));
+	if (!location.ok()) {
+		throw InvalidInputException("'%s' is no host to listen at: %s", options.host, location.status().message());
+	}
+	flight::FlightServerOptions server_options(*location);
+	server_options.middleware.emplace_back("guard", std::make_shared<Guard>(options.token));
+	if (!options.tls_certificate.empty()) {
+		server_options.tls_certificates.push_back({options.tls_certificate, options.tls_key});
+	}
+	auto status = server->Init(server_options);
+	if (!status.ok()) {
+		throw IOException("Cannot listen at %s:%d: %s", options.host, options.port, status.message());
+	}
+	started = true;
+	return Location();
+}
+
+void FlightNode::Stop() {
+	if (!started.exchange(false)) {
+		return;
+	}
+	server->StopCalls();
+	std::promise<void> stopped;
+	auto is_stopped = stopped.get_future();
+	std::thread([server = server, stopped = std::move(stopped)]() mutable {
+		auto deadline = std::chrono::system_clock::now() + STOP_WAIT;
+		auto status = server->Shutdown(&deadline);
+		static_cast<void>(status);
+		server.reset();
+		stopped.set_value();
+	}).detach();
+	is_stopped.wait_for(STOP_WAIT * 2);
+}
+
+void FlightNode::AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
+	server->AddWorker(id, std::move(worker));
+}
+
+void FlightNode::RemoveWorker(const WorkerId &id) {
+	server->RemoveWorker(id);
+}
+
+void FlightNode::SetDriver(std::shared_ptr<DriverService> driver) {
+	server->SetDriver(std::move(driver));
+}
+
+std::string FlightNode::Location() const {
+	return LocationOf(options, Port());
+}
+
+uint16_t FlightNode::Port() const {
+	return static_cast<uint16_t>(server->port());
+}
+
+} // namespace duckherder

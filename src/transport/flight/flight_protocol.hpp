@@ -1,0 +1,58 @@
+#pragma once
+
+#include "common/task_error.hpp"
+
+#include <arrow/buffer.h>
+#include <arrow/status.h>
+
+#include <memory>
+#include <string>
+
+//! What both ends of a Flight connection agree on, beyond the messages of codec/.
+namespace duckherder::flight_protocol {
+
+constexpr const char *AUTHORIZATION_HEADER = "authorization";
+constexpr const char *BEARER_PREFIX = "Bearer ";
+
+//! Descriptor of the DoExchange that runs a task
+constexpr const char *RUN_TASK = "duckherder.run_task";
+
+// DoAction: the body is made by EncodeParts. To a worker: its id, then the argument. To the driver: the argument.
+constexpr const char *GET_INFO = "duckherder.get_info";
+constexpr const char *CANCEL_QUERY = "duckherder.cancel_query";
+constexpr const char *LOAD_EXTENSION = "duckherder.load_extension";
+constexpr const char *REGISTER_WORKER = "duckherder.register_worker";
+constexpr const char *HEARTBEAT = "duckherder.heartbeat";
+constexpr const char *UNREGISTER_WORKER = "duckherder.unregister_worker";
+constexpr const char *LIST_WORKERS = "duckherder.list_workers";
+
+//! Marks that travel beside data or alone, and the answer to an action: the kind, and what belongs to it.
+enum class MarkKind : uint8_t {
+	END,    //! of a stream: the number of rows that it had
+	ERROR,  //! a TaskError
+	ALIVE,  //! nothing has happened, but the sender is there
+	RESULT, //! of a task: a TaskResult
+	REPLY   //! to an action: what it returns
+};
+
+struct Mark {
+	MarkKind kind = MarkKind::ALIVE;
+	std::string body;
+};
+
+std::string EncodeMark(const Mark &mark);
+//! Throws SerializationException
+Mark DecodeMark(const std::string &bytes);
+
+std::shared_ptr<arrow::Buffer> MarkBuffer(const Mark &mark);
+Mark DecodeMark(const arrow::Buffer &buffer);
+Mark EndMark(uint64_t rows);
+Mark ErrorMark(const TaskError &error);
+
+//! Ends a stream of `rows` rows by its mark: throws the error that it brings, or IOException if rows are missing.
+void CheckEnd(const Mark &mark, uint64_t rows);
+
+//! Throws IOException about the peer, PermissionException if it refused our token.
+void CheckCall(const arrow::Status &status, const std::string &peer);
+
+} // namespace duckherder::flight_protocol

@@ -1,0 +1,129 @@
+#include "transport/flight/received_feed.hpp"
+
+#include "codec/chunk_codec.hpp"
+#include "common/limits.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+#include <arrow/record_batch.h>
+
+#include <thread>
+
+namespace duckherder {
+
+using duckdb::DataChunk;
+using duckdb::idx_t;
+
+class ReceivedFeedReader : public ChunkReader {
+public:
+	explicit ReceivedFeedReader(std::shared_ptr<ReceivedFeed> feed_p) : feed(std::move(feed_p)), decoder(feed->types) {
+	}
+
+	void Next(DataChunk &chunk) override {
+		while (true) {
+			decoder.Next(chunk);
+			if (chunk.size() > 0) {
+				return;
+			}
+			auto batch = feed->Take(batch_index);
+			if (!batch) {
+				return;
+			}
+			decoder.SetBatch(std::move(batch));
+		}
+	}
+
+	idx_t BatchIndex() const override {
+		return batch_index;
+	}
+
+private:
+	std::shared_ptr<ReceivedFeed> feed;
+	ChunkDecoder decoder;
+	idx_t batch_index = 0;
+};
+
+ReceivedFeed::ReceivedFeed(duckdb::vector<duckdb::LogicalType> types_p) : types(std::move(types_p)) {
+}
+
+void ReceivedFeed::Push(std::shared_ptr<arrow::RecordBatch> batch) {
+	std::unique_lock<std::mutex> guard(lock);
+	changed.wait(guard, [&] { return queue.size() < limits::FEED_QUEUE_BATCHES || discarding || cancelled || ended; });
+	rows += static_cast<uint64_t>(batch->num_rows());
+	if (!discarding && !cancelled && !ended) {
+		queue.push_back(std::move(batch));
+		changed.notify_all();
+	}
+}
+
+void ReceivedFeed::End(const flight_protocol::Mark &mark) {
+	std::unique_lock<std::mutex> guard(lock);
+	auto received = rows;
+	guard.unlock();
+	try {
+		flight_protocol::CheckEnd(mark, received);
+	} catch (std::exception &bad_end) {
+		Fail(bad_end);
+		return;
+	}
+	guard.lock();
+	ended = true;
+	changed.notify_all();
+}
+
+void ReceivedFeed::Fail(const std::exception &failure) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (!ended) {
+		ended = true;
+		error = duckdb::ErrorData(failure);
+		queue.clear();
+	}
+	changed.notify_all();
+}
+
+void ReceivedFeed::Discard() {
+	std::lock_guard<std::mutex> guard(lock);
+	discarding = true;
+	queue.clear();
+	changed.notify_all();
+}
+
+std::shared_ptr<arrow::RecordBatch> ReceivedFeed::Take(idx_t &batch_index) {
+	std::unique_lock<std::mutex> guard(lock);
+	changed.wait(guard, [&] { return !queue.empty() || ended || cancelled; });
+	if (cancelled) {
+		throw duckdb::InterruptException();
+	}
+	if (error) {
+		error->Throw();
+	}
+	if (queue.empty()) {
+		return nullptr;
+	}
+	auto batch = std::move(queue.front());
+	queue.pop_front();
+	batch_index = ++taken;
+	changed.notify_all();
+	return batch;
+}
+
+const duckdb::vector<duckdb::LogicalType> &ReceivedFeed::Types() const {
+	return types;
+}
+
+idx_t ReceivedFeed::MaxReaders() const {
+	return std::max(1U, std::thread::hardware_concurrency());
+}
+
+std::unique_ptr<ChunkReader> ReceivedFeed::OpenReader() {
+	return std::make_unique<ReceivedFeedReader>(shared_from_this());
+}
+
+void ReceivedFeed::Cancel() {
+	std::lock_guard<std::mutex> guard(lock);
+	cancelled = true;
+	queue.clear();
+	changed.notify_all();
+}
+
+} // namespace duckherder

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "protocol/chunk_source.hpp"
+#include "protocol/messages.hpp"
+#include "transport/flight/flight_connections.hpp"
+
+namespace duckherder {
+
+//! Starts to read an output of a worker at `location`, and waits for its first batch, so that an output that is not there
+//! is noticed here. The source has one reader. Errors: those of WorkerService::Fetch, with `peer` as the worker's name.
+std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnections> &connections,
+                                              const std::string &location, const std::string &peer,
+                                              const FetchRequest &request,
+                                              const duckdb::vector<duckdb::LogicalType> &types);
+
+} // namespace duckherder

@@ -1,0 +1,194 @@
+#include "transport/flight/remote_worker.hpp"
+
+#include "codec/chunk_codec.hpp"
+#include "codec/errors.hpp"
+#include "codec/messages.hpp"
+#include "common/limits.hpp"
+#include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/remote_output.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/common/exception.hpp"
+
+#include <arrow/record_batch.h>
+
+#include <atomic>
+
+namespace duckherder {
+
+using duckdb::IOException;
+using flight_protocol::Mark;
+using flight_protocol::MarkBuffer;
+using flight_protocol::MarkKind;
+
+namespace flight = arrow::flight;
+
+namespace {
+
+//! Sends the rows of a feed, on a thread of its own: the task may end before it has read them all.
+class FeedSender {
+public:
+	FeedSender(flight::FlightStreamWriter &writer_p, std::shared_ptr<ChunkSource> feed_p)
+	    : writer(writer_p), feed(std::move(feed_p)) {
+		if (feed) {
+			thread = std::thread([this] { Run(); });
+		}
+	}
+
+	~FeedSender() {
+		Stop();
+	}
+
+	//! Nobody needs the rest
+	void Stop() {
+		stopping = true;
+		if (thread.joinable()) {
+			thread.join();
+		}
+	}
+
+private:
+	void Run() {
+		try {
+			auto status = Send();
+			// A stream that does not take our rows tells its reader why.
+			if (!status.ok()) {
+				feed->Cancel();
+			}
+		} catch (std::exception &error) {
+			auto ignored = writer.WriteMetadata(MarkBuffer(flight_protocol::ErrorMark(ToTaskError(error, ""))));
+			static_cast<void>(ignored);
+		}
+	}
+
+	arrow::Status Send() {
+		ChunkEncoder encoder(feed->Types());
+		auto reader = feed->OpenReader();
+		duckdb::DataChunk chunk;
+		chunk.Initialize(duckdb::Allocator::DefaultAllocator(), feed->Types());
+		ARROW_RETURN_NOT_OK(writer.Begin(encoder.Schema()));
+		while (!stopping) {
+			chunk.Reset();
+			reader->Next(chunk);
+			if (chunk.size() == 0) {
+				break;
+			}
+			duckdb::idx_t position = 0;
+			while (position < chunk.size()) {
+				if (auto batch = encoder.Append(chunk, position)) {
+					ARROW_RETURN_NOT_OK(writer.WriteRecordBatch(*batch));
+				}
+			}
+		}
+		if (stopping) {
+			return arrow::Status::OK();
+		}
+		if (auto batch = encoder.Flush()) {
+			ARROW_RETURN_NOT_OK(writer.WriteRecordBatch(*batch));
+		}
+		return writer.WriteMetadata(MarkBuffer(flight_protocol::EndMark(encoder.RowCount())));
+	}
+
+	flight::FlightStreamWriter &writer;
+	std::shared_ptr<ChunkSource> feed;
+	std::atomic<bool> stopping {false};
+	std::thread thread;
+};
+
+} // namespace
+
+RemoteWorker::RemoteWorker(WorkerAddress address_p, std::shared_ptr<FlightConnections> connections_p)
+    : address(std::move(address_p)), peer("worker " + address.id + " at " + address.location),
+      connections(std::move(connections_p)) {
+}
+
+void RemoteWorker::Greet() {
+	auto connection = connections->Get(address.location);
+	if (connections->Greeted(connection, address.id)) {
+		return;
+	}
+	auto info = DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
+	if (info.duckdb_version != duckdb::DuckDB::LibraryVersion() || info.protocol_version != PROTOCOL_VERSION) {
+		throw duckdb::InvalidInputException(
+		    "%s runs DuckDB %s with protocol %d, this process DuckDB %s with protocol %d: all nodes need the same versions",
+		    peer, info.duckdb_version, info.protocol_version, duckdb::DuckDB::LibraryVersion(), PROTOCOL_VERSION);
+	}
+	connections->SetGreeted(connection, address.id);
+}
+
+TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
+	try {
+		return TryRunTask(request, feed);
+	} catch (std::exception &error) {
+		if (feed) {
+			feed->Cancel();
+		}
+		TaskResult result;
+		result.failed = true;
+		result.error = ToTaskError(error, address.id);
+		return result;
+	}
+}
+
+TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed) {
+	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
+	auto message = EncodeParts({EncodeTaskRequest(request), EncodeTypes(types)});
+	auto connection = connections->Get(address.location);
+	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
+	                                               flight::FlightDescriptor::Command(flight_protocol::RUN_TASK));
+	connections->Check(exchange.status(), peer, connection);
+	auto &reader = *exchange->reader;
+	auto &writer = *exchange->writer;
+	// A call that was refused at once may fail here already. Its reader knows why.
+	auto sent = writer.WriteMetadata(arrow::Buffer::FromString(std::move(message)));
+
+	FeedSender sender(writer, sent.ok() ? feed : nullptr);
+	while (true) {
+		arrow::Result<flight::FlightStreamChunk> chunk;
+		{
+			CallWatch::Wait wait(connections->watch, [&] { reader.Cancel(); });
+			chunk = reader.Next();
+		}
+		if (!chunk.ok() || !chunk->app_metadata) {
+			// for the feed's sender, which may wait for room
+			reader.Cancel();
+			connections->Check(chunk.status(), peer, connection);
+			throw IOException("%s ended the call without a result", peer);
+		}
+		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
+		if (mark.kind == MarkKind::RESULT) {
+			auto result = DecodeTaskResult(mark.body);
+			if (result.failed && feed) {
+				feed->Cancel();
+			}
+			sender.Stop();
+			// the result is here: whatever becomes of the call does not matter
+			auto closed = writer.Close();
+			static_cast<void>(closed);
+			return result;
+		}
+	}
+}
+
+std::shared_ptr<ChunkSource> RemoteWorker::Fetch(const FetchRequest &request,
+                                                 const duckdb::vector<duckdb::LogicalType> &types) {
+	return OpenRemoteOutput(connections, address.location, peer, request, types);
+}
+
+std::string RemoteWorker::Call(const char *action, const std::string &argument, uint64_t timeout_ms) {
+	return connections->Call(address.location, peer, action, EncodeParts({address.id, argument}), timeout_ms);
+}
+
+void RemoteWorker::CancelQuery(const QueryId &query_id) {
+	Call(flight_protocol::CANCEL_QUERY, query_id, limits::CONTROL_CALL_TIMEOUT_MS);
+}
+
+WorkerInfo RemoteWorker::GetInfo() {
+	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONTROL_CALL_TIMEOUT_MS));
+}
+
+void RemoteWorker::LoadExtension(const std::string &name) {
+	Call(flight_protocol::LOAD_EXTENSION, name, limits::LOAD_EXTENSION_TIMEOUT_MS);
+}
+
+} // namespace duckherder

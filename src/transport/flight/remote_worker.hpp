@@ -1,0 +1,33 @@
+#pragma once
+
+#include "protocol/worker_service.hpp"
+#include "transport/flight/flight_connections.hpp"
+
+namespace duckherder {
+
+//! A worker at the other end of a connection. Thread-safe.
+class RemoteWorker : public WorkerService {
+public:
+	RemoteWorker(WorkerAddress address, std::shared_ptr<FlightConnections> connections);
+
+	//! Throws what WorkerConnector::Connect promises; asks the worker only once per connection.
+	void Greet();
+
+	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override;
+	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
+	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
+	void CancelQuery(const QueryId &query_id) override;
+	WorkerInfo GetInfo() override;
+	void LoadExtension(const std::string &name) override;
+
+private:
+	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);
+	TaskResult TryRunTask(const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed);
+
+	const WorkerAddress address;
+	//! What errors call it
+	const std::string peer;
+	std::shared_ptr<FlightConnections> connections;
+};
+
+} // namespace duckherder

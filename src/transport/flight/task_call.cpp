@@ -1,0 +1,115 @@
+#include "transport/flight/task_call.hpp"
+
+#include "codec/messages.hpp"
+#include "common/limits.hpp"
+#include "protocol/attempt_control.hpp"
+#include "transport/flight/flight_protocol.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+namespace duckherder {
+
+using flight_protocol::Mark;
+using flight_protocol::MarkBuffer;
+using flight_protocol::MarkKind;
+
+namespace flight = arrow::flight;
+
+TaskCall::TaskCall(flight::FlightMessageReader &reader_p, flight::FlightMessageWriter &writer_p, TaskRequest request_p,
+                   std::shared_ptr<WorkerService> worker_p, std::shared_ptr<ReceivedFeed> feed_p)
+    : reader(reader_p), writer(writer_p), request(std::move(request_p)), worker(std::move(worker_p)),
+      feed(std::move(feed_p)) {
+}
+
+void TaskCall::Run() {
+	std::thread receiver([this] { Receive(); });
+	std::thread runner([this] {
+		auto ended = worker->RunTask(request, feed);
+		std::lock_guard<std::mutex> guard(lock);
+		result = std::move(ended);
+		done = true;
+		changed.notify_all();
+	});
+	std::unique_lock<std::mutex> guard(lock);
+	while (!done) {
+		// An attempt that was told to stop before it began does not know: it is told again.
+		auto stopped = hung_up || stopping;
+		auto pause = stopped ? limits::WAIT_SLICE_MS : limits::KEEPALIVE_INTERVAL_MS;
+		if (changed.wait_for(guard, std::chrono::milliseconds(pause),
+		                     [&] { return done || (!stopped && (hung_up || stopping)); }) &&
+		    done) {
+			break;
+		}
+		stopped = hung_up || stopping;
+		guard.unlock();
+		if (stopped) {
+			StopAttempt();
+		} else {
+			// who does not take it has hung up, which the receiver notices
+			auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::ALIVE, ""}));
+			static_cast<void>(status);
+		}
+		guard.lock();
+	}
+	guard.unlock();
+	runner.join();
+	if (feed) {
+		feed->Discard();
+	}
+	if (result.failed && stopping) {
+		result.error.kind = ErrorKind::PLACE;
+		result.error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::IO);
+		result.error.message = "Worker " + request.worker_id + " was stopped";
+	}
+	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::RESULT, EncodeTaskResult(result)}));
+	static_cast<void>(status);
+	receiver.join();
+}
+
+void TaskCall::Receive() {
+	try {
+		while (true) {
+			auto chunk = reader.Next();
+			if (!chunk.ok() || (!chunk->data && !chunk->app_metadata)) {
+				break;
+			}
+			if (!feed) {
+				continue;
+			}
+			if (chunk->data) {
+				feed->Push(std::move(chunk->data));
+			} else {
+				feed->End(flight_protocol::DecodeMark(*chunk->app_metadata));
+			}
+		}
+		if (feed) {
+			feed->Fail(duckdb::IOException("the sender of the feed hung up"));
+		}
+	} catch (std::exception &error) {
+		if (feed) {
+			feed->Fail(error);
+		}
+	}
+	std::lock_guard<std::mutex> guard(lock);
+	hung_up = true;
+	changed.notify_all();
+}
+
+void TaskCall::StopAttempt() {
+	if (feed) {
+		feed->Cancel();
+	}
+	if (auto control = std::dynamic_pointer_cast<AttemptControl>(worker)) {
+		control->StopAttempt(request);
+	} else {
+		worker->CancelQuery(request.query_id);
+	}
+}
+
+void TaskCall::Stop() {
+	std::lock_guard<std::mutex> guard(lock);
+	stopping = true;
+	changed.notify_all();
+}
+
+} // namespace duckherder
