@@ -272,6 +272,12 @@ double QueryCoordinator::Progress() {
 	return scheduler ? scheduler->Progress() : 0;
 }
 
+std::vector<TaskRecord> QueryCoordinator::TaskRecords() const {
+	std::vector<TaskRecord> result;
+	services.recorder->Update(record, [&](QueryRecord &query) { result = query.tasks; });
+	return result;
+}
+
 void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 	auto now = services.clock->NowMs();
 	if (timer && now >= *timer) {

@@ -55,6 +55,8 @@ public:
 	std::shared_ptr<ChunkSource> Gather(StageId stage);
 	//! Between 0 and 1
 	double Progress();
+	//! Of all stages, as they are now
+	std::vector<TaskRecord> TaskRecords() const;
 	//! Ends the query: stops what still runs, frees its outputs. `error` is null after success. Idempotent.
 	void Finish(const std::string *error);
 

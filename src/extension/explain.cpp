@@ -42,6 +42,11 @@ string DescribeTasks(const PipelineTasks &split) {
 	return text;
 }
 
+string DescribeResult(const TaskRecord &task) {
+	return task.worker_id + ": " + to_string(task.rows) + " rows, " + StringUtil::BytesToHumanReadableString(task.bytes) +
+	       ", " + StringUtil::Format("%.1f ms", double(task.duration_us) / 1000);
+}
+
 } // namespace
 
 InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const DistributedPlan &plan, StageId root) {
@@ -57,6 +62,19 @@ InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const 
 	}
 	if (!plan.fully_distributed) {
 		result["Partial"] = plan.reason;
+	}
+	return result;
+}
+
+InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, StageId root,
+                                                 const std::vector<TaskRecord> &tasks) {
+	std::set<StageId> stages;
+	CollectStages(plan, root, stages);
+	InsertionOrderPreservingMap<string> result;
+	for (auto &task : tasks) {
+		if (stages.count(task.stage_id) > 0 && task.state == "DONE") {
+			result["Stage " + to_string(task.stage_id) + " task " + to_string(task.task.task_id)] = DescribeResult(task);
+		}
 	}
 	return result;
 }

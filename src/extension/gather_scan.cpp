@@ -71,12 +71,19 @@ InsertionOrderPreservingMap<string> GatherToString(TableFunctionToStringInput &i
 	return ExplainStages(*bind_data.planning_context, *bind_data.plan, bind_data.stage);
 }
 
+InsertionOrderPreservingMap<string> GatherTasksToString(TableFunctionDynamicToStringInput &input) {
+	auto &bind_data = input.bind_data->Cast<GatherBindData>();
+	auto &state = input.global_state->Cast<GatherGlobalState>();
+	return ExplainTasks(*bind_data.plan, bind_data.stage, state.coordinator->TaskRecords());
+}
+
 TableFunction GatherFunction(bool ordered) {
 	TableFunction function("duckherder_gather", {}, GatherNext, nullptr, GatherInitGlobal, GatherInitLocal);
 	function.get_partition_data = GatherPartition;
 	function.table_scan_progress = GatherProgress;
 	function.cardinality = GatherCardinality;
 	function.to_string = GatherToString;
+	function.dynamic_to_string = GatherTasksToString;
 	function.order_preservation_type =
 	    ordered ? OrderPreservationType::INSERTION_ORDER : OrderPreservationType::NO_ORDER;
 	return function;

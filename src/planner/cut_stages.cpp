@@ -39,7 +39,8 @@ public:
 				return;
 			}
 		}
-		if (stage && op->type == LogicalOperatorType::LOGICAL_GET) {
+		if (stage && op->type == LogicalOperatorType::LOGICAL_GET &&
+		    !MakesRowsFromConstants(op->Cast<LogicalGet>())) {
 			CutScan(op, *stage, order_matters);
 			return;
 		}

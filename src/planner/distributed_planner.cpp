@@ -26,7 +26,12 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 		return 0;
 	}
 	auto statistics = get.function.cardinality(context, get.bind_data.get());
-	return statistics && statistics->has_estimated_cardinality ? statistics->estimated_cardinality : 0;
+	if (!statistics) {
+		return 0;
+	}
+	// of a table, only the maximum counts the rows that the transaction itself has added
+	auto estimate = statistics->has_estimated_cardinality ? statistics->estimated_cardinality : 0;
+	return MaxValue(estimate, statistics->has_max_cardinality ? statistics->max_cardinality : 0);
 }
 
 } // namespace

@@ -216,9 +216,14 @@ private:
 			RemoveDynamicFilters(get);
 			return Place::WORKERS;
 		}
+		auto from_constants = MakesRowsFromConstants(get);
 		for (auto &child : get.children) {
 			auto place = Visit(child, Above {false, true});
+			from_constants = from_constants && place == Place::ANYWHERE;
 			CloseForSession(child, place, true);
+		}
+		if (from_constants) {
+			return Place::ANYWHERE;
 		}
 		Blame(reason);
 		return Place::SESSION;

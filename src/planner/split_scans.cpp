@@ -279,6 +279,10 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 	return string();
 }
 
+bool MakesRowsFromConstants(const LogicalGet &get) {
+	return get.function.name == "range" || get.function.name == "generate_series";
+}
+
 StageScan::Reader ReaderOf(const LogicalGet &get) {
 	return IsParquetScan(get) ? StageScan::Reader::WORKER : StageScan::Reader::FEED;
 }

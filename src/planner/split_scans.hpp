@@ -10,6 +10,9 @@ namespace duckherder {
 //! Why a scan stays in the session; empty if tasks can read it (from storage or from a feed).
 duckdb::string WhyNotSplit(duckdb::ClientContext &context, const duckdb::LogicalGet &get);
 
+//! A table function that computes the same rows wherever it runs, from nothing but its arguments: range and its like.
+bool MakesRowsFromConstants(const duckdb::LogicalGet &get);
+
 //! Who reads the rows of a scan for which WhyNotSplit is empty.
 StageScan::Reader ReaderOf(const duckdb::LogicalGet &get);
 

@@ -160,7 +160,8 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 	for (auto &location : input.outputs) {
 		StageInputSource::Output output;
 		output.location = location;
-		if (location.worker.id == id) {
+		// as the driver calls this worker, which may not be how it calls itself
+		if (location.worker.id == request.worker_id) {
 			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
 			if (!buffer) {
 				lost->Set(id);

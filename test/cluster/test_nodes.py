@@ -28,7 +28,7 @@ def served(tmp_path_factory):
 def test_help(arguments: list[str]):
     done = run_binary([*arguments, "--help"])
     assert done.returncode == 0, done.stderr
-    wanted = {"driver": "--listen --database --init --token-file --tls-cert --tls-key --insecure",
+    wanted = {"driver": "--listen --token-file --tls-cert --tls-key --insecure",
               "worker": "--listen --driver --id --threads --memory-limit --temp-directory --init --token-file",
               "status": "--driver"}.get(arguments[0] if arguments else "", "driver worker status")
     for word in wanted.split():

@@ -103,7 +103,7 @@ def test_progress_bar_moves(tmp_path: Path):
            "SET duckherder_require_distributed = true; SELECT sum(sqrt(ln(i + 2) * sin(i) * sin(i))) > 0 FROM t, "
            "(SELECT 1 FROM range(20)) x;")
     (tmp_path / "query.sql").write_text(sql)
-    command = f"{paths.SHELL} -init /dev/null < query.sql"
+    command = f"{paths.SHELL} -dark-mode -init /dev/null < query.sql"
     done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, timeout=50,
                           cwd=tmp_path, stdin=subprocess.DEVNULL)
     seen = {int(percent) for percent in re.findall(r"(\d+)%", done.stdout)}

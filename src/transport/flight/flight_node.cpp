@@ -173,10 +173,18 @@ private:
 	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {
 		std::lock_guard<std::mutex> guard(lock);
 		auto entry = workers.find(id);
-		if (entry == workers.end()) {
-			throw IOException("there is no worker %s here", id);
+		if (entry != workers.end()) {
+			return entry->second;
 		}
-		return entry->second;
+		if (workers.size() == 1) {
+			// who registers a worker by its location may call it what he wants
+			return workers.begin()->second;
+		}
+		std::string known;
+		for (auto &worker : workers) {
+			known += (known.empty() ? "" : ", ") + worker.first;
+		}
+		throw IOException("there is no worker %s here%s", id, known.empty() ? known : ", only " + known);
 	}
 
 	std::shared_ptr<DriverService> Driver() {
