@@ -24,7 +24,12 @@ public:
 			if (parent.coordinator->context.interrupted) {
 				throw duckdb::InterruptException();
 			}
-			reader->Next(chunk);
+			try {
+				reader->Next(chunk);
+			} catch (std::exception &) {
+				parent.coordinator->ThrowIfFailed();
+				throw;
+			}
 			if (chunk.size() > 0) {
 				return;
 			}
@@ -50,8 +55,13 @@ private:
 		request.task_id = task;
 		request.attempt = output.attempt;
 		request.worker_id = output.worker.id;
-		auto worker = coordinator.services.connector->Connect(output.worker);
-		source = worker->Fetch(request, parent.Types());
+		try {
+			source = coordinator.services.connector->Connect(output.worker)->Fetch(request, parent.Types());
+		} catch (std::exception &) {
+			// a query that has failed drops its outputs: that is no news
+			coordinator.ThrowIfFailed();
+			throw;
+		}
 		reader = source->OpenReader();
 		return true;
 	}

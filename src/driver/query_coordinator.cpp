@@ -311,11 +311,7 @@ QueryCoordinator::ReadyOutput QueryCoordinator::WaitForOutput(StageId stage, Tas
 	std::unique_lock<std::mutex> guard(lock);
 	TaskKey key {stage, task};
 	while (true) {
-		if (failure) {
-			auto error = *failure;
-			guard.unlock();
-			ThrowTaskError(error);
-		}
+		ThrowFailure();
 		auto entry = ready.find(key);
 		if (entry != ready.end()) {
 			return entry->second;
@@ -326,6 +322,17 @@ QueryCoordinator::ReadyOutput QueryCoordinator::WaitForOutput(StageId stage, Tas
 		Tick(guard);
 		changed.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
 	}
+}
+
+void QueryCoordinator::ThrowFailure() const {
+	if (failure) {
+		ThrowTaskError(*failure);
+	}
+}
+
+void QueryCoordinator::ThrowIfFailed() {
+	std::lock_guard<std::mutex> guard(lock);
+	ThrowFailure();
 }
 
 void QueryCoordinator::OutputConsumed(StageId stage, TaskId task) {

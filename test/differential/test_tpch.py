@@ -94,12 +94,12 @@ def test_native_tables_through_the_embedded_server(native_session, expected, num
 def test_native_tables_through_worker_processes(native_database, three_workers, expected, number: int):
     """The session feeds its tables to workers elsewhere."""
     for name, node in three_workers.workers.items():
-        native_database.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+        native_database.execute(f"SELECT duckherder_register_worker('remote-{name}', '{node.location}')")
     try:
         check(native_database, number, expected)
     finally:
         for name in three_workers.workers:
-            native_database.execute(f"SELECT duckherder_unregister_worker('{name}')")
+            native_database.execute(f"SELECT duckherder_unregister_worker('remote-{name}')")
 
 
 def test_generated_data_is_complete(data):

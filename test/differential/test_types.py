@@ -130,7 +130,7 @@ def test_all_rows_null(pair):
 
 @pytest.mark.timeout(60)
 def test_no_rows(pair):
-    assert_same_stream(pair, "SELECT * FROM every_type WHERE i < 0", 0)
+    assert_same_stream(pair, "SELECT * FROM every_type WHERE sin(i) > 2", 0)
     pair.execute("CREATE OR REPLACE TABLE no_rows AS FROM every_type WHERE false")
     for sql in ("SELECT * FROM no_rows", "SELECT DISTINCT * FROM no_rows",
                 "SELECT int, count(*) FROM no_rows GROUP BY 1",
@@ -195,8 +195,10 @@ def test_edge_values(process_pair, name: str):
     process_pair.execute("CREATE OR REPLACE TABLE edges AS SELECT v, r.i FROM "
                          f"(SELECT * FROM ({_edge_values()[name]})) t(v), range(500) r(i)")
     process_pair.check_exact("SELECT v, i FROM edges")
-    process_pair.check_exact("SELECT v, count(*), sum(i) FROM edges GROUP BY v")
-    process_pair.check_exact("SELECT DISTINCT v FROM edges")
-    process_pair.check_exact("SELECT v, i FROM edges ORDER BY v DESC NULLS FIRST, i LIMIT 700")
+    # A month and 30 days are equal: which of them names the group is left to chance, in DuckDB too
+    check = process_pair.check if name == "intervals" else process_pair.check_exact
+    check("SELECT v, count(*), sum(i) FROM edges GROUP BY v")
+    check("SELECT DISTINCT v FROM edges")
+    process_pair.check_exact("SELECT v, i FROM edges ORDER BY v DESC NULLS FIRST, i, v::VARCHAR LIMIT 700")
     process_pair.check_exact("SELECT count(*), count(a.v) FROM edges a "
                              "JOIN (SELECT DISTINCT v FROM edges) b ON a.v = b.v")
