@@ -476,7 +476,7 @@ private:
 		    join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
 		    [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
 		auto &other = *join.children[join.delim_flipped ? 0 : 1];
-		return join.mark_types.empty() && plain_columns &&
+		return join.join_type != JoinType::MARK && plain_columns &&
 		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
 		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
 	}
@@ -505,6 +505,7 @@ private:
 		source = std::move(scan);
 		Rebind(bindings, scan_index, types);
 		join.duplicate_eliminated_columns.clear();
+		join.mark_types.clear();
 		join.delim_flipped = false;
 		op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
 		auto column_count = bindings.size();
