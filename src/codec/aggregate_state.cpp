@@ -78,8 +78,7 @@ void PartialUpdate(Vector inputs[], AggregateInputData &input, idx_t input_count
 	Unwrap(input).function.update(inputs, inner, input_count, states, count);
 }
 
-void PartialSimpleUpdate(Vector inputs[], AggregateInputData &input, idx_t input_count, data_ptr_t state,
-                         idx_t count) {
+void PartialSimpleUpdate(Vector inputs[], AggregateInputData &input, idx_t input_count, data_ptr_t state, idx_t count) {
 	auto inner = InnerInput(input);
 	Unwrap(input).function.simple_update(inputs, inner, input_count, state, count);
 }
@@ -163,8 +162,7 @@ void FinalFinalize(Vector &states, AggregateInputData &input, Vector &result, id
 	Unwrap(input).function.finalize(states, inner, result, count, offset);
 }
 
-void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> bind_data,
-                      const AggregateFunction &) {
+void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const AggregateFunction &) {
 	auto &wrapped = bind_data->Cast<WrappedBindData>();
 	serializer.WriteProperty(600, "arguments", wrapped.function.arguments);
 	serializer.WriteProperty(601, "return_type", wrapped.return_type);
@@ -254,15 +252,17 @@ unique_ptr<BoundAggregateExpression> MakeForm(const BoundAggregateExpression &ag
 
 bool HasPlainState(const BoundAggregateExpression &aggregate) {
 	static const std::unordered_set<string> names = {
-	    "count",      "count_star", "sum",        "sum_no_overflow", "avg",         "mean",          "favg",
-	    "fsum",       "sumkahan",   "kahan_sum",  "product",         "stddev",      "stddev_pop",    "stddev_samp",
-	    "variance",   "var_pop",    "var_samp",   "sem",             "covar_pop",   "covar_samp",    "corr",
-	    "regr_avgx",  "regr_avgy",  "regr_count", "regr_intercept",  "regr_r2",     "regr_slope",    "regr_sxx",
-	    "regr_sxy",   "regr_syy",   "skewness",   "kurtosis",        "kurtosis_pop", "bool_and",     "bool_or",
-	    "approx_count_distinct",    "count_if",   "countif"};
+	    "count",          "count_star",  "sum",          "sum_no_overflow", "avg",       "mean",
+	    "favg",           "fsum",        "sumkahan",     "kahan_sum",       "product",   "stddev",
+	    "stddev_pop",     "stddev_samp", "variance",     "var_pop",         "var_samp",  "sem",
+	    "covar_pop",      "covar_samp",  "corr",         "regr_avgx",       "regr_avgy", "regr_count",
+	    "regr_intercept", "regr_r2",     "regr_slope",   "regr_sxx",        "regr_sxy",  "regr_syy",
+	    "skewness",       "kurtosis",    "kurtosis_pop", "bool_and",        "bool_or",   "approx_count_distinct",
+	    "count_if",       "countif"};
 	auto &function = aggregate.function;
 	return names.count(function.name) > 0 && !function.destructor && function.combine && function.finalize &&
-	       function.update && function.state_size && (function.catalog_name.empty() || function.catalog_name == "system");
+	       function.update && function.state_size &&
+	       (function.catalog_name.empty() || function.catalog_name == "system");
 }
 
 unique_ptr<BoundAggregateExpression> MakePartial(const BoundAggregateExpression &aggregate) {

@@ -18,8 +18,8 @@ namespace duckherder {
 
 class ColumnEncoder;
 
-//! Whether values of this type are all in its vector: no pointers, no undecided type. Else ChunkEncoder and ChunkDecoder
-//! throw NotImplementedException at once.
+//! Whether values of this type are all in its vector: no pointers, no undecided type. Else ChunkEncoder and
+//! ChunkDecoder throw NotImplementedException at once.
 bool CanTravel(const duckdb::LogicalType &type);
 
 //! The form in which columns of these types travel; a function of the types alone.

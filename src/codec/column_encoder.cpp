@@ -296,8 +296,7 @@ std::shared_ptr<arrow::ArrayData> ColumnEncoder::Finish(const std::shared_ptr<ar
 	for (idx_t i = 0; i < children.size(); i++) {
 		child_data.push_back(children[i]->Finish(arrow_type->field(static_cast<int>(i))->type()));
 	}
-	auto result =
-	    arrow::ArrayData::Make(arrow_type, length, std::move(buffers), std::move(child_data), null_count);
+	auto result = arrow::ArrayData::Make(arrow_type, length, std::move(buffers), std::move(child_data), null_count);
 	length = 0;
 	null_count = 0;
 	last_offset = 0;

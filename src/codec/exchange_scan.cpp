@@ -38,8 +38,8 @@ void LogicalExchangeScan::ResolveTypes() {
 }
 
 PhysicalOperator &LogicalExchangeScan::CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) {
-	auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA,
-	                                                           EXCHANGE_SCAN_NAME);
+	auto &entry =
+	    Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, EXCHANGE_SCAN_NAME);
 	auto function = entry.functions.GetFunctionByOffset(0);
 	auto bind_data = make_uniq<ExchangeScanBindData>();
 	bind_data->source = source;
@@ -52,10 +52,9 @@ PhysicalOperator &LogicalExchangeScan::CreatePlan(ClientContext &context, Physic
 		column_ids.emplace_back(i);
 		names.push_back("c" + to_string(i));
 	}
-	return planner.Make<PhysicalTableScan>(return_types, std::move(function), std::move(bind_data), return_types,
-	                                       std::move(column_ids), vector<idx_t>(), std::move(names), nullptr,
-	                                       estimated_cardinality, ExtraOperatorInfo(), vector<Value>(),
-	                                       virtual_column_map_t());
+	return planner.Make<PhysicalTableScan>(
+	    return_types, std::move(function), std::move(bind_data), return_types, std::move(column_ids), vector<idx_t>(),
+	    std::move(names), nullptr, estimated_cardinality, ExtraOperatorInfo(), vector<Value>(), virtual_column_map_t());
 }
 
 idx_t LogicalExchangeScan::EstimateCardinality(ClientContext &) {

@@ -54,9 +54,8 @@ unique_ptr<BaseStatistics> ReadStatistics(Deserializer &deserializer) {
 	}
 	auto type = deserializer.ReadProperty<LogicalType>(101, "type");
 	deserializer.Set<const LogicalType &>(type);
-	deserializer.ReadObject(102, "statistics", [&](Deserializer &object) {
-		result = BaseStatistics::Deserialize(object).ToUnique();
-	});
+	deserializer.ReadObject(102, "statistics",
+	                        [&](Deserializer &object) { result = BaseStatistics::Deserialize(object).ToUnique(); });
 	deserializer.Unset<LogicalType>();
 	return result;
 }

@@ -9,8 +9,8 @@ namespace duckherder {
 
 //! A part of an optimized plan as bytes. `plan` must be as the optimizer hook gets it, with unresolved bindings: what
 //! has seen the column binding resolver (ExtractPlan does that) cannot be planned again.
-//! Estimated cardinalities and the statistics of groups and join keys travel too; links between joins and the scans that
-//! they filter do not. Throws SerializationException or NotImplementedException if something does not travel.
+//! Estimated cardinalities and the statistics of groups and join keys travel too; links between joins and the scans
+//! that they filter do not. Throws SerializationException or NotImplementedException if something does not travel.
 std::string EncodeFragment(duckdb::ClientContext &context, const duckdb::LogicalOperator &plan);
 
 //! The plan again, types resolved, ready for a LogicalPlanStatement on a connection with its optimizer off. Functions

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-//! Messages as bytes, in DuckDB's own serialization: numbered fields with defaults, so that a field can be added without
-//! a new protocol version. Stateless, thread-safe. Encoding throws SerializationException if the result is larger than
-//! limits::CONTROL_MESSAGE_BYTES_MAX. Decoding throws SerializationException for bytes that are not such a message: cut
-//! off, too large, of another kind, or followed by more.
+//! Messages as bytes, in DuckDB's own serialization: numbered fields with defaults, so that a field can be added
+//! without a new protocol version. Stateless, thread-safe. Encoding throws SerializationException if the result is
+//! larger than limits::CONTROL_MESSAGE_BYTES_MAX. Decoding throws SerializationException for bytes that are not such a
+//! message: cut off, too large, of another kind, or followed by more.
 namespace duckherder {
 
 std::string EncodeTaskRequest(const TaskRequest &request);

@@ -26,9 +26,10 @@ void Cluster::CheckCompatible(const WorkerInfo &info) const {
 	}
 	std::string own_version = duckdb::DuckDB::LibraryVersion();
 	if (info.duckdb_version != own_version) {
-		throw InvalidInputException("Worker %s runs DuckDB %s, this driver DuckDB %s: serialized plans only fit the same "
-		                            "version, run the same on all nodes",
-		                            id, info.duckdb_version, own_version);
+		throw InvalidInputException(
+		    "Worker %s runs DuckDB %s, this driver DuckDB %s: serialized plans only fit the same "
+		    "version, run the same on all nodes",
+		    id, info.duckdb_version, own_version);
 	}
 }
 

@@ -45,8 +45,8 @@ unique_ptr<TableFilter> ModuloFilter(ClientContext &context, const ScanSplit &sp
 		error.Throw();
 	}
 	auto remainder = make_uniq<BoundConstantExpression>(Value::BIGINT(NumericCast<int64_t>(split.remainder)));
-	return make_uniq<ExpressionFilter>(make_uniq<BoundComparisonExpression>(
-	    ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
+	return make_uniq<ExpressionFilter>(
+	    make_uniq<BoundComparisonExpression>(ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
 }
 
 unique_ptr<TableFilter> RowFilter(ClientContext &context, const ScanSplit &split) {
@@ -183,8 +183,8 @@ public:
 			return 0;
 		}
 		auto partition_info = OperatorPartitionInfo::BatchIndex();
-		TableFunctionGetPartitionInput input(source.scan->bind_data.get(), local_state.get(),
-		                                     source.global_state.get(), partition_info);
+		TableFunctionGetPartitionInput input(source.scan->bind_data.get(), local_state.get(), source.global_state.get(),
+		                                     partition_info);
 		return source.scan->function.get_partition_data(source.context, input).batch_index;
 	}
 

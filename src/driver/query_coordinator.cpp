@@ -287,8 +287,8 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 	if (options.query_timeout_ms > 0 && now - started_at_us / 1000 > options.query_timeout_ms && !failure) {
 		TaskError error;
 		error.exception_type = "Interrupt";
-		error.message = "The query ran longer than duckherder_query_timeout (" +
-		                std::to_string(options.query_timeout_ms) + " ms)";
+		error.message =
+		    "The query ran longer than duckherder_query_timeout (" + std::to_string(options.query_timeout_ms) + " ms)";
 		Apply(scheduler->Handle(event::Cancel {}, now));
 		failure = error;
 	}

@@ -27,8 +27,8 @@ const char *PartitioningName(SplitKind kind) {
 }
 
 size_t NumberOf(const std::vector<WorkerInfo> &workers, const WorkerId &id) {
-	auto found = std::find_if(workers.begin(), workers.end(),
-	                          [&](const WorkerInfo &worker) { return worker.address.id == id; });
+	auto found =
+	    std::find_if(workers.begin(), workers.end(), [&](const WorkerInfo &worker) { return worker.address.id == id; });
 	return static_cast<size_t>(found - workers.begin());
 }
 
@@ -61,8 +61,8 @@ std::string TraceBlock(const PipelineTasks &split, const std::string &sql, const
 		auto &task = split.tasks[i];
 		text << "  Task " << task.task_id << " (Worker " << NumberOf(workers, assigned[i]) << "):";
 		if (task.has_rows && task.row_end > task.row_start) {
-			text << " rows [" << task.row_start << ", " << task.row_end - 1 << "], row_groups ["
-			     << task.row_group_start << ", " << task.row_group_end << "]";
+			text << " rows [" << task.row_start << ", " << task.row_end - 1 << "], row_groups [" << task.row_group_start
+			     << ", " << task.row_group_end << "]";
 		} else if (task.split.kind == SplitKind::MODULO) {
 			text << " rowid % " << task.split.modulus << " = " << task.split.remainder;
 		} else if (task.has_rows || task.split.files.empty() != task.partition_indices.empty()) {

@@ -17,8 +17,8 @@ namespace {
 
 //! What the sink has to do to keep the order that the plan defines
 enum class SinkOrder : uint8_t {
-	ANY,      //! none is defined or wanted: threads share lanes
-	BATCHED,  //! each thread has a lane of its own, and batch indexes say how their rows interleave
+	ANY,       //! none is defined or wanted: threads share lanes
+	BATCHED,   //! each thread has a lane of its own, and batch indexes say how their rows interleave
 	ONE_THREAD //! an order, but no batch indexes: rows come one after another
 };
 
@@ -47,8 +47,8 @@ struct ExchangeSinkLocalState : public LocalSinkState {
 
 class ExchangeSink : public PhysicalResultCollector {
 public:
-	ExchangeSink(PhysicalPlan &physical_plan, PreparedStatementData &data, const Exchange &exchange_p, SinkOrder order_p,
-	             std::shared_ptr<OutputBuffer> output_p)
+	ExchangeSink(PhysicalPlan &physical_plan, PreparedStatementData &data, const Exchange &exchange_p,
+	             SinkOrder order_p, std::shared_ptr<OutputBuffer> output_p)
 	    : PhysicalResultCollector(physical_plan, data), exchange(exchange_p), order(order_p),
 	      output(std::move(output_p)) {
 	}
@@ -121,8 +121,8 @@ private:
 		}
 	}
 
-	//! A lane for each thread costs a chunk per partition and thread. With many partitions threads rarely meet in one, so
-	//! they can share; with few, each thread has its own.
+	//! A lane for each thread costs a chunk per partition and thread. With many partitions threads rarely meet in one,
+	//! so they can share; with few, each thread has its own.
 	idx_t LaneLimit(ClientContext &context) const {
 		auto threads = NumericCast<idx_t>(TaskScheduler::GetScheduler(context).NumberOfThreads());
 		auto partitions = output->PartitionCount();

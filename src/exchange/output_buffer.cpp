@@ -18,8 +18,8 @@ namespace {
 //! that smaller ones would only cost memory.
 constexpr idx_t UNIT_ROWS = limits::ROW_GROUP_ROWS;
 
-//! With more partitions than this the blocks that are being written are not kept in memory between two appends: together
-//! they could be more than the memory limit.
+//! With more partitions than this the blocks that are being written are not kept in memory between two appends:
+//! together they could be more than the memory limit.
 constexpr uint32_t PINNED_PARTITIONS_MAX = 16;
 
 } // namespace

@@ -93,8 +93,8 @@ public:
 	explicit OutputLane(OutputBuffer &buffer);
 	~OutputLane();
 
-	//! Appends a copy of the rows to a partition. `order` sorts the rows of all lanes within the partition, equal ones by
-	//! lane; within a lane it must not fall from call to call. May flatten the vectors of `rows`. Thread-safe.
+	//! Appends a copy of the rows to a partition. `order` sorts the rows of all lanes within the partition, equal ones
+	//! by lane; within a lane it must not fall from call to call. May flatten the vectors of `rows`. Thread-safe.
 	void Append(uint32_t partition, duckdb::DataChunk &rows, duckdb::idx_t order);
 
 private:

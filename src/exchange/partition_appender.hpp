@@ -10,8 +10,8 @@
 
 namespace duckherder {
 
-//! Splits the chunks of one thread into partitions and appends them to a lane. A few rows for a partition wait in a small
-//! buffer until an append is worth it. Used by one thread.
+//! Splits the chunks of one thread into partitions and appends them to a lane. A few rows for a partition wait in a
+//! small buffer until an append is worth it. Used by one thread.
 class PartitionAppender {
 public:
 	//! `buffer` and `lane` must outlive it

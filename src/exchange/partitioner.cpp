@@ -8,11 +8,11 @@ using namespace duckdb;
 
 namespace {
 
-//! DuckDB's hash tables, which see the same hash of the same keys in the consuming task, place an entry by the low bits,
-//! compare the upper 16 bits first (the salt), and split by radix on the bits below those. Were a partition chosen by
-//! any of these bits as they are, each task would see them constant: half-empty tables, or all rows in one radix
-//! partition. Multiplying lets the bits used here depend on all bits of the hash, in another way than DuckDB's own
-//! mixing: its multiplier would undo nothing, but this one shares no structure with it.
+//! DuckDB's hash tables, which see the same hash of the same keys in the consuming task, place an entry by the low
+//! bits, compare the upper 16 bits first (the salt), and split by radix on the bits below those. Were a partition
+//! chosen by any of these bits as they are, each task would see them constant: half-empty tables, or all rows in one
+//! radix partition. Multiplying lets the bits used here depend on all bits of the hash, in another way than DuckDB's
+//! own mixing: its multiplier would undo nothing, but this one shares no structure with it.
 inline uint32_t PartitionOfHash(hash_t hash, uint32_t partition_count) {
 	hash ^= hash >> 29;
 	hash *= 0x9e3779b97f4a7c15ULL;

@@ -55,8 +55,8 @@ Value StartLocalServer(ClientContext &, DatabaseState &database, const vector<Va
 		throw InvalidInputException("%d workers are out of range, a local server can have 0 to %d", workers,
 		                            limits::EMBEDDED_WORKERS_MAX);
 	}
-	auto location = database.nodes->StartServer(database.services.cluster, PortOf(arguments[0]),
-	                                            static_cast<uint32_t>(workers));
+	auto location =
+	    database.nodes->StartServer(database.services.cluster, PortOf(arguments[0]), static_cast<uint32_t>(workers));
 	return Value("listening on " + location + " with " + to_string(workers) + " workers");
 }
 

@@ -43,8 +43,9 @@ string DescribeTasks(const PipelineTasks &split) {
 }
 
 string DescribeResult(const TaskRecord &task) {
-	return task.worker_id + ": " + to_string(task.rows) + " rows, " + StringUtil::BytesToHumanReadableString(task.bytes) +
-	       ", " + StringUtil::Format("%.1f ms", double(task.duration_us) / 1000);
+	return task.worker_id + ": " + to_string(task.rows) + " rows, " +
+	       StringUtil::BytesToHumanReadableString(task.bytes) + ", " +
+	       StringUtil::Format("%.1f ms", double(task.duration_us) / 1000);
 }
 
 } // namespace
@@ -73,7 +74,8 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
 	InsertionOrderPreservingMap<string> result;
 	for (auto &task : tasks) {
 		if (stages.count(task.stage_id) > 0 && task.state == "DONE") {
-			result["Stage " + to_string(task.stage_id) + " task " + to_string(task.task.task_id)] = DescribeResult(task);
+			result["Stage " + to_string(task.stage_id) + " task " + to_string(task.task.task_id)] =
+			    DescribeResult(task);
 		}
 	}
 	return result;

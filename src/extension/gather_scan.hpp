@@ -9,7 +9,7 @@ namespace duckherder {
 
 //! Replaces every LogicalExchangeScan that the planner left in the session's plan by an operator that runs the stages
 //! of `distributed` and reads their results.
-void AttachGathers(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
-                   const std::shared_ptr<DatabaseState> &database);
+void AttachGathers(duckdb::unique_ptr<duckdb::LogicalOperator> &plan,
+                   const std::shared_ptr<DistributedPlan> &distributed, const std::shared_ptr<DatabaseState> &database);
 
 } // namespace duckherder

@@ -21,8 +21,7 @@ constexpr const char *TRACE = "duckherder_trace";
 void CheckMode(ClientContext &, SetScope, Value &value) {
 	auto mode = StringUtil::Lower(value.ToString());
 	if (mode != "auto" && mode != "always" && mode != "never") {
-		throw InvalidInputException("duckherder_mode is '%s', it can be 'auto', 'always' or 'never'",
-		                            value.ToString());
+		throw InvalidInputException("duckherder_mode is '%s', it can be 'auto', 'always' or 'never'", value.ToString());
 	}
 	value = Value(mode);
 }
@@ -71,8 +70,9 @@ void RegisterSettings(DBConfig &config) {
 
 DistributionMode ModeOf(ClientContext &context) {
 	auto mode = Get(context, MODE).ToString();
-	return mode == "always" ? DistributionMode::ALWAYS
-	                        : mode == "never" ? DistributionMode::NEVER : DistributionMode::AUTO;
+	return mode == "always"  ? DistributionMode::ALWAYS
+	       : mode == "never" ? DistributionMode::NEVER
+	                         : DistributionMode::AUTO;
 }
 
 bool RequiresDistributed(ClientContext &context) {

@@ -105,11 +105,10 @@ View WorkersView() {
 			        if (!worker.sends_heartbeats) {
 				        AskForNews(database, worker);
 			        }
-			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
-			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
-			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
-			                        Number(worker.running_tasks), Number(worker.heartbeat_age_ms),
-			                        Value(worker.duckdb_version)});
+			        rows.push_back(
+			            {Value(worker.address.id), Value(worker.address.location), Value(WorkerStateName(worker.state)),
+			             Number(worker.threads), Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
+			             Number(worker.running_tasks), Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;
 	        }};
@@ -117,9 +116,7 @@ View WorkersView() {
 
 void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskRecord &record) {
 	auto &task = record.task;
-	auto rows_known = [&](uint64_t row) {
-		return task.has_rows ? Number(row) : Value(LogicalType::BIGINT);
-	};
+	auto rows_known = [&](uint64_t row) { return task.has_rows ? Number(row) : Value(LogicalType::BIGINT); };
 	rows.push_back({Value(query.query_id), Number(record.stage_id), Number(task.task_id), Number(task.total_tasks),
 	                TextOrNull(record.worker_id), Number(record.attempt), Value(record.state),
 	                rows_known(task.row_start), rows_known(task.row_end), rows_known(task.row_group_start),

@@ -30,8 +30,7 @@ CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec>
 		auto word = words[i];
 		auto equals = word.find('=');
 		auto name = word.substr(0, equals);
-		auto flag =
-		    std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return name == spec.name; });
+		auto flag = std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return name == spec.name; });
 		if (flag == flags.end()) {
 			throw InvalidInputException("duckherder %s does not know '%s'; it takes:\n%s", command, name,
 			                            FlagHelp(flags));

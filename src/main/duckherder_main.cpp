@@ -36,7 +36,8 @@ int Run(const std::vector<std::string> &words) {
 		std::cout << USAGE;
 		return 0;
 	}
-	std::cerr << (command.empty() ? "no subcommand is given" : "unknown subcommand '" + command + "'") << "\n\n" << USAGE;
+	std::cerr << (command.empty() ? "no subcommand is given" : "unknown subcommand '" + command + "'") << "\n\n"
+	          << USAGE;
 	return 2;
 }
 

@@ -28,7 +28,8 @@ namespace {
 constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
 
 const FlagSpec HELP {"--help", "", "this text"};
-const FlagSpec TOKEN {"--token-file", "F", "the cluster's token (else $DUCKHERDER_TOKEN_FILE, else ~/.duckherder/token)"};
+const FlagSpec TOKEN {"--token-file", "F",
+                      "the cluster's token (else $DUCKHERDER_TOKEN_FILE, else ~/.duckherder/token)"};
 const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PEM)"};
 const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
 const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
@@ -178,8 +179,9 @@ int RunDriver(const std::vector<std::string> &words) {
 
 int RunWorker(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
-	                               {"--driver", "HOST:PORT", "register with this driver; without it sessions register "
-	                                                         "the worker themselves"},
+	                               {"--driver", "HOST:PORT",
+	                                "register with this driver; without it sessions register "
+	                                "the worker themselves"},
 	                               {"--id", "NAME", "unique in the cluster; default worker-PORT"},
 	                               {"--threads", "N", "DuckDB threads; default all cores"},
 	                               {"--memory-limit", "SIZE", "for example 4GB; default 80 % of the machine"},
@@ -206,8 +208,8 @@ int RunWorker(const std::vector<std::string> &words) {
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
-	auto worker = std::make_shared<WorkerNode>(address, database,
-	                                           std::make_shared<FlightConnector>(ClientSettingsOf(flags)));
+	auto worker =
+	    std::make_shared<WorkerNode>(address, database, std::make_shared<FlightConnector>(ClientSettingsOf(flags)));
 	node.AddWorker(address.id, worker);
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {

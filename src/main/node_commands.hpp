@@ -5,8 +5,8 @@
 
 namespace duckherder {
 
-//! The subcommands of the duckherder program. `words`: what stands behind the subcommand. They return the exit code, and
-//! throw DuckDB exceptions for what the user has to change. driver and worker run until SIGTERM or SIGINT; those
+//! The subcommands of the duckherder program. `words`: what stands behind the subcommand. They return the exit code,
+//! and throw DuckDB exceptions for what the user has to change. driver and worker run until SIGTERM or SIGINT; those
 //! signals must be blocked in all threads before (BlockStopSignals).
 int RunDriver(const std::vector<std::string> &words);
 int RunWorker(const std::vector<std::string> &words);

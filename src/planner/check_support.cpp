@@ -21,8 +21,8 @@ namespace {
 bool OnlyInThisProcess(ClientContext &context, CatalogType type, const BaseScalarFunction &function) {
 	auto catalog = function.catalog_name.empty() ? string(SYSTEM_CATALOG) : function.catalog_name;
 	auto schema = function.schema_name.empty() ? string(DEFAULT_SCHEMA) : function.schema_name;
-	auto entry = Catalog::GetEntry(context, catalog, schema, EntryLookupInfo(type, function.name),
-	                               OnEntryNotFound::RETURN_NULL);
+	auto entry =
+	    Catalog::GetEntry(context, catalog, schema, EntryLookupInfo(type, function.name), OnEntryNotFound::RETURN_NULL);
 	return !entry || !entry->internal;
 }
 
@@ -97,7 +97,7 @@ string WhyNotThisKind(const LogicalOperator &op) {
 			return type == LimitNodeType::CONSTANT_VALUE || type == LimitNodeType::UNSET;
 		};
 		return constant(limit.limit_val.Type()) && constant(limit.offset_val.Type()) ? string()
-		                                                                              : "LIMIT is not a constant";
+		                                                                             : "LIMIT is not a constant";
 	}
 	default:
 		return LogicalOperatorToString(op.type) + " runs in the session";

@@ -95,7 +95,8 @@ JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &optio
 	auto copy_left = right_splits && MayCopyLeft(type);
 	auto shuffle = left_splits && right_splits && MayShuffle(join);
 
-	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either way
+	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either
+	// way
 	auto copies = static_cast<double>(options.workers) * 2;
 	auto left = static_cast<double>(EstimatedBytes(*join.children[0]));
 	auto right = static_cast<double>(EstimatedBytes(*join.children[1]));

@@ -39,14 +39,13 @@ public:
 				return;
 			}
 		}
-		if (stage && op->type == LogicalOperatorType::LOGICAL_GET &&
-		    !MakesRowsFromConstants(op->Cast<LogicalGet>())) {
+		if (stage && op->type == LogicalOperatorType::LOGICAL_GET && !MakesRowsFromConstants(op->Cast<LogicalGet>())) {
 			CutScan(op, *stage, order_matters);
 			return;
 		}
-		if (stage && (op->type == LogicalOperatorType::LOGICAL_LIMIT ||
-		              op->type == LogicalOperatorType::LOGICAL_TOP_N ||
-		              op->type == LogicalOperatorType::LOGICAL_WINDOW)) {
+		if (stage &&
+		    (op->type == LogicalOperatorType::LOGICAL_LIMIT || op->type == LogicalOperatorType::LOGICAL_TOP_N ||
+		     op->type == LogicalOperatorType::LOGICAL_WINDOW)) {
 			stage->repeatable = false;
 		}
 		auto order_below = ResultDependsOnInputOrder(*op, order_matters);

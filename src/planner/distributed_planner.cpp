@@ -85,7 +85,8 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	InsertExchanges(context, binder, plan, result);
 	CutStages(plan, result);
 	if (!result.Distributed() && result.reason.empty()) {
-		result.reason = reads_data ? "nothing in the plan can be distributed" : "the optimizer left no scan in the plan";
+		result.reason =
+		    reads_data ? "nothing in the plan can be distributed" : "the optimizer left no scan in the plan";
 	}
 	return result;
 }

@@ -240,9 +240,9 @@ private:
 		if (CanSplitAggregate(aggregate)) {
 			return FinishSplitAggregate(aggregate, above, grouped);
 		}
-		auto plain_groups = aggregate.grouping_sets.size() <= 1 && aggregate.grouping_functions.empty() &&
-		                    (aggregate.grouping_sets.empty() ||
-		                     aggregate.grouping_sets[0].size() == aggregate.groups.size());
+		auto plain_groups =
+		    aggregate.grouping_sets.size() <= 1 && aggregate.grouping_functions.empty() &&
+		    (aggregate.grouping_sets.empty() || aggregate.grouping_sets[0].size() == aggregate.groups.size());
 		if (!grouped || !plain_groups) {
 			Put(op->children[0], MakeExchange(ExchangeKind::SINGLE, below.order_matters));
 			return Place::SINGLE;
@@ -259,8 +259,8 @@ private:
 		auto partial = SplitAggregate(binder, aggregate);
 		auto group_count = partial->groups.size();
 		unique_ptr<LogicalOperator> child = std::move(partial);
-		auto few = !grouped || (aggregate.has_estimated_cardinality &&
-		                        aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
+		auto few =
+		    !grouped || (aggregate.has_estimated_cardinality && aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
 		auto place = Place::WORKERS;
 		if (above.only_final && few) {
 			Put(child, MakeExchange(ExchangeKind::GATHER, false));
@@ -331,9 +331,7 @@ private:
 		if (!above.only_final) {
 			return Place::SINGLE;
 		}
-		result.merge_strategy = is_limit                                          ? "LIMIT"
-		                        : op->type == LogicalOperatorType::LOGICAL_TOP_N ? "TOP_N"
-		                                                                          : "ORDER";
+		result.merge_strategy = is_limit ? "LIMIT" : op->type == LogicalOperatorType::LOGICAL_TOP_N ? "TOP_N" : "ORDER";
 		return Place::SESSION;
 	}
 
@@ -406,8 +404,8 @@ private:
 		}
 		auto in_session = left == Place::SESSION || right == Place::SESSION;
 		op.ResolveOperatorTypes();
-		auto strategy = in_session ? JoinStrategy::SESSION
-		                           : ChooseJoin(op, result.options, OnWorkers(left), OnWorkers(right));
+		auto strategy =
+		    in_session ? JoinStrategy::SESSION : ChooseJoin(op, result.options, OnWorkers(left), OnWorkers(right));
 		switch (strategy) {
 		case JoinStrategy::BROADCAST_RIGHT:
 			CloseForBroadcast(op.children[1], right, below.order_matters);
@@ -472,9 +470,9 @@ private:
 	//! The common form: the left side's distinct values feed the right side. A correlated mark join counts NULLs per
 	//! value, which only DuckDB's own operator does.
 	static bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
-		auto plain_columns = std::all_of(
-		    join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
-		    [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
+		auto plain_columns =
+		    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
+		                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
 		auto &other = *join.children[join.delim_flipped ? 0 : 1];
 		return join.join_type != JoinType::MARK && plain_columns &&
 		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
@@ -562,8 +560,8 @@ private:
 		for (auto &column : join.duplicate_eliminated_columns) {
 			auto &binding = column->Cast<BoundColumnRefExpression>().binding;
 			auto position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
-			targets.push_back(make_uniq<BoundColumnRefExpression>(column->return_type,
-			                                                      ColumnBinding(table_index, columns.size())));
+			targets.push_back(
+			    make_uniq<BoundColumnRefExpression>(column->return_type, ColumnBinding(table_index, columns.size())));
 			columns.push_back(make_uniq<BoundColumnRefExpression>(
 			    column->return_type, ColumnBinding(scan->table_index, NumericCast<idx_t>(position))));
 		}

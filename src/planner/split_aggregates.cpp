@@ -63,8 +63,7 @@ unique_ptr<LogicalAggregate> SplitAggregate(Binder &binder, LogicalAggregate &ag
 		if (MergesByItself(original)) {
 			auto merged = unique_ptr_cast<Expression, BoundAggregateExpression>(original.Copy());
 			merged->children.clear();
-			merged->children.push_back(
-			    ColumnOf(aggregate_index, column, original.return_type, original.GetAlias()));
+			merged->children.push_back(ColumnOf(aggregate_index, column, original.return_type, original.GetAlias()));
 			merged->filter.reset();
 			finals.push_back(std::move(merged));
 			partials.push_back(original.Copy());

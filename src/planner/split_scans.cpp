@@ -120,8 +120,7 @@ vector<FilePiece> CutFiles(const PartitionInformation &information, idx_t target
 		if (parts >= 2) {
 			for (idx_t i = 0; i < parts; i++) {
 				auto count = end - begin;
-				pieces.push_back(
-				    {file, file, begin + count * i / parts, begin + count * (i + 1) / parts - 1, false});
+				pieces.push_back({file, file, begin + count * i / parts, begin + count * (i + 1) / parts - 1, false});
 			}
 			packing = false;
 		} else if (packing && packed_rows + file_rows <= target_rows) {

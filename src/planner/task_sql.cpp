@@ -37,8 +37,8 @@ unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original)
 		paths.emplace_back(file);
 	}
 	vector<unique_ptr<ParsedExpression>> arguments;
-	arguments.push_back(make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0]
-	                                                                    : Value::LIST(LogicalType::VARCHAR, paths)));
+	arguments.push_back(
+	    make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths)));
 	auto result = make_uniq<TableFunctionRef>();
 	result->function = make_uniq<FunctionExpression>("read_parquet", std::move(arguments));
 	result->alias = original.alias;
@@ -99,10 +99,11 @@ string TaskSqlWriter::Write(const ScanSplit &split) const {
 		vector<unique_ptr<ParsedExpression>> operands;
 		operands.push_back(make_uniq<ColumnRefExpression>(row_number));
 		operands.push_back(make_uniq<ConstantExpression>(Value::UBIGINT(split.modulus)));
-		And(node.where_clause, make_uniq<ComparisonExpression>(
-		                           ExpressionType::COMPARE_EQUAL,
-		                           make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
-		                           make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
+		And(node.where_clause,
+		    make_uniq<ComparisonExpression>(
+		        ExpressionType::COMPARE_EQUAL,
+		        make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
+		        make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
 		return copy->ToString();
 	}
 	if (split.row_start > 0) {

@@ -5,8 +5,8 @@
 namespace duckherder {
 
 //! What a WorkerService may implement besides, so that a transport can tell it that nobody waits for an attempt any
-//! more: its caller died or hung up. Unlike CancelQuery this leaves the query's outputs and other attempts alone, as the
-//! query may go on elsewhere.
+//! more: its caller died or hung up. Unlike CancelQuery this leaves the query's outputs and other attempts alone, as
+//! the query may go on elsewhere.
 class AttemptControl {
 public:
 	virtual ~AttemptControl() = default;

@@ -31,7 +31,8 @@ std::string ReadToken(const std::string &path) {
 		throw InvalidInputException("'%s' is not a token file: it should hold one line of text", path);
 	}
 	if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-		throw duckdb::PermissionException("Others than its owner may use the token file '%s': run chmod 600 on it", path);
+		throw duckdb::PermissionException("Others than its owner may use the token file '%s': run chmod 600 on it",
+		                                  path);
 	}
 	std::ifstream file(path, std::ios::binary);
 	std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -35,7 +35,8 @@ bool ScansColumn(const LogicalGet &get, column_t column) {
 
 void ReplaceFiles(LogicalGet &get, const std::vector<std::string> &files) {
 	if (ScansColumn(get, MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX)) {
-		throw NotImplementedException("file_index is the place of a file in the whole list, a task only has a part of it");
+		throw NotImplementedException(
+		    "file_index is the place of a file in the whole list, a task only has a part of it");
 	}
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 	vector<OpenFileInfo> paths;

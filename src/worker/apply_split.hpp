@@ -14,7 +14,8 @@ namespace duckherder {
 //! something that depends on all files (the virtual column file_index).
 void ApplySplit(duckdb::LogicalOperator &plan, const ScanSplit &split);
 
-//! Makes the scan `table_index` count the rows that it delivers, in inputs.scanned_rows. Returns false if there is none.
+//! Makes the scan `table_index` count the rows that it delivers, in inputs.scanned_rows. Returns false if there is
+//! none.
 bool CountScan(duckdb::LogicalOperator &plan, uint64_t table_index, TaskInputs &inputs);
 
 } // namespace duckherder

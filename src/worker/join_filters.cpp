@@ -38,8 +38,8 @@ bool ReadsExchange(const LogicalOperator &op) {
 	return false;
 }
 
-//! DuckDB builds a bloom filter only if it sees a filter below the build side. Behind an exchange it cannot see one, but
-//! one is likely: build sides without any are seldom worth moving.
+//! DuckDB builds a bloom filter only if it sees a filter below the build side. Behind an exchange it cannot see one,
+//! but one is likely: build sides without any are seldom worth moving.
 void ExpectFilters(LogicalOperator &op) {
 	if (op.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN) {
 		auto &join = op.Cast<LogicalComparisonJoin>();

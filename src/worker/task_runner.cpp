@@ -223,8 +223,8 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 		pending->ThrowError();
 	}
 	if (task.Cancelled()) {
-		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned here:
-		// it runs into the interrupt and cleans up behind itself.
+		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned
+		// here: it runs into the interrupt and cleans up behind itself.
 		context.Interrupt();
 	}
 	auto result = pending->Execute();

@@ -25,8 +25,8 @@ namespace {
 class TemporaryDirectoryOwner : public ExtensionCallback {
 public:
 	explicit TemporaryDirectoryOwner(const std::string &parent_directory) {
-		auto parent = parent_directory.empty() ? std::filesystem::temp_directory_path()
-		                                       : std::filesystem::path(parent_directory);
+		auto parent =
+		    parent_directory.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent_directory);
 		std::error_code error;
 		std::filesystem::create_directories(parent, error);
 		auto name = (parent / "duckherder-worker-XXXXXX").string();

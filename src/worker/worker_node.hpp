@@ -9,8 +9,8 @@
 
 namespace duckherder {
 
-//! A worker: runs tasks on its DuckDB, keeps their outputs, and gives them to the next stage. Everything is thread-safe;
-//! RunTask uses the calling thread besides DuckDB's own.
+//! A worker: runs tasks on its DuckDB, keeps their outputs, and gives them to the next stage. Everything is
+//! thread-safe; RunTask uses the calling thread besides DuckDB's own.
 class WorkerNode : public WorkerService, public AttemptControl {
 public:
 	//! `db` comes from OpenWorkerDatabase. `peers` reaches the other workers; this one's own outputs are read directly.

@@ -1,6 +1,6 @@
 """The 22 queries of TPC-H: worker processes on Parquet, the embedded server on native tables; equal to plain DuckDB.
 
-DUCKHERDER_TEST_SCALE=1 runs them at scale factor 1 instead of 0.1.
+DUCKHERDER_TEST_SCALE=0.1 runs them at scale factor 0.1 instead of 1.
 """
 
 import os
@@ -12,7 +12,7 @@ from support.compare import Result, assert_same, fetch
 from support.pair import last_query
 from support.session import bare_session, cluster_session, plain_session, start_local_server
 
-SCALE = float(os.environ.get("DUCKHERDER_TEST_SCALE", "0.1"))
+SCALE = float(os.environ.get("DUCKHERDER_TEST_SCALE", "1"))
 QUERIES = tuple(range(1, 23))
 #: Scans, filters, aggregates, broadcast joins: nothing but the final merge may be left to the session
 FULLY_DISTRIBUTED = (1, 6, 12, 14)

@@ -84,9 +84,9 @@ void ExpectSameRows(ColumnDataCollection &left, ColumnDataCollection &right) {
 		for (idx_t column = 0; column < left.ColumnCount(); column++) {
 			auto before = left_rows.GetValue(column, row);
 			auto after = right_rows.GetValue(column, row);
-			ASSERT_TRUE(Same(before, after)) << "row " << row << ", column " << column << " of type "
-			                                 << left.Types()[column].ToString() << ": " << before.ToString() << " / "
-			                                 << after.ToString();
+			ASSERT_TRUE(Same(before, after))
+			    << "row " << row << ", column " << column << " of type " << left.Types()[column].ToString() << ": "
+			    << before.ToString() << " / " << after.ToString();
 		}
 	}
 }
@@ -141,8 +141,8 @@ TEST_F(ChunkCodec, EveryTypeInsideNestedTypes) {
 	auto names = Query("SELECT column_name FROM (DESCRIBE SELECT * FROM test_all_types())");
 	for (auto &row : names->Collection().GetRows()) {
 		auto name = "\"" + row.GetValue(0).ToString() + "\"";
-		ExpectTravels("SELECT [" + name + ", NULL, " + name + "], {'a': " + name + ", 'b': [{'c': " + name +
-		              "}]}, [[" + name + "], [], NULL] FROM test_all_types()");
+		ExpectTravels("SELECT [" + name + ", NULL, " + name + "], {'a': " + name + ", 'b': [{'c': " + name + "}]}, [[" +
+		              name + "], [], NULL] FROM test_all_types()");
 		ExpectTravels("SELECT array_value(" + name + ", NULL), union_value(u := " + name + ") FROM test_all_types()");
 		ExpectTravels("SELECT list(" + name + ") FROM test_all_types()");
 		ExpectTravels("SELECT map([1, 2], [" + name + ", NULL]) FROM test_all_types()");
@@ -172,8 +172,9 @@ TEST_F(ChunkCodec, NullsAndLengthsAtAllLevels) {
 	              "THEN NULL ELSE {'a': x, 's': repeat('s', x * 6), 'l': range(x)} END) END, i FROM range(10000) t(i)");
 	ExpectTravels("SELECT [i, NULL, -i]::BIGINT[3], [['a' || i, NULL], NULL]::VARCHAR[2][2] FROM range(5000) t(i) "
 	              "UNION ALL SELECT NULL, NULL FROM range(5) UNION ALL SELECT [7, 8, 9], [NULL, NULL]");
-	ExpectTravels("SELECT CASE WHEN i % 4 = 0 THEN NULL ELSE {'x': CASE WHEN i % 6 = 0 THEN NULL ELSE {'y': i} END} END "
-	              "FROM range(5000) t(i)");
+	ExpectTravels(
+	    "SELECT CASE WHEN i % 4 = 0 THEN NULL ELSE {'x': CASE WHEN i % 6 = 0 THEN NULL ELSE {'y': i} END} END "
+	    "FROM range(5000) t(i)");
 	ExpectTravels("SELECT i, 'short' || i, repeat('long', i % 50), i % 2 = 0 FROM range(200000) t(i)");
 }
 

@@ -10,7 +10,8 @@ using duckdb::vector;
 namespace {
 
 //! Runs a query of a worker's own database into an output
-std::shared_ptr<OutputBuffer> RunInto(duckdb::Connection &connection, const std::string &sql, const Exchange &exchange) {
+std::shared_ptr<OutputBuffer> RunInto(duckdb::Connection &connection, const std::string &sql,
+                                      const Exchange &exchange) {
 	auto prepared = connection.Prepare(sql);
 	EXPECT_FALSE(prepared->HasError()) << prepared->GetError();
 	auto types = prepared->GetTypes();
@@ -95,8 +96,9 @@ Exchange Hash(uint32_t partitions, bool ordered = false, std::vector<uint32_t> k
 class ExchangeSink : public ::testing::Test {
 public:
 	ExchangeSink() : db(OpenWorkerDatabase(Options())), connection(*db) {
-		connection.Query("CREATE TABLE t AS SELECT i AS id, (i * 7919) % 1009 AS k, CASE WHEN i % 11 = 0 THEN NULL ELSE "
-		                 "'a text that does not fit inline ' || i END AS s FROM range(200000) r(i)");
+		connection.Query(
+		    "CREATE TABLE t AS SELECT i AS id, (i * 7919) % 1009 AS k, CASE WHEN i % 11 = 0 THEN NULL ELSE "
+		    "'a text that does not fit inline ' || i END AS s FROM range(200000) r(i)");
 	}
 	static WorkerDatabaseOptions Options() {
 		WorkerDatabaseOptions options;
@@ -194,7 +196,8 @@ TEST_F(ExchangeSink, CountsBytes) {
 
 TEST_F(ExchangeSink, AllTypes) {
 	// copies of each row, so that chunks of nested types are cut and joined; the largest bignum takes ms to print
-	auto sql = "SELECT a.* EXCLUDE (bignum), (i * 12345678912345)::BIGNUM AS b, i FROM test_all_types() a, range(700) r(i)";
+	auto sql =
+	    "SELECT a.* EXCLUDE (bignum), (i * 12345678912345)::BIGNUM AS b, i FROM test_all_types() a, range(700) r(i)";
 	auto expected = Expected(connection, sql);
 	ASSERT_EQ(expected.size(), 2100);
 	for (bool ordered : {true, false}) {

@@ -183,7 +183,8 @@ TEST(WorkerFailures, TransactionStartIsTheQuerys) {
 TEST(WorkerFailures, CancelStopsARunningTask) {
 	Session session;
 	Workers workers(1);
-	auto request = MakeRequest(PlanOf(session, "SELECT count(*) FROM range(1000000) a(i), range(1000000) b(j) WHERE i + j = 3"));
+	auto request =
+	    MakeRequest(PlanOf(session, "SELECT count(*) FROM range(1000000) a(i), range(1000000) b(j) WHERE i + j = 3"));
 	auto running = std::async(std::launch::async, [&] { return workers.nodes[0]->RunTask(request, nullptr); });
 	while (workers.nodes[0]->GetInfo().running_tasks == 0) {
 		std::this_thread::yield();
@@ -325,7 +326,8 @@ TEST(WorkerFailures, BroadcastAndOneExchangeScannedTwice) {
 	auto sql = "SELECT a.i, b.s FROM a JOIN b ON a.i % 100 = b.i";
 	auto fragments = session.Catch(sql);
 	ASSERT_EQ(fragments.scans.size(), 2);
-	std::vector<std::string> sources = {"SELECT i FROM range(1000) r(i)", "SELECT i, 'text ' || i FROM range(100) r(i)"};
+	std::vector<std::string> sources = {"SELECT i FROM range(1000) r(i)",
+	                                    "SELECT i, 'text ' || i FROM range(100) r(i)"};
 	auto shipped = [&](const std::string &source, StageId stage) {
 		StageInput input;
 		input.stage = stage;

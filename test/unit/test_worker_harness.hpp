@@ -121,8 +121,7 @@ public:
 	duckdb::Connection connection;
 
 private:
-	using CatchFunction =
-	    std::function<void(duckdb::ClientContext &, duckdb::unique_ptr<duckdb::LogicalOperator> &)>;
+	using CatchFunction = std::function<void(duckdb::ClientContext &, duckdb::unique_ptr<duckdb::LogicalOperator> &)>;
 
 	static CatchFunction &Catcher() {
 		static CatchFunction catcher;

@@ -8,8 +8,9 @@ namespace {
 
 //! A Parquet file with several row groups: id 0..count-1, k = id % 97, text s
 void WriteFile(Session &session, const std::string &path, uint64_t count, uint64_t first = 0) {
-	session.Run("COPY (SELECT i AS id, i % 97 AS k, 'text of row ' || i AS s FROM range(" + std::to_string(first) + ", " +
-	            std::to_string(first + count) + ") t(i)) TO '" + path + "' (FORMAT parquet, ROW_GROUP_SIZE 10240)");
+	session.Run("COPY (SELECT i AS id, i % 97 AS k, 'text of row ' || i AS s FROM range(" + std::to_string(first) +
+	            ", " + std::to_string(first + count) + ") t(i)) TO '" + path +
+	            "' (FORMAT parquet, ROW_GROUP_SIZE 10240)");
 }
 
 ScanSplit RowSplit(const Fragments &fragments, const std::string &file, uint64_t start, uint64_t end) {
@@ -166,8 +167,9 @@ TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 		request.inputs = {input};
 		request.split.partition = partition;
 		auto location = workers.Run(partition % 2, request);
-		Append(rows, workers.Read(location, request, 0,
-		                          {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::HUGEINT, LogicalType::VARCHAR}));
+		Append(rows,
+		       workers.Read(location, request, 0,
+		                    {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::HUGEINT, LogicalType::VARCHAR}));
 	}
 	EXPECT_EQ(Sorted(session.Query(sql)), Sorted(rows));
 }

@@ -123,8 +123,8 @@ void FlightConnections::Check(const arrow::Status &status, const std::string &pe
 std::string FlightConnections::Call(const std::string &location, const std::string &peer, const std::string &action,
                                     const std::string &body, uint64_t timeout_ms) {
 	auto connection = Get(location);
-	auto answers = connection->client->DoAction(CallOptions(timeout_ms),
-	                                            flight::Action {action, arrow::Buffer::FromString(body)});
+	auto answers =
+	    connection->client->DoAction(CallOptions(timeout_ms), flight::Action {action, arrow::Buffer::FromString(body)});
 	Check(answers.status(), peer, connection);
 	auto answer = (*answers)->Next();
 	Check(answer.status(), peer, connection);

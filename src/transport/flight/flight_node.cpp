@@ -44,8 +44,7 @@ public:
 		auto &headers = context.incoming_headers();
 		auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
 		if (header == headers.end() || !TokensEqual(expected, std::string(header->second))) {
-			return flight::MakeFlightError(flight::FlightStatusCode::Unauthenticated,
-			                               "the token is missing or wrong");
+			return flight::MakeFlightError(flight::FlightStatusCode::Unauthenticated, "the token is missing or wrong");
 		}
 		return arrow::Status::OK();
 	}

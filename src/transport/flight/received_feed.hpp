@@ -17,8 +17,8 @@ class RecordBatch;
 
 namespace duckherder {
 
-//! A feed as it arrives: a bounded queue of batches between the thread that receives them and the readers, each of which
-//! decodes the batches that it takes. Thread-safe.
+//! A feed as it arrives: a bounded queue of batches between the thread that receives them and the readers, each of
+//! which decodes the batches that it takes. Thread-safe.
 class ReceivedFeed : public ChunkSource, public std::enable_shared_from_this<ReceivedFeed> {
 public:
 	explicit ReceivedFeed(duckdb::vector<duckdb::LogicalType> types);

@@ -141,8 +141,7 @@ std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnec
                                               const std::string &location, const std::string &peer,
                                               const FetchRequest &request,
                                               const duckdb::vector<duckdb::LogicalType> &types) {
-	return std::make_shared<RemoteOutput>(
-	    std::make_shared<OutputStream>(connections, location, peer, request, types));
+	return std::make_shared<RemoteOutput>(std::make_shared<OutputStream>(connections, location, peer, request, types));
 }
 
 } // namespace duckherder

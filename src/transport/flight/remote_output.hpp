@@ -6,8 +6,9 @@
 
 namespace duckherder {
 
-//! Starts to read an output of a worker at `location`, and waits for its first batch, so that an output that is not there
-//! is noticed here. The source has one reader. Errors: those of WorkerService::Fetch, with `peer` as the worker's name.
+//! Starts to read an output of a worker at `location`, and waits for its first batch, so that an output that is not
+//! there is noticed here. The source has one reader. Errors: those of WorkerService::Fetch, with `peer` as the worker's
+//! name.
 std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnections> &connections,
                                               const std::string &location, const std::string &peer,
                                               const FetchRequest &request,

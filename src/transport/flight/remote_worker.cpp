@@ -109,9 +109,10 @@ void RemoteWorker::Greet() {
 	}
 	auto info = DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
 	if (info.duckdb_version != duckdb::DuckDB::LibraryVersion() || info.protocol_version != PROTOCOL_VERSION) {
-		throw duckdb::InvalidInputException(
-		    "%s runs DuckDB %s with protocol %d, this process DuckDB %s with protocol %d: all nodes need the same versions",
-		    peer, info.duckdb_version, info.protocol_version, duckdb::DuckDB::LibraryVersion(), PROTOCOL_VERSION);
+		throw duckdb::InvalidInputException("%s runs DuckDB %s with protocol %d, this process DuckDB %s with protocol "
+		                                    "%d: all nodes need the same versions",
+		                                    peer, info.duckdb_version, info.protocol_version,
+		                                    duckdb::DuckDB::LibraryVersion(), PROTOCOL_VERSION);
 	}
 	connections->SetGreeted(connection, address.id);
 }

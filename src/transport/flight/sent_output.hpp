@@ -13,8 +13,8 @@
 
 namespace duckherder {
 
-//! An output of a worker as a Flight stream: batches, then an empty batch with the end mark, or with the error that ended
-//! it. Used by one thread.
+//! An output of a worker as a Flight stream: batches, then an empty batch with the end mark, or with the error that
+//! ended it. Used by one thread.
 class SentOutput : public arrow::flight::FlightDataStream {
 public:
 	//! `open` is called with the first batch; what it throws travels as an error. `stopping` ends the stream with one.

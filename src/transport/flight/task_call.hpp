@@ -12,12 +12,12 @@
 
 namespace duckherder {
 
-//! One DoExchange that runs a task, on the worker's side. Three threads take part: one receives (the feed, and news that
-//! the client hung up), one runs the task, and the caller's sends signs of life and the result.
+//! One DoExchange that runs a task, on the worker's side. Three threads take part: one receives (the feed, and news
+//! that the client hung up), one runs the task, and the caller's sends signs of life and the result.
 class TaskCall {
 public:
-	TaskCall(arrow::flight::FlightMessageReader &reader, arrow::flight::FlightMessageWriter &writer, TaskRequest request,
-	         std::shared_ptr<WorkerService> worker, std::shared_ptr<ReceivedFeed> feed);
+	TaskCall(arrow::flight::FlightMessageReader &reader, arrow::flight::FlightMessageWriter &writer,
+	         TaskRequest request, std::shared_ptr<WorkerService> worker, std::shared_ptr<ReceivedFeed> feed);
 
 	//! Returns when the client has the result, or is gone and the task has ended.
 	void Run();
