@@ -17,7 +17,7 @@ unique_ptr<FunctionData> ExchangeScanBindData::Copy() const {
 	result->source = source;
 	result->types = types;
 	result->estimated_cardinality = estimated_cardinality;
-	return std::move(result);
+	return result;
 }
 
 bool ExchangeScanBindData::Equals(const FunctionData &other_p) const {
@@ -104,7 +104,7 @@ public:
 		deserializer.ReadProperty(303, "return_types", result->return_types);
 		auto cardinality = deserializer.ReadProperty<idx_t>(304, "cardinality");
 		result->SetEstimatedCardinality(cardinality);
-		return std::move(result);
+		return result;
 	}
 };
 

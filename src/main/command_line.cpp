@@ -4,6 +4,7 @@
 #include "duckdb/common/exception.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 
 namespace duckherder {
@@ -97,6 +98,19 @@ std::string FlagHelp(const std::vector<FlagSpec> &flags) {
 		auto left = std::string("  ") + flag.name + " " + flag.value;
 		left.resize(std::max<size_t>(left.size() + 1, 30), ' ');
 		text << left << flag.help << "\n";
+	}
+	return text.str();
+}
+
+std::string ReadTextFile(const std::string &path) {
+	if (path.empty()) {
+		return std::string();
+	}
+	std::ifstream file(path);
+	std::ostringstream text;
+	text << file.rdbuf();
+	if (!file) {
+		throw duckdb::IOException("Cannot read the file '%s'", path);
 	}
 	return text.str();
 }

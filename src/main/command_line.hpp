@@ -39,4 +39,7 @@ HostPort ParseHostPort(const std::string &text);
 
 std::string FlagHelp(const std::vector<FlagSpec> &flags);
 
+//! The whole file; nothing for an empty path. Throws IOException that names it.
+std::string ReadTextFile(const std::string &path);
+
 } // namespace duckherder

@@ -17,9 +17,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 
 namespace duckherder {
 
@@ -35,19 +33,6 @@ const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
 const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
 
-std::string ReadFile(const std::string &path) {
-	if (path.empty()) {
-		return std::string();
-	}
-	std::ifstream file(path);
-	std::ostringstream text;
-	text << file.rdbuf();
-	if (!file) {
-		throw duckdb::IOException("Cannot read the file '%s'", path);
-	}
-	return text.str();
-}
-
 std::string TokenOf(const CommandLine &flags) {
 	return LoadOrCreateToken(flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt);
 }
@@ -57,15 +42,16 @@ FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &def
 	FlightNodeOptions options;
 	options.host = listen.host;
 	options.port = listen.port;
+	options.advertised_host = flags.Get("--advertise");
 	options.token = TokenOf(flags);
-	options.tls_certificate = ReadFile(flags.Get(TLS_CERT.name));
-	options.tls_key = ReadFile(flags.Get(TLS_KEY.name));
+	options.tls_certificate = ReadTextFile(flags.Get(TLS_CERT.name));
+	options.tls_key = ReadTextFile(flags.Get(TLS_KEY.name));
 	options.insecure = flags.Has(INSECURE.name);
 	return options;
 }
 
 FlightClientSettings ClientSettingsOf(const CommandLine &flags) {
-	return FlightClientSettings {TokenOf(flags), ReadFile(flags.Get(TLS_CA.name))};
+	return FlightClientSettings {TokenOf(flags), ReadTextFile(flags.Get(TLS_CA.name))};
 }
 
 std::string DriverLocation(const CommandLine &flags) {

@@ -1,6 +1,7 @@
 #include "main/process_nodes.hpp"
 
 #include "codec/aggregate_state.hpp"
+#include "main/command_line.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
@@ -12,11 +13,29 @@
 #include "duckdb/common/exception.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 namespace duckherder {
 
 using duckdb::InvalidInputException;
+
+namespace {
+
+constexpr const char *TLS_CA_VARIABLE = "DUCKHERDER_TLS_CA";
+
+//! Certificates to trust when sessions connect by TLS: the file that $DUCKHERDER_TLS_CA names, else the system's
+FlightClientSettings ClientSettings() {
+	FlightClientSettings settings;
+	settings.token = LoadOrCreateToken(std::nullopt);
+	auto path = std::getenv(TLS_CA_VARIABLE);
+	if (path && *path) {
+		settings.tls_roots = ReadTextFile(path);
+	}
+	return settings;
+}
+
+} // namespace
 
 //! Workers are known here by location and id: ids alone may repeat on other machines
 class ProcessNodes::NodeConnector : public WorkerConnector {
@@ -42,7 +61,7 @@ private:
 	FlightConnector &Remote() {
 		std::lock_guard<std::mutex> guard(lock);
 		if (!remote) {
-			remote = std::make_unique<FlightConnector>(FlightClientSettings {LoadOrCreateToken(std::nullopt), ""});
+			remote = std::make_unique<FlightConnector>(ClientSettings());
 		}
 		return *remote;
 	}
@@ -146,8 +165,8 @@ WorkerInfo ProcessNodes::Probe(const std::string &id, const std::string &locatio
 
 std::vector<WorkerInfo> ProcessNodes::WorkersOf(const std::string &host, uint16_t port) {
 	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
-	FlightDriverClient driver("grpc://" + bracketed + ":" + std::to_string(port),
-	                          FlightClientSettings {LoadOrCreateToken(std::nullopt), ""});
+	auto scheme = ClientSettings().tls_roots.empty() ? "grpc://" : "grpc+tls://";
+	FlightDriverClient driver(scheme + bracketed + ":" + std::to_string(port), ClientSettings());
 	return driver.ListWorkers();
 }
 

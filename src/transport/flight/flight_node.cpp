@@ -20,6 +20,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <unistd.h>
 
 namespace duckherder {
 
@@ -57,10 +58,21 @@ bool IsLoopback(const std::string &host) {
 	return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
-std::string LocationOf(const FlightNodeOptions &options, uint16_t port) {
+std::string LocationOf(const FlightNodeOptions &options, const std::string &host, uint16_t port) {
 	auto scheme = options.tls_certificate.empty() ? "grpc://" : "grpc+tls://";
-	auto host = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
-	return scheme + host + ":" + std::to_string(port);
+	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
+	return scheme + bracketed + ":" + std::to_string(port);
+}
+
+std::string AdvertisedHost(const FlightNodeOptions &options) {
+	if (!options.advertised_host.empty()) {
+		return options.advertised_host;
+	}
+	if (options.host != "0.0.0.0" && options.host != "::") {
+		return options.host;
+	}
+	char name[256] = {};
+	return gethostname(name, sizeof(name) - 1) == 0 ? name : options.host;
 }
 
 void CheckSafe(const FlightNodeOptions &options) {
@@ -258,7 +270,7 @@ FlightNode::~FlightNode() {
 
 std::string FlightNode::Start() {
 	CheckSafe(options);
-	auto location = flight::Location::Parse(LocationOf(options, options.port));
+	auto location = flight::Location::Parse(LocationOf(options, options.host, options.port));
 	if (!location.ok()) {
 		throw InvalidInputException("'%s' is no host to listen at: %s", options.host, location.status().message());
 	}
@@ -305,7 +317,7 @@ void FlightNode::SetDriver(std::shared_ptr<DriverService> driver) {
 }
 
 std::string FlightNode::Location() const {
-	return LocationOf(options, Port());
+	return LocationOf(options, AdvertisedHost(options), Port());
 }
 
 uint16_t FlightNode::Port() const {

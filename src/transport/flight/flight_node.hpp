@@ -12,6 +12,8 @@ namespace duckherder {
 
 struct FlightNodeOptions {
 	std::string host = "127.0.0.1";
+	//! What others call this machine; empty: `host`, or the machine's name if that is a wildcard
+	std::string advertised_host;
 	//! 0 takes a free one
 	uint16_t port = 0;
 	//! Every call must bring it
