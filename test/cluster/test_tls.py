@@ -88,5 +88,6 @@ def test_wrong_token(three_workers, tmp_path, monkeypatch):
     other.touch(mode=0o600)
     other.write_text("0" * 64)
     monkeypatch.setenv("DUCKHERDER_TOKEN_FILE", str(other))
+    location = three_workers.workers['worker-0'].location
     with bare_session() as con, pytest.raises(duckdb.PermissionException, match="token"):
-        con.execute(f"SELECT duckherder_register_worker('w', '{three_workers.workers['worker-0'].location}')").fetchall()
+        con.execute(f"SELECT duckherder_register_worker('w', '{location}')").fetchall()
