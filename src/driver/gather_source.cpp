@@ -10,73 +10,86 @@ using duckdb::idx_t;
 //! Batch indexes of one task's output; DuckDB's own scans stay far below
 static constexpr idx_t BATCHES_PER_TASK = idx_t(1) << 32;
 
-class GatherReader : public ChunkReader {
-public:
-	explicit GatherReader(GatherSource &parent_p) : parent(parent_p) {
-	}
+GatherReader::GatherReader(GatherSource &parent_p) : parent(parent_p) {
+}
 
-	void Next(DataChunk &chunk) override {
-		while (true) {
-			if (!reader && !OpenNext()) {
-				chunk.SetCardinality(0);
-				return;
-			}
-			if (parent.coordinator->context.interrupted) {
-				throw duckdb::InterruptException();
-			}
-			try {
-				reader->Next(chunk);
-			} catch (std::exception &) {
-				parent.coordinator->ThrowIfFailed();
-				throw;
-			}
-			if (chunk.size() > 0) {
-				return;
-			}
-			Close();
-		}
-	}
-
-	idx_t BatchIndex() const override {
-		return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
-	}
-
-private:
-	bool OpenNext() {
+bool GatherReader::Ready() {
+	if (!claimed) {
 		task = parent.next_task++;
-		if (task >= parent.task_count) {
-			return false;
-		}
-		auto &coordinator = *parent.coordinator;
-		auto output = coordinator.WaitForOutput(parent.stage, task);
-		FetchRequest request;
-		request.query_id = coordinator.query_id;
-		request.stage_id = parent.stage;
-		request.task_id = task;
-		request.attempt = output.attempt;
-		request.worker_id = output.worker.id;
-		try {
-			source = coordinator.services.connector->Connect(output.worker)->Fetch(request, parent.Types());
-		} catch (std::exception &) {
-			// a query that has failed drops its outputs: that is no news
-			coordinator.ThrowIfFailed();
-			throw;
-		}
-		reader = source->OpenReader();
+		claimed = true;
+	}
+	if (reader || task >= parent.task_count) {
 		return true;
 	}
-
-	void Close() {
-		reader.reset();
-		source.reset();
-		parent.coordinator->OutputConsumed(parent.stage, task);
+	auto output = parent.coordinator->OutputIfReady(parent.stage, task);
+	if (!output) {
+		return false;
 	}
+	Open(output->worker, output->attempt);
+	return true;
+}
 
-	GatherSource &parent;
-	TaskId task = 0;
-	std::shared_ptr<ChunkSource> source;
-	std::unique_ptr<ChunkReader> reader;
-};
+void GatherReader::Await() {
+	parent.coordinator->AwaitOutput(parent.stage, task);
+}
+
+bool GatherReader::TryNext(DataChunk &chunk) {
+	while (Ready()) {
+		if (!reader) {
+			chunk.SetCardinality(0);
+			return true;
+		}
+		if (parent.coordinator->context.interrupted) {
+			throw duckdb::InterruptException();
+		}
+		try {
+			reader->Next(chunk);
+		} catch (std::exception &) {
+			parent.coordinator->ThrowIfFailed();
+			throw;
+		}
+		if (chunk.size() > 0) {
+			return true;
+		}
+		Close();
+	}
+	return false;
+}
+
+void GatherReader::Next(DataChunk &chunk) {
+	while (!TryNext(chunk)) {
+		Await();
+	}
+}
+
+idx_t GatherReader::BatchIndex() const {
+	return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
+}
+
+void GatherReader::Open(const WorkerAddress &worker, Attempt attempt) {
+	auto &coordinator = *parent.coordinator;
+	FetchRequest request;
+	request.query_id = coordinator.query_id;
+	request.stage_id = parent.stage;
+	request.task_id = task;
+	request.attempt = attempt;
+	request.worker_id = worker.id;
+	try {
+		source = coordinator.services.connector->Connect(worker)->Fetch(request, parent.Types());
+	} catch (std::exception &) {
+		// a query that has failed drops its outputs: that is no news
+		coordinator.ThrowIfFailed();
+		throw;
+	}
+	reader = source->OpenReader();
+}
+
+void GatherReader::Close() {
+	reader.reset();
+	source.reset();
+	parent.coordinator->OutputConsumed(parent.stage, task);
+	claimed = false;
+}
 
 GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
     : coordinator(std::move(coordinator_p)), stage(stage_p),
@@ -92,6 +105,10 @@ idx_t GatherSource::MaxReaders() const {
 }
 
 std::unique_ptr<ChunkReader> GatherSource::OpenReader() {
+	return OpenGatherReader();
+}
+
+std::unique_ptr<GatherReader> GatherSource::OpenGatherReader() {
 	return std::make_unique<GatherReader>(*this);
 }
 

@@ -4,6 +4,8 @@
 
 namespace duckherder {
 
+class GatherReader;
+
 //! All outputs of a gather stage, one after another in task order; each reader takes the next task that nobody has.
 class GatherSource : public ChunkSource {
 public:
@@ -12,6 +14,7 @@ public:
 	const duckdb::vector<duckdb::LogicalType> &Types() const override;
 	duckdb::idx_t MaxReaders() const override;
 	std::unique_ptr<ChunkReader> OpenReader() override;
+	std::unique_ptr<GatherReader> OpenGatherReader();
 
 private:
 	friend class GatherReader;
@@ -20,6 +23,33 @@ private:
 	const StageId stage;
 	const TaskId task_count;
 	std::atomic<TaskId> next_task {0};
+};
+
+//! Next blocks while an output is not there; whoever has better things to do calls TryNext.
+class GatherReader : public ChunkReader {
+public:
+	explicit GatherReader(GatherSource &parent);
+
+	//! As Next, but returns false with an empty chunk instead of waiting for an output.
+	bool TryNext(duckdb::DataChunk &chunk);
+	//! Waits for that output, a short while at most. Any thread, while nobody else uses the reader.
+	void Await();
+
+	void Next(duckdb::DataChunk &chunk) override;
+	duckdb::idx_t BatchIndex() const override;
+
+private:
+	//! Whether the output is there, or the end; opens it
+	bool Ready();
+	void Open(const WorkerAddress &worker, Attempt attempt);
+	void Close();
+
+	GatherSource &parent;
+	//! Whose output it reads, or waits for
+	TaskId task = 0;
+	bool claimed = false;
+	std::shared_ptr<ChunkSource> source;
+	std::unique_ptr<ChunkReader> reader;
 };
 
 } // namespace duckherder

@@ -263,7 +263,7 @@ void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
 	WriteTrace(context, options.trace, TraceBlock(split, context.GetCurrentQuery(), workers, assigned));
 }
 
-std::shared_ptr<ChunkSource> QueryCoordinator::Gather(StageId stage) {
+std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
 	return std::make_shared<GatherSource>(shared_from_this(), stage);
 }
 
@@ -286,7 +286,7 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 	}
 	if (options.query_timeout_ms > 0 && now - started_at_us / 1000 > options.query_timeout_ms && !failure) {
 		TaskError error;
-		error.exception_type = "Interrupt";
+		error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::INTERRUPT);
 		error.message =
 		    "The query ran longer than duckherder_query_timeout (" + std::to_string(options.query_timeout_ms) + " ms)";
 		Apply(scheduler->Handle(event::Cancel {}, now));
@@ -307,21 +307,26 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 	}
 }
 
-QueryCoordinator::ReadyOutput QueryCoordinator::WaitForOutput(StageId stage, TaskId task) {
-	std::unique_lock<std::mutex> guard(lock);
-	TaskKey key {stage, task};
-	while (true) {
-		ThrowFailure();
-		auto entry = ready.find(key);
-		if (entry != ready.end()) {
-			return entry->second;
-		}
-		if (context.interrupted || finished) {
-			throw InterruptException();
-		}
-		Tick(guard);
-		changed.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
+std::optional<QueryCoordinator::ReadyOutput> QueryCoordinator::OutputIfReady(StageId stage, TaskId task) {
+	std::lock_guard<std::mutex> guard(lock);
+	ThrowFailure();
+	auto entry = ready.find(TaskKey {stage, task});
+	if (entry != ready.end()) {
+		return entry->second;
 	}
+	if (context.interrupted || finished) {
+		throw InterruptException();
+	}
+	return std::nullopt;
+}
+
+void QueryCoordinator::AwaitOutput(StageId stage, TaskId task) {
+	std::unique_lock<std::mutex> guard(lock);
+	Tick(guard);
+	if (failure || finished || ready.count(TaskKey {stage, task}) > 0) {
+		return;
+	}
+	changed.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
 }
 
 void QueryCoordinator::ThrowFailure() const {
@@ -367,7 +372,7 @@ void QueryCoordinator::Finish(const std::string *error) {
 		}
 		query.num_workers_used = static_cast<uint32_t>(used.size());
 		query.duration_us = services.clock->NowUs() - started_at_us;
-		query.state = error ? "FAILED" : "SUCCEEDED";
+		query.state = !error ? "SUCCEEDED" : context.interrupted ? "CANCELLED" : "FAILED";
 		query.error = error ? *error : "";
 	});
 }

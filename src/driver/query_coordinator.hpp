@@ -18,6 +18,8 @@
 
 namespace duckherder {
 
+class GatherSource;
+
 //! What a session gives its coordinators; everything outlives them.
 struct CoordinatorServices {
 	std::shared_ptr<Clock> clock;
@@ -52,7 +54,7 @@ public:
 	//! Throws what extracting or encoding throws; nothing runs then.
 	void Start();
 	//! The rows of a stage whose output is a GATHER, in task order.
-	std::shared_ptr<ChunkSource> Gather(StageId stage);
+	std::shared_ptr<GatherSource> Gather(StageId stage);
 	//! Between 0 and 1
 	double Progress();
 	//! Of all stages, as they are now
@@ -82,8 +84,10 @@ private:
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
 	void StopWorkers();
 	void PrintTraceWhenAssigned(StageId stage);
-	//! Blocks until the output is there; throws the query's error, or InterruptException
-	ReadyOutput WaitForOutput(StageId stage, TaskId task);
+	//! Throws the query's error, or InterruptException
+	std::optional<ReadyOutput> OutputIfReady(StageId stage, TaskId task);
+	//! Blocks until the output may be there, at most WAIT_SLICE_MS; never throws the query's error
+	void AwaitOutput(StageId stage, TaskId task);
 	//! Called by whoever waits: timers, lost workers, timeouts. With the lock held by `guard`, which it may release.
 	void Tick(std::unique_lock<std::mutex> &guard);
 	void OutputConsumed(StageId stage, TaskId task);

@@ -1,6 +1,7 @@
 #include "extension/gather_scan.hpp"
 
 #include "codec/exchange_scan.hpp"
+#include "driver/gather_source.hpp"
 #include "extension/explain.hpp"
 
 #include "duckdb/execution/column_binding_resolver.hpp"
@@ -17,6 +18,8 @@ struct GatherBindData : public TableFunctionData {
 	std::shared_ptr<DatabaseState> database;
 	std::shared_ptr<DistributedPlan> plan;
 	StageId stage = 0;
+	//! Whether what reads the scan can go on later
+	bool may_block = true;
 	idx_t estimated_rows = 0;
 	//! The optimizer's context; only EXPLAIN uses it, within the same statement
 	ClientContext *planning_context = nullptr;
@@ -24,7 +27,7 @@ struct GatherBindData : public TableFunctionData {
 
 struct GatherGlobalState : public GlobalTableFunctionState {
 	std::shared_ptr<QueryCoordinator> coordinator;
-	std::shared_ptr<ChunkSource> source;
+	std::shared_ptr<GatherSource> source;
 
 	idx_t MaxThreads() const override {
 		return source->MaxReaders();
@@ -32,7 +35,21 @@ struct GatherGlobalState : public GlobalTableFunctionState {
 };
 
 struct GatherLocalState : public LocalTableFunctionState {
-	std::unique_ptr<ChunkReader> reader;
+	std::shared_ptr<GatherReader> reader;
+};
+
+//! Waits for an output between two rounds of DuckDB's executor, which in between looks for interrupts and moves the
+//! progress bar.
+class AwaitOutputTask : public AsyncTask {
+public:
+	explicit AwaitOutputTask(std::shared_ptr<GatherReader> reader_p) : reader(std::move(reader_p)) {
+	}
+	void Execute() override {
+		reader->Await();
+	}
+
+private:
+	std::shared_ptr<GatherReader> reader;
 };
 
 unique_ptr<GlobalTableFunctionState> GatherInitGlobal(ClientContext &context, TableFunctionInitInput &input) {
@@ -46,12 +63,21 @@ unique_ptr<GlobalTableFunctionState> GatherInitGlobal(ClientContext &context, Ta
 unique_ptr<LocalTableFunctionState> GatherInitLocal(ExecutionContext &, TableFunctionInitInput &,
                                                     GlobalTableFunctionState *global) {
 	auto result = make_uniq<GatherLocalState>();
-	result->reader = global->Cast<GatherGlobalState>().source->OpenReader();
+	result->reader = global->Cast<GatherGlobalState>().source->OpenGatherReader();
 	return result;
 }
 
 void GatherNext(ClientContext &, TableFunctionInput &input, DataChunk &output) {
-	input.local_state->Cast<GatherLocalState>().reader->Next(output);
+	auto &reader = input.local_state->Cast<GatherLocalState>().reader;
+	auto may_block = input.bind_data->Cast<GatherBindData>().may_block &&
+	                 input.results_execution_mode == AsyncResultsExecutionMode::TASK_EXECUTOR;
+	if (!may_block) {
+		reader->Next(output);
+	} else if (!reader->TryNext(output)) {
+		vector<unique_ptr<AsyncTask>> tasks;
+		tasks.push_back(make_uniq<AwaitOutputTask>(reader));
+		input.async_result = AsyncResult(std::move(tasks));
+	}
 }
 
 OperatorPartitionData GatherPartition(ClientContext &, TableFunctionGetPartitionInput &input) {
@@ -94,6 +120,7 @@ public:
 	std::shared_ptr<DatabaseState> database;
 	std::shared_ptr<DistributedPlan> plan;
 	StageId stage = 0;
+	bool may_block = true;
 	vector<ColumnBinding> bindings;
 	vector<LogicalType> return_types;
 
@@ -118,6 +145,7 @@ public:
 		bind_data->database = database;
 		bind_data->plan = plan;
 		bind_data->stage = stage;
+		bind_data->may_block = may_block;
 		bind_data->estimated_rows = estimated_cardinality;
 		bind_data->planning_context = &context;
 		vector<ColumnIndex> column_ids;
@@ -138,14 +166,14 @@ protected:
 	}
 };
 
-} // namespace
-
-void AttachGathers(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
-                   const std::shared_ptr<DatabaseState> &database) {
+void Attach(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
+            const std::shared_ptr<DatabaseState> &database, bool may_block) {
 	auto scan = dynamic_cast<LogicalExchangeScan *>(plan.get());
 	if (!scan) {
+		// reads its right side by itself, not through the executor
+		may_block = may_block && plan->type != LogicalOperatorType::LOGICAL_POSITIONAL_JOIN;
 		for (auto &child : plan->children) {
-			AttachGathers(child, distributed, database);
+			Attach(child, distributed, database, may_block);
 		}
 		return;
 	}
@@ -153,10 +181,18 @@ void AttachGathers(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<Dist
 	gather->database = database;
 	gather->plan = distributed;
 	gather->stage = scan->source.stage;
+	gather->may_block = may_block;
 	gather->bindings = scan->bindings;
 	gather->return_types = scan->return_types;
 	gather->SetEstimatedCardinality(scan->estimated_cardinality);
 	plan = std::move(gather);
+}
+
+} // namespace
+
+void AttachGathers(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
+                   const std::shared_ptr<DatabaseState> &database) {
+	Attach(plan, distributed, database, true);
 }
 
 } // namespace duckherder

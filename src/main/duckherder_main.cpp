@@ -2,7 +2,9 @@
 
 #include "duckdb.hpp"
 
+#include <cstdio>
 #include <iostream>
+#include <unistd.h>
 
 namespace {
 
@@ -41,14 +43,22 @@ int Run(const std::vector<std::string> &words) {
 	return 2;
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
-	duckherder::BlockStopSignals();
+int RunAndReport(const std::vector<std::string> &words) {
 	try {
-		return Run(std::vector<std::string>(argv + 1, argv + argc));
+		return Run(words);
 	} catch (std::exception &error) {
 		std::cerr << "duckherder: " << duckdb::ErrorData(error).Message() << std::endl;
 		return 1;
 	}
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+	duckherder::BlockStopSignals();
+	auto code = RunAndReport(std::vector<std::string>(argv + 1, argv + argc));
+	std::cout.flush();
+	fflush(stdout);
+	// Everything of ours has ended. gRPC still has threads, which static destructors would pull the ground from under.
+	_exit(code);
 }

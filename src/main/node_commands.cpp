@@ -164,21 +164,23 @@ int RunDriver(const std::vector<std::string> &words) {
 }
 
 int RunWorker(const std::vector<std::string> &words) {
-	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
-	                               {"--driver", "HOST:PORT",
-	                                "register with this driver; without it sessions register "
-	                                "the worker themselves"},
-	                               {"--id", "NAME", "unique in the cluster; default worker-PORT"},
-	                               {"--threads", "N", "DuckDB threads; default all cores"},
-	                               {"--memory-limit", "SIZE", "for example 4GB; default 80 % of the machine"},
-	                               {"--temp-directory", "D", "where data beyond memory goes"},
-	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
-	                               TOKEN,
-	                               TLS_CERT,
-	                               TLS_KEY,
-	                               TLS_CA,
-	                               INSECURE,
-	                               HELP};
+	std::vector<FlagSpec> specs = {
+	    {"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
+	    {"--advertise", "HOST", "what others call this machine; default the host of --listen"},
+	    {"--driver", "HOST:PORT",
+	     "register with this driver; without it sessions register "
+	     "the worker themselves"},
+	    {"--id", "NAME", "unique in the cluster; default worker-PORT"},
+	    {"--threads", "N", "DuckDB threads; default all cores"},
+	    {"--memory-limit", "SIZE", "for example 4GB; default 80 % of the machine"},
+	    {"--temp-directory", "D", "where data beyond memory goes"},
+	    {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
+	    TOKEN,
+	    TLS_CERT,
+	    TLS_KEY,
+	    TLS_CA,
+	    INSECURE,
+	    HELP};
 	CommandLine flags("worker", specs, words);
 	if (WantsHelp(flags, "duckherder worker: runs tasks of queries", specs)) {
 		return 0;

@@ -8,6 +8,7 @@
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
+#include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
 
@@ -72,6 +73,16 @@ private:
 	ClientContext &context;
 };
 
+//! DuckDB calls them order-dependent, as floating point numbers add up differently in another order. It adds them up in
+//! any order itself, as soon as it uses two threads.
+bool OnlyRoundingDependsOnOrder(const string &aggregate) {
+	static const unordered_set<string> names = {
+	    "sum",        "sum_no_overflow", "avg",      "mean",     "fsum",      "favg",         "sumkahan", "kahan_sum",
+	    "product",    "stddev",          "variance", "corr",     "covar_pop", "covar_samp",   "sem",      "skewness",
+	    "stddev_pop", "stddev_samp",     "var_pop",  "var_samp", "kurtosis",  "kurtosis_pop", "entropy"};
+	return names.count(aggregate) > 0 || StringUtil::StartsWith(aggregate, "regr_");
+}
+
 string WhyNotThisKind(const LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_PROJECTION:
@@ -90,6 +101,9 @@ string WhyNotThisKind(const LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
 	case LogicalOperatorType::LOGICAL_ANY_JOIN:
 	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+	case LogicalOperatorType::LOGICAL_UNION:
+	case LogicalOperatorType::LOGICAL_INTERSECT:
+	case LogicalOperatorType::LOGICAL_EXCEPT:
 		return string();
 	case LogicalOperatorType::LOGICAL_LIMIT: {
 		auto &limit = op.Cast<LogicalLimit>();
@@ -144,7 +158,7 @@ bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_abo
 		for (auto &expression : op.expressions) {
 			auto &aggregate = expression->Cast<BoundAggregateExpression>();
 			if (aggregate.function.GetOrderDependent() == AggregateOrderDependent::ORDER_DEPENDENT &&
-			    !aggregate.order_bys) {
+			    !aggregate.order_bys && !OnlyRoundingDependsOnOrder(aggregate.function.name)) {
 				return true;
 			}
 		}
@@ -153,9 +167,10 @@ bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_abo
 	case LogicalOperatorType::LOGICAL_TOP_N:
 		// equal keys come in any order in DuckDB too once it runs in parallel
 		return false;
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+		return op.Cast<LogicalDistinct>().distinct_type == DistinctType::DISTINCT_ON;
 	case LogicalOperatorType::LOGICAL_LIMIT:
 	case LogicalOperatorType::LOGICAL_WINDOW:
-	case LogicalOperatorType::LOGICAL_DISTINCT:
 	case LogicalOperatorType::LOGICAL_SAMPLE:
 		return true;
 	default:

@@ -3,19 +3,20 @@
 #include "planner/check_support.hpp"
 #include "planner/choose_joins.hpp"
 #include "planner/logical_exchange.hpp"
+#include "planner/share_delim_join.hpp"
 #include "planner/split_aggregates.hpp"
 #include "planner/split_scans.hpp"
 
-#include "duckdb/optimizer/column_binding_replacer.hpp"
+#include "duckdb/main/settings.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
-#include "duckdb/planner/operator/logical_delim_get.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
 #include "duckdb/planner/operator/logical_materialized_cte.hpp"
 #include "duckdb/planner/operator/logical_order.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
+#include "duckdb/planner/operator/logical_set_operation.hpp"
 #include "duckdb/planner/operator/logical_top_n.hpp"
 #include "duckdb/planner/operator/logical_window.hpp"
 
@@ -187,6 +188,10 @@ private:
 			return VisitOrderOrLimit(op, above);
 		case LogicalOperatorType::LOGICAL_WINDOW:
 			return VisitWindow(*op, above);
+		case LogicalOperatorType::LOGICAL_UNION:
+		case LogicalOperatorType::LOGICAL_INTERSECT:
+		case LogicalOperatorType::LOGICAL_EXCEPT:
+			return VisitSetOperation(op->Cast<LogicalSetOperation>(), above);
 		default:
 			return VisitJoin(*op, above);
 		}
@@ -384,6 +389,11 @@ private:
 			}
 		}
 		if (keys.empty()) {
+			if (!above.only_final) {
+				Put(op.children[0], MakeExchange(ExchangeKind::SINGLE, true));
+				return Place::SINGLE;
+			}
+			// its rows are on their way to the session anyway
 			CloseForSession(op.children[0], place, true);
 			Blame("a window without a common PARTITION BY needs all rows at one place");
 			return Place::SESSION;
@@ -428,6 +438,56 @@ private:
 		return Place::SESSION;
 	}
 
+	//! The inputs of UNION ALL are dealt out to the tasks above. The others bring equal rows together.
+	Place VisitSetOperation(LogicalSetOperation &op, Above above) {
+		auto is_concatenation = op.type == LogicalOperatorType::LOGICAL_UNION && op.setop_all;
+		auto order_matters = is_concatenation && above.order_matters;
+		vector<Place> places;
+		for (auto &child : op.children) {
+			places.push_back(Visit(child, Above {false, order_matters}));
+		}
+		auto in_session = std::count(places.begin(), places.end(), Place::SESSION) > 0;
+		if (std::count(places.begin(), places.end(), Place::ANYWHERE) == NumericCast<int64_t>(places.size())) {
+			return Place::ANYWHERE;
+		}
+		op.ResolveOperatorTypes();
+		auto by_bytes = is_concatenation || !ComparesByCollation(op.types);
+		if (in_session || order_matters || !by_bytes) {
+			for (idx_t i = 0; i < op.children.size(); i++) {
+				CloseForSession(op.children[i], places[i], order_matters);
+			}
+			// one input after the other is what the final gather does anyway
+			if (in_session || !by_bytes || !above.only_final) {
+				Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
+			}
+			return Place::SESSION;
+		}
+		for (auto &child : op.children) {
+			if (is_concatenation) {
+				Put(child, MakeDealtExchange());
+				continue;
+			}
+			child->ResolveOperatorTypes();
+			vector<unique_ptr<Expression>> columns;
+			vector<reference<Expression>> keys;
+			auto bindings = child->GetColumnBindings();
+			for (idx_t i = 0; i < bindings.size(); i++) {
+				columns.push_back(make_uniq<BoundColumnRefExpression>(child->types[i], bindings[i]));
+				keys.push_back(*columns.back());
+			}
+			Shuffle(child, keys, false);
+		}
+		return Place::WORKERS;
+	}
+
+	//! Whether DuckDB finds values of these types equal that differ in their bytes, and so in their hash
+	bool ComparesByCollation(const vector<LogicalType> &types) {
+		auto fallback = Settings::Get<DefaultCollationSetting>(context);
+		return std::any_of(types.begin(), types.end(), [&](auto &type) {
+			return type.id() == LogicalTypeId::VARCHAR && !(StringType::GetCollation(type).empty() && fallback.empty());
+		});
+	}
+
 	Exchange MakeDealtExchange() {
 		auto exchange = MakeExchange(ExchangeKind::HASH, false);
 		exchange.partition_count = result.options.Partitions();
@@ -440,14 +500,14 @@ private:
 		if (ContainsOperator(*op.children[1], LogicalOperatorType::LOGICAL_RECURSIVE_CTE)) {
 			return VisitInSession(op, above, "a recursive CTE runs in the session");
 		}
-		auto place = Visit(op.children[0], Above {false, true});
+		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
+		auto place = Visit(op.children[0], Above {false, ordered});
 		if (!OnWorkers(place)) {
 			auto main_place = Visit(op.children[1], Above {false, above.order_matters});
 			CloseForSession(op.children[1], main_place, above.order_matters);
 			Blame("the CTE " + cte.ctename + " is computed in the session");
 			return Place::SESSION;
 		}
-		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
 		Put(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
 		shared_ctes[cte.table_index] = ordered ? Place::SINGLE : Place::WORKERS;
 		return Visit(op.children[1], above);
@@ -462,55 +522,16 @@ private:
 		                   [&](auto &child) { return ReadInOrder(*child, cte_index, below); });
 	}
 
-	static bool ContainsOperator(const LogicalOperator &op, LogicalOperatorType type) {
-		return op.type == type || std::any_of(op.children.begin(), op.children.end(),
-		                                      [&](auto &child) { return ContainsOperator(*child, type); });
-	}
-
-	//! The common form: the left side's distinct values feed the right side. A correlated mark join counts NULLs per
-	//! value, which only DuckDB's own operator does.
-	static bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
-		auto plain_columns =
-		    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
-		                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
-		auto &other = *join.children[join.delim_flipped ? 0 : 1];
-		return join.join_type != JoinType::MARK && plain_columns &&
-		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
-		       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
-	}
-
-	//! A delim join is a join one side of which (the right one, or the left one if flipped) starts from the distinct
-	//! values of the other. With that other side as a shared CTE all is ordinary: join(CTE, side(DISTINCT of CTE)).
 	Place VisitDelimJoin(unique_ptr<LogicalOperator> &op, Above above) {
-		auto &join = op->Cast<LogicalComparisonJoin>();
-		auto &source = op->children[join.delim_flipped ? 1 : 0];
-		auto &other = op->children[join.delim_flipped ? 0 : 1];
+		auto flipped = op->Cast<LogicalComparisonJoin>().delim_flipped;
+		auto &source = op->children[flipped ? 1 : 0];
 		auto place = Visit(source, Above {false, false});
 		if (!OnWorkers(place)) {
-			return VisitRestInSession(*op, other, above);
+			return VisitRestInSession(*op, op->children[flipped ? 0 : 1], above);
 		}
-		source->ResolveOperatorTypes();
-		auto cte_index = binder.GenerateTableIndex();
-		auto bindings = source->GetColumnBindings();
-		auto types = source->types;
 		Put(source, MakeDealtExchange());
+		auto cte_index = ShareDelimJoin(binder, *root, op);
 		shared_ctes[cte_index] = Place::WORKERS;
-		auto definition = std::move(source);
-
-		ReplaceDelimScans(other, join, *definition, cte_index, types);
-		auto scan = MakeCTEScan(cte_index, types, *definition);
-		auto scan_index = scan->table_index;
-		source = std::move(scan);
-		Rebind(bindings, scan_index, types);
-		join.duplicate_eliminated_columns.clear();
-		join.mark_types.clear();
-		join.delim_flipped = false;
-		op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
-		auto column_count = bindings.size();
-		op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(cte_index), cte_index, column_count,
-		                                       std::move(definition), std::move(op),
-		                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
-		op->ResolveOperatorTypes();
 		return Visit(op->children[1], above);
 	}
 
@@ -519,59 +540,6 @@ private:
 		CloseForSession(other, place, false);
 		Blame(LogicalOperatorToString(op.type) + " runs in the session");
 		return Place::SESSION;
-	}
-
-	unique_ptr<LogicalCTERef> MakeCTEScan(idx_t cte_index, const vector<LogicalType> &types,
-	                                      const LogicalOperator &definition) {
-		vector<string> names;
-		for (idx_t i = 0; i < types.size(); i++) {
-			names.push_back("c" + to_string(i));
-		}
-		auto scan = make_uniq<LogicalCTERef>(binder.GenerateTableIndex(), cte_index, types, std::move(names));
-		if (definition.has_estimated_cardinality) {
-			scan->SetEstimatedCardinality(definition.estimated_cardinality);
-		}
-		scan->ResolveOperatorTypes();
-		return scan;
-	}
-
-	//! Everything above that named the columns of the left side names those of its scan from now on
-	void Rebind(const vector<ColumnBinding> &from, idx_t table_index, const vector<LogicalType> &types) {
-		ColumnBindingReplacer replacer;
-		for (idx_t i = 0; i < types.size(); i++) {
-			replacer.replacement_bindings.emplace_back(from[i], ColumnBinding(table_index, i));
-		}
-		replacer.VisitOperator(*root);
-	}
-
-	void ReplaceDelimScans(unique_ptr<LogicalOperator> &op, const LogicalComparisonJoin &join,
-	                       LogicalOperator &definition, idx_t cte_index, const vector<LogicalType> &types) {
-		if (op->type != LogicalOperatorType::LOGICAL_DELIM_GET) {
-			for (auto &child : op->children) {
-				ReplaceDelimScans(child, join, definition, cte_index, types);
-			}
-			return;
-		}
-		auto table_index = op->Cast<LogicalDelimGet>().table_index;
-		auto scan = MakeCTEScan(cte_index, types, definition);
-		auto bindings = definition.GetColumnBindings();
-		vector<unique_ptr<Expression>> columns;
-		vector<unique_ptr<Expression>> targets;
-		for (auto &column : join.duplicate_eliminated_columns) {
-			auto &binding = column->Cast<BoundColumnRefExpression>().binding;
-			auto position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
-			targets.push_back(
-			    make_uniq<BoundColumnRefExpression>(column->return_type, ColumnBinding(table_index, columns.size())));
-			columns.push_back(make_uniq<BoundColumnRefExpression>(
-			    column->return_type, ColumnBinding(scan->table_index, NumericCast<idx_t>(position))));
-		}
-		auto projection = make_uniq<LogicalProjection>(table_index, std::move(columns));
-		projection->children.push_back(std::move(scan));
-		auto distinct = make_uniq<LogicalDistinct>(std::move(targets), DistinctType::DISTINCT);
-		distinct->children.push_back(std::move(projection));
-		distinct->SetEstimatedCardinality(op->has_estimated_cardinality ? op->estimated_cardinality : 1);
-		op = std::move(distinct);
-		op->ResolveOperatorTypes();
 	}
 
 	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {

@@ -3,6 +3,7 @@
 #include "planner/task_sql.hpp"
 
 #include "duckdb/common/multi_file/multi_file_states.hpp"
+#include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/planner/filter/optional_filter.hpp"
 
 namespace duckherder {
@@ -271,6 +272,11 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 	}
 	if (get.extra_info.sample_options) {
 		return "TABLESAMPLE runs in the session";
+	}
+	for (auto &column : get.GetColumnIds()) {
+		if (IsParquetScan(get) && column.GetPrimaryIndex() == MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX) {
+			return "file_index numbers the files of the whole scan";
+		}
 	}
 	if (get.ordinality_idx.IsValid()) {
 		return "WITH ORDINALITY runs in the session";

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/planner/binder.hpp"
+#include "duckdb/planner/operator/logical_comparison_join.hpp"
+
+//! A delim join (DuckDB's form of a correlated subquery) is a join one side of which, the right one or the left one if
+//! flipped, starts from the distinct values of the other. With that other side as a shared CTE all is ordinary:
+//! join(CTE, side(DISTINCT of CTE)).
+namespace duckherder {
+
+//! Not for correlated mark joins: those count NULLs per value, which only DuckDB's own operator does.
+bool CanShareDelimJoin(const duckdb::LogicalComparisonJoin &join);
+
+//! Turns the delim join `op`, which is somewhere in `root`, into a materialized CTE (first child) and the ordinary join
+//! that reads it (second child). Everything in `root` that named the columns of the shared side is rebound.
+//! Returns the number of the CTE.
+duckdb::idx_t ShareDelimJoin(duckdb::Binder &binder, duckdb::LogicalOperator &root,
+                             duckdb::unique_ptr<duckdb::LogicalOperator> &op);
+
+bool ContainsOperator(const duckdb::LogicalOperator &op, duckdb::LogicalOperatorType type);
+
+} // namespace duckherder
