@@ -1,17 +1,15 @@
 """TPC-H by the pinned extension: the data as Parquet files, generated once, and the 22 queries."""
 
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from support import paths
+from support.generated import export_tables, generate_once
 from support.session import Connection
 
 TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
-ROW_GROUP_ROWS = 122880
 
 
 def _generator(database: str = ":memory:") -> Connection:
@@ -27,29 +25,14 @@ def queries() -> dict[int, str]:
 
 
 def parquet_directory(scale: float, base: Path = paths.ROOT / "build" / "test-data") -> Path:
-    """Generates the data if it is not there; complete or absent, whoever else generates it at the same time."""
-    directory = base / f"tpch-sf{scale:g}"
-    if directory.exists():
-        return directory
-    base.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=base, prefix="generating-"))
-    try:
+    """Generates the data if it is not there."""
+    def fill(fresh: Path) -> None:
         with _generator(str(fresh / "tpch.duckdb")) as con:
             con.execute(f"CALL dbgen(sf = {scale})")
-            for table in TABLES:
-                target = paths.quoted(fresh / f"{table}.parquet")
-                con.execute(f"COPY {table} TO {target} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS})")
+            export_tables(con, TABLES, fresh)
         (fresh / "tpch.duckdb").unlink()
-        fresh.chmod(0o755)
-        try:
-            fresh.rename(directory)
-        except OSError:
-            # Somebody else was faster
-            if not directory.exists():
-                raise
-        return directory
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+    return generate_once(base / f"tpch-sf{scale:g}", fill)
 
 
 def create_views(con: Connection, directory: Path) -> None:
