@@ -70,10 +70,11 @@ def test_order_of_concatenated_inputs_is_kept(pair):
 @pytest.mark.timeout(60)
 def test_collations(pair):
     """Rows that are equal only by their collation have different hashes."""
-    pair.execute("CREATE OR REPLACE TABLE upper AS SELECT ('Name ' || i % 50) COLLATE NOCASE AS c FROM range(5000) r(i)",
-                 "CREATE OR REPLACE TABLE lower AS SELECT ('name ' || i % 70) COLLATE NOCASE AS c FROM range(5000) r(i)")
+    for name, count in (("Upper", 50), ("uPPER", 70)):
+        pair.execute(f"CREATE OR REPLACE TABLE t_{count} AS "
+                     f"SELECT ('{name} ' || i % {count}) COLLATE NOCASE AS c FROM range(5000) r(i)")
     for operation in OPERATIONS[2:6]:
-        pair.check(f"SELECT count(*) FROM (FROM upper {operation} FROM lower)", mode=("PARTIAL", "DISTRIBUTED"))
+        pair.check(f"SELECT count(*) FROM (FROM t_50 {operation} FROM t_70)", mode=("PARTIAL", "DISTRIBUTED"))
     pair.execute("SET default_collation = 'nocase'")
     try:
         for operation in OPERATIONS[2:6]:

@@ -14,7 +14,7 @@ from support.session import cluster_session, distribute_everything, local_sessio
 
 SCALE = float(os.environ.get("DUCKHERDER_TEST_TPCDS_SCALE", "0.1"))
 QUERIES = tuple(range(1, 100))
-#: Correlated mark joins (10, 35), and what depends on a window over all rows (44): they run in the session from there on
+#: Correlated mark joins (10, 35), and a CTE that is computed in the session (44)
 PARTIAL = (10, 35, 44)
 QUERY_TIMEOUT_SECONDS = 120
 
