@@ -45,12 +45,12 @@ def table(measurements: list[Measurement], fixed: Measurement, workers: int) -> 
     return "\n".join(lines)
 
 
-def title(scale: float, tables: str) -> str:
-    return f"## TPC-H SF{scale:g}, {tables}"
+def title(scale: float, sources: str) -> str:
+    return f"## TPC-H SF{scale:g}, {sources}"
 
 
-def section(scale: float, tables: str, setup: str, runs: int, command: str, body: str) -> str:
-    return f"""{title(scale, tables)}
+def section(scale: float, sources: str, setup: str, runs: int, command: str, body: str) -> str:
+    return f"""{title(scale, sources)}
 
 {setup}
 Medians of {runs} runs after a warm-up, both sides by turns in one run; a ratio above 1 means that duckherder took more.
@@ -71,12 +71,12 @@ Duckherder against plain DuckDB 1.5.5 with the same total number of threads, on 
 """
 
 
-def write(scale: float, tables: str, text: str) -> None:
+def write(scale: float, sources: str, text: str) -> None:
     """Replaces the section of this scale and kind of tables, and keeps the others."""
     path = paths.ROOT / "docs" / "benchmarks.md"
     old = path.read_text() if path.exists() else HEADER
     parts = old.split("\n## ")
     head, sections = parts[0], ["## " + part for part in parts[1:]]
-    mine = title(scale, tables)
+    mine = title(scale, sources)
     sections = [part for part in sections if part.split("\n")[0] != mine] + [text]
     path.write_text("\n\n".join([head.strip(), *(part.strip() for part in sorted(sections))]) + "\n")

@@ -83,11 +83,12 @@ def main() -> int:
         fixed = measure_fixed_cost(plain, ours)
         measurements = measure(plain, ours, queries, options.runs, say)
     body = report.table(measurements, fixed, options.workers)
+    sources = f"{options.tables}, {'embedded workers' if options.embedded else 'worker processes'}"
     command = " ".join(["bench/run.py", *(word for word in sys.argv[1:] if word != "--write")])
-    text = report.section(options.sf, options.tables, setup_text(options), options.runs, command, body)
+    text = report.section(options.sf, sources, setup_text(options), options.runs, command, body)
     print(text)
     if options.write:
-        report.write(options.sf, options.tables, text)
+        report.write(options.sf, sources, text)
     wrong = [measurement.name for measurement in measurements if measurement.problem]
     if wrong:
         say(f"different results: {', '.join(wrong)}")
