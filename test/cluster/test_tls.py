@@ -91,3 +91,19 @@ def test_wrong_token(three_workers, tmp_path, monkeypatch):
     location = three_workers.workers['worker-0'].location
     with bare_session() as con, pytest.raises(duckdb.PermissionException, match="token"):
         con.execute(f"SELECT duckherder_register_worker('w', '{location}')").fetchall()
+
+
+@pytest.mark.timeout(60)
+def test_worker_that_advertises_another_name(tmp_path):
+    """It listens everywhere, and others are told the name under which they reach it."""
+    binary = str(paths.require(paths.BINARY))
+    worker = NodeProcess("worker", [binary, "worker", "--listen", "0.0.0.0:0", "--insecure", "--advertise", "localhost"],
+                         tmp_path)
+    try:
+        worker.wait_ready()
+        assert f"grpc://localhost:{worker.port}" in worker.log()
+        with bare_session() as con:
+            con.execute(f"SELECT duckherder_register_worker('w', 'grpc://localhost:{worker.port}')")
+            ask(con)
+    finally:
+        worker.stop()

@@ -1,0 +1,163 @@
+#pragma once
+
+#include "protocol/messages.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <utility>
+
+//! Messages with every field set, and how they compare. The bindings name all members of a struct: a field that is
+//! added to a message does not compile here until the samples know it.
+namespace duckherder {
+
+inline auto Members(const WorkerAddress &m) {
+	auto &[id, location] = m;
+	return std::tie(id, location);
+}
+
+inline auto Members(const OutputLocation &m) {
+	auto &[task, attempt, worker] = m;
+	return std::tie(task, attempt, worker);
+}
+
+inline auto Members(const StageInput &m) {
+	auto &[stage, kind, outputs] = m;
+	return std::tie(stage, kind, outputs);
+}
+
+inline auto Members(const Exchange &m) {
+	auto &[kind, key_columns, partition_count, column_count, ordered] = m;
+	return std::tie(kind, key_columns, partition_count, column_count, ordered);
+}
+
+inline auto Members(const ScanSplit &m) {
+	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition] = m;
+	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition);
+}
+
+inline auto Members(const TaskRequest &m) {
+	static const std::string none;
+	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, settings, start] = m;
+	auto &text = fragment ? *fragment : none;
+	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, inputs, settings, start);
+}
+
+inline auto Members(const TaskError &m) {
+	auto &[kind, exception_type, message, worker_id, lost_worker] = m;
+	return std::tie(kind, exception_type, message, worker_id, lost_worker);
+}
+
+inline auto Members(const TaskResult &m) {
+	auto &[failed, error, partition_rows, partition_bytes, input_rows, duration_us] = m;
+	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, duration_us);
+}
+
+inline auto Members(const FetchRequest &m) {
+	auto &[query_id, stage_id, task_id, attempt, partition, worker_id] = m;
+	return std::tie(query_id, stage_id, task_id, attempt, partition, worker_id);
+}
+
+inline auto Members(const WorkerInfo &m) {
+	auto &[address, state, version, protocol, threads, limit, used, running, age, beats] = m;
+	return std::tie(address, state, version, protocol, threads, limit, used, running, age, beats);
+}
+
+template <class T>
+concept Message = requires(const T &message) { Members(message); };
+
+template <Message T>
+bool operator==(const T &left, const T &right) {
+	return Members(left) == Members(right);
+}
+
+//! Fails unless every member of the sample, however deep, differs from its default: only then does a lost one show
+template <Message T>
+void ExpectAllSet(const T &sample) {
+	static const T defaults;
+	[&]<size_t... I>(std::index_sequence<I...>) {
+		auto is = Members(sample);
+		auto was = Members(defaults);
+		auto check = [](const auto &set, const auto &unset, size_t number) {
+			EXPECT_FALSE(set == unset) << "member " << number << " has its default";
+			if constexpr (requires { Members(set); }) {
+				ExpectAllSet(set);
+			}
+		};
+		(check(std::get<I>(is), std::get<I>(was), I), ...);
+	}(std::make_index_sequence<std::tuple_size_v<decltype(Members(sample))>>());
+}
+
+inline StageInput SampleInput(StageId stage, ExchangeKind kind) {
+	StageInput input;
+	input.stage = stage;
+	input.kind = kind;
+	input.outputs.push_back({1, 2, {"w2", "grpc://10.0.0.2:8815"}});
+	input.outputs.push_back({4000000000U, 7, {"wörker 3", "inproc"}});
+	return input;
+}
+
+inline TaskRequest SampleTaskRequest() {
+	TaskRequest request;
+	request.query_id = "query-1";
+	request.stage_id = 2;
+	request.task_id = 3;
+	request.attempt = 4;
+	request.worker_id = "w1";
+	request.fragment = std::make_shared<const std::string>(std::string("plan\0with \xFF bytes", 17));
+	request.output.kind = ExchangeKind::HASH;
+	request.output.key_columns = {1, 0, 5};
+	request.output.partition_count = 6;
+	request.output.column_count = 5;
+	request.output.ordered = false;
+	request.split.kind = SplitKind::MODULO;
+	request.split.table_index = 1ULL << 40;
+	request.split.files = {"s3://b/a.parquet", "", "it's one.parquet"};
+	request.split.row_start = 122880;
+	request.split.row_end = (1ULL << 63) + 1;
+	request.split.modulus = 7;
+	request.split.remainder = 5;
+	request.split.fed = true;
+	request.split.partition = 9;
+	request.inputs = {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)};
+	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
+	request.transaction_start_us = -5;
+	return request;
+}
+
+inline TaskError SampleTaskError(ErrorKind kind = ErrorKind::LOST_INPUT) {
+	return {kind, "Conversion", "Could not convert 'ä\n' to INT32", "w1", "w2"};
+}
+
+inline TaskResult SampleTaskResult() {
+	TaskResult result;
+	result.failed = true;
+	result.error = SampleTaskError();
+	result.partition_rows = {0, 1, 1ULL << 50};
+	result.partition_bytes = {9, 8, 0};
+	result.input_rows = 1234567890123;
+	result.duration_us = 42;
+	return result;
+}
+
+inline FetchRequest SampleFetchRequest() {
+	return {"query-1", 2, 3, 4, 5, "w1"};
+}
+
+inline WorkerInfo SampleWorkerInfo() {
+	WorkerInfo info;
+	info.address = {"w1", "grpc+tls://host:1"};
+	info.state = WorkerState::DRAINING;
+	info.duckdb_version = "v9.9.9";
+	info.protocol_version = PROTOCOL_VERSION + 1;
+	info.threads = 17;
+	info.memory_limit_bytes = 1ULL << 41;
+	info.memory_used_bytes = 1ULL << 33;
+	info.running_tasks = 3;
+	info.heartbeat_age_ms = 999;
+	info.sends_heartbeats = true;
+	return info;
+}
+
+} // namespace duckherder
