@@ -7,8 +7,9 @@ namespace duckherder {
 using duckdb::DataChunk;
 using duckdb::idx_t;
 
-//! Batch indexes of one task's output; DuckDB's own scans stay far below
-static constexpr idx_t BATCHES_PER_TASK = idx_t(1) << 32;
+//! Distance between the batch indexes of two outputs. DuckDB has room for 10^13 in a pipeline: the most tasks that a
+//! stage can have are 64,000, and nobody has this many batches.
+static constexpr idx_t BATCHES_PER_TASK = 100000000;
 
 GatherReader::GatherReader(GatherSource &parent_p) : parent(parent_p) {
 }

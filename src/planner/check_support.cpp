@@ -10,6 +10,7 @@
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_insert.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
 
 namespace duckherder {
@@ -131,25 +132,55 @@ string WhyNotOnWorker(ClientContext &context, LogicalOperator &op) {
 	return check.reason;
 }
 
-string WhyNotDistributed(const LogicalOperator &plan) {
-	switch (plan.type) {
+namespace {
+
+//! Whether the plan reads the table that it writes: tasks that start late would read new rows
+bool ReadsTable(LogicalOperator &op, const TableCatalogEntry &table) {
+	auto reads = op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().GetTable().get() == &table;
+	return reads ||
+	       std::any_of(op.children.begin(), op.children.end(), [&](auto &child) { return ReadsTable(*child, table); });
+}
+
+} // namespace
+
+bool OnlyPassesRowsOn(const LogicalOperator &op) {
+	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_EXPLAIN:
-		return WhyNotDistributed(*plan.children[0]);
+	case LogicalOperatorType::LOGICAL_PREPARE:
+	case LogicalOperatorType::LOGICAL_EXECUTE:
 	case LogicalOperatorType::LOGICAL_INSERT:
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+	case LogicalOperatorType::LOGICAL_COPY_TO_FILE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+string WhyNotDistributed(LogicalOperator &plan) {
+	switch (plan.type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+		if (ReadsTable(plan, plan.Cast<LogicalInsert>().table)) {
+			return "the statement reads the table that it fills";
+		}
+		break;
 	case LogicalOperatorType::LOGICAL_DELETE:
 	case LogicalOperatorType::LOGICAL_UPDATE:
 	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		return "statements that change rows run in the session";
 	case LogicalOperatorType::LOGICAL_CREATE_INDEX:
-	case LogicalOperatorType::LOGICAL_COPY_TO_FILE:
 	case LogicalOperatorType::LOGICAL_COPY_DATABASE:
-		return "statements that write run in the session";
-	case LogicalOperatorType::LOGICAL_PREPARE:
-	case LogicalOperatorType::LOGICAL_EXECUTE:
-		return "prepared statements run in the session";
+		return LogicalOperatorToString(plan.type) + " runs in the session";
 	default:
-		return string();
+		break;
 	}
+	for (auto &child : plan.children) {
+		auto reason = WhyNotDistributed(*child);
+		if (!reason.empty()) {
+			return reason;
+		}
+	}
+	return string();
 }
 
 bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_above) {

@@ -10,9 +10,12 @@ namespace duckherder {
 //! (sequences, seeded random numbers, functions that only this process has) stays there.
 duckdb::string WhyNotOnWorker(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 
-//! Why a whole statement is not distributed whatever its scans are (it writes, it changes settings, ...); empty if it
-//! may be. `plan` is the root.
-duckdb::string WhyNotDistributed(const duckdb::LogicalOperator &plan);
+//! Statements around a query that take its rows as they come: EXPLAIN, PREPARE, INSERT, CREATE TABLE AS, COPY TO.
+bool OnlyPassesRowsOn(const duckdb::LogicalOperator &op);
+
+//! Why a whole statement is not distributed whatever its scans are (it changes rows, it reads the table that it fills,
+//! ...); empty if it may be. `plan` is the root.
+duckdb::string WhyNotDistributed(duckdb::LogicalOperator &plan);
 
 //! Whether the rows an operator gives may depend on the order in which it gets them; asked top-down from the root.
 bool ResultDependsOnInputOrder(const duckdb::LogicalOperator &op, bool order_matters_above);

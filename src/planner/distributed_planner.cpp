@@ -38,10 +38,10 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 
 bool ReadsData(ClientContext &context, LogicalOperator &plan) {
 	// who fills a table from range() reads nothing that could be distributed
-	auto writes = !WhyNotDistributed(plan).empty();
+	auto fills_something = OnlyPassesRowsOn(plan);
 	bool result = false;
 	VisitScans(plan, [&](LogicalGet &get) {
-		result = result || WhyNotSplit(context, get).empty() || (!writes && MakesRowsFromConstants(get));
+		result = result || WhyNotSplit(context, get).empty() || (!fills_something && MakesRowsFromConstants(get));
 	});
 	return result;
 }

@@ -199,8 +199,8 @@ private:
 
 	//! The operator stays in the session; what is below may still go to the workers
 	Place VisitInSession(LogicalOperator &op, Above above, const string &reason) {
-		auto is_explain = op.type == LogicalOperatorType::LOGICAL_EXPLAIN;
-		auto below = is_explain ? above : Above {false, ResultDependsOnInputOrder(op, above.order_matters)};
+		auto transparent = OnlyPassesRowsOn(op);
+		auto below = transparent ? above : Above {false, ResultDependsOnInputOrder(op, above.order_matters)};
 		for (idx_t i = 0; i < op.children.size(); i++) {
 			if (op.type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE && i > 0) {
 				// runs once per iteration: its scans stay beside it
@@ -209,7 +209,7 @@ private:
 			auto place = Visit(op.children[i], below);
 			CloseForSession(op.children[i], place, below.order_matters);
 		}
-		if (!is_explain) {
+		if (!transparent) {
 			Blame(reason);
 		}
 		return Place::SESSION;
@@ -549,11 +549,26 @@ private:
 	}
 };
 
+idx_t LargestTableIndex(LogicalOperator &op) {
+	idx_t result = 0;
+	for (auto index : op.GetTableIndex()) {
+		result = MaxValue(result, index);
+	}
+	for (auto &child : op.children) {
+		result = MaxValue(result, LargestTableIndex(*child));
+	}
+	return result;
+}
+
 } // namespace
 
 void InsertExchanges(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
                      DistributedPlan &result) {
 	plan->ResolveOperatorTypes();
+	// The plan of a prepared statement was made with another binder than this one, which numbers from 0 again.
+	auto largest = LargestTableIndex(*plan);
+	while (binder.GenerateTableIndex() < largest) {
+	}
 	ExchangeInserter(context, binder, result).Run(plan);
 }
 

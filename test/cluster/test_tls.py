@@ -97,8 +97,8 @@ def test_wrong_token(three_workers, tmp_path, monkeypatch):
 def test_worker_that_advertises_another_name(tmp_path):
     """It listens everywhere, and others are told the name under which they reach it."""
     binary = str(paths.require(paths.BINARY))
-    worker = NodeProcess("worker", [binary, "worker", "--listen", "0.0.0.0:0", "--insecure", "--advertise", "localhost"],
-                         tmp_path)
+    command = [binary, "worker", "--listen", "0.0.0.0:0", "--insecure", "--advertise", "localhost"]
+    worker = NodeProcess("worker", command, tmp_path)
     try:
         worker.wait_ready()
         assert f"grpc://localhost:{worker.port}" in worker.log()
