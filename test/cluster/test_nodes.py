@@ -29,7 +29,8 @@ def test_help(arguments: list[str]):
     done = run_binary([*arguments, "--help"])
     assert done.returncode == 0, done.stderr
     wanted = {"driver": "--listen --token-file --tls-cert --tls-key --insecure",
-              "worker": "--listen --advertise --driver --id --threads --memory-limit --temp-directory --init --token-file",
+              "worker": "--listen --advertise --driver --id --threads --memory-limit --temp-directory --init "
+                        "--token-file",
               "status": "--driver"}.get(arguments[0] if arguments else "", "driver worker status")
     for word in wanted.split():
         assert word in done.stdout, f"{word} is not in\n{done.stdout}"

@@ -125,7 +125,8 @@ inline void FillNumbers(duckdb::idx_t number, duckdb::DataChunk &chunk) {
 }
 
 //! `full_chunks` chunks of numbers; then `then` is called instead
-inline std::shared_ptr<ScriptedSource> NumbersThen(duckdb::idx_t full_chunks, std::function<void(ScriptedSource &)> then) {
+inline std::shared_ptr<ScriptedSource> NumbersThen(duckdb::idx_t full_chunks,
+                                                   std::function<void(ScriptedSource &)> then) {
 	auto script = [=](ScriptedSource &source, duckdb::idx_t number, duckdb::DataChunk &chunk) {
 		if (number < full_chunks) {
 			FillNumbers(number, chunk);
