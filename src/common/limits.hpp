@@ -34,6 +34,10 @@ constexpr uint64_t WAIT_SLICE_MS = 20;
 //! Connecting to a node and control calls that move no data.
 constexpr uint64_t CONTROL_CALL_TIMEOUT_MS = 10000;
 constexpr uint64_t CONNECT_TIMEOUT_MS = 3000;
+//! A worker that does not confirm a cancellation in this time is given up: our own ends of its calls are cut.
+constexpr uint64_t CANCEL_CALL_TIMEOUT_MS = 1000;
+//! How often a running query looks whether it was interrupted, whatever its threads wait for.
+constexpr uint64_t WATCH_INTERVAL_MS = 50;
 //! Loading an extension may download it first.
 constexpr uint64_t LOAD_EXTENSION_TIMEOUT_MS = 300000;
 //! While a task runs its worker says so this often; who waits for a message longer than the timeout gives the call up.

@@ -82,6 +82,7 @@ void GatherReader::Open(const WorkerAddress &worker, Attempt attempt) {
 		coordinator.ThrowIfFailed();
 		throw;
 	}
+	coordinator.AddOutput(source);
 	reader = source->OpenReader();
 }
 

@@ -42,6 +42,11 @@ void QueryCoordinator::Start() {
 		HandleEvent(event::WorkerJoined {worker.address.id, 1});
 	}
 	HandleEvent(event::Start {});
+	watching = true;
+	services.pool->Submit([self = shared_from_this()]() mutable {
+		self->Watch();
+		self.reset();
+	});
 }
 
 void QueryCoordinator::BuildStages() {
@@ -235,6 +240,11 @@ void QueryCoordinator::StopWorkers() {
 	for (auto &feed : open_feeds) {
 		feed.second->Cancel();
 	}
+	for (auto &output : outputs) {
+		if (auto source = output.lock()) {
+			source->Cancel();
+		}
+	}
 	for (auto &id : used_workers) {
 		auto address = AddressOf(id);
 		auto connector = services.connector;
@@ -307,6 +317,27 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 	}
 }
 
+void QueryCoordinator::Watch() {
+	std::unique_lock<std::mutex> guard(lock);
+	while (!ended.wait_for(guard, std::chrono::milliseconds(limits::WATCH_INTERVAL_MS), [&] { return finished; })) {
+		Tick(guard);
+		if (context.interrupted && !stopped) {
+			StopWorkers();
+			changed.notify_all();
+		}
+	}
+	watching = false;
+	changed.notify_all();
+}
+
+void QueryCoordinator::AddOutput(const std::shared_ptr<ChunkSource> &output) {
+	std::lock_guard<std::mutex> guard(lock);
+	outputs.push_back(output);
+	if (stopped) {
+		output->Cancel();
+	}
+}
+
 std::optional<QueryCoordinator::ReadyOutput> QueryCoordinator::OutputIfReady(StageId stage, TaskId task) {
 	std::lock_guard<std::mutex> guard(lock);
 	ThrowFailure();
@@ -322,7 +353,6 @@ std::optional<QueryCoordinator::ReadyOutput> QueryCoordinator::OutputIfReady(Sta
 
 void QueryCoordinator::AwaitOutput(StageId stage, TaskId task) {
 	std::unique_lock<std::mutex> guard(lock);
-	Tick(guard);
 	if (failure || finished || ready.count(TaskKey {stage, task}) > 0) {
 		return;
 	}
@@ -356,7 +386,8 @@ void QueryCoordinator::Finish(const std::string *error) {
 	// also frees the outputs; a worker that is slow to answer keeps nobody waiting unless it still runs our tasks
 	StopWorkers();
 	changed.notify_all();
-	changed.wait(guard, [&] { return running_attempts == 0; });
+	ended.notify_all();
+	changed.wait(guard, [&] { return running_attempts == 0 && !watching; });
 	// now, not when the last thread lets go of this: feeds point into the session's plan
 	feeds.clear();
 	guard.unlock();

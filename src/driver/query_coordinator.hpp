@@ -88,8 +88,13 @@ private:
 	std::optional<ReadyOutput> OutputIfReady(StageId stage, TaskId task);
 	//! Blocks until the output may be there, at most WAIT_SLICE_MS; never throws the query's error
 	void AwaitOutput(StageId stage, TaskId task);
-	//! Called by whoever waits: timers, lost workers, timeouts. With the lock held by `guard`, which it may release.
+	//! Looks after timers, lost workers, timeouts and interrupts until the query ends, on a thread of the pool: those
+	//! of DuckDB may be waiting for the network.
+	void Watch();
+	//! With the lock held by `guard`, which it may release
 	void Tick(std::unique_lock<std::mutex> &guard);
+	//! Cut off if the query is interrupted
+	void AddOutput(const std::shared_ptr<ChunkSource> &output);
 	void OutputConsumed(StageId stage, TaskId task);
 	//! The query's error if it has one, instead of what follows from it
 	void ThrowIfFailed();
@@ -124,6 +129,11 @@ private:
 	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;
 	std::map<StageId, uint32_t> started_tasks;
 	uint32_t running_attempts = 0;
+	//! That the session reads, or has read
+	std::vector<std::weak_ptr<ChunkSource>> outputs;
+	//! Wakes Watch
+	std::condition_variable ended;
+	bool watching = false;
 	bool stopped = false;
 	bool finished = false;
 };

@@ -310,7 +310,8 @@ TEST_F(ChunkCodec, RefusesWhatCannotTravel) {
 	EXPECT_TRUE(CanTravel(LogicalType::VARIANT()));
 	EXPECT_THROW(ChunkEncoder({LogicalType::POINTER}), duckdb::NotImplementedException);
 	EXPECT_THROW(ChunkDecoder({LogicalType::POINTER}), duckdb::NotImplementedException);
-	for (auto &type : Query("SELECT * FROM test_all_types()")->types) {
+	auto everything = Query("SELECT * FROM test_all_types()");
+	for (auto &type : everything->types) {
 		EXPECT_TRUE(CanTravel(type)) << type.ToString();
 	}
 }

@@ -54,6 +54,26 @@ void CallWatch::Run() {
 	}
 }
 
+OngoingCalls::Entry::Entry(OngoingCalls &calls_p, const std::string &location, const QueryId &query,
+                           std::function<void()> cancel_p)
+    : calls(calls_p), cancel(std::move(cancel_p)) {
+	std::lock_guard<std::mutex> guard(calls.lock);
+	place = calls.entries.emplace(Key(location, query), this);
+}
+
+OngoingCalls::Entry::~Entry() {
+	std::lock_guard<std::mutex> guard(calls.lock);
+	calls.entries.erase(place);
+}
+
+void OngoingCalls::Cut(const std::string &location, const QueryId &query) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto range = entries.equal_range(Entry::Key(location, query));
+	for (auto entry = range.first; entry != range.second; ++entry) {
+		entry->second->cancel();
+	}
+}
+
 FlightConnections::FlightConnections(FlightClientSettings settings_p) : settings(std::move(settings_p)) {
 }
 

@@ -51,6 +51,33 @@ private:
 	bool stopping = false;
 };
 
+//! Our ends of the calls that run for queries, so that they can be cut when the other side does not answer.
+//! Thread-safe.
+class OngoingCalls {
+public:
+	//! As long as a call runs. `cancel` must not block; it is not called after the destructor began.
+	class Entry {
+	public:
+		Entry(OngoingCalls &calls, const std::string &location, const QueryId &query, std::function<void()> cancel);
+		~Entry();
+		Entry(const Entry &) = delete;
+		Entry &operator=(const Entry &) = delete;
+
+	private:
+		friend class OngoingCalls;
+		using Key = std::pair<std::string, QueryId>;
+		OngoingCalls &calls;
+		std::function<void()> cancel;
+		std::multimap<Key, Entry *>::iterator place;
+	};
+
+	void Cut(const std::string &location, const QueryId &query);
+
+private:
+	std::mutex lock;
+	std::multimap<Entry::Key, Entry *> entries;
+};
+
 //! The connections of a process with one token, by location. Thread-safe.
 class FlightConnections {
 public:
@@ -79,6 +106,7 @@ public:
 	void Check(const arrow::Status &status, const std::string &peer, const std::shared_ptr<Connection> &connection);
 
 	CallWatch watch;
+	OngoingCalls calls;
 
 private:
 	const FlightClientSettings settings;

@@ -9,6 +9,7 @@
 #include <arrow/record_batch.h>
 
 #include <atomic>
+#include <optional>
 
 namespace duckherder {
 
@@ -32,10 +33,12 @@ public:
 		auto opened = connection->client->DoGet(connections->CallOptions(0), ticket);
 		connections->Check(opened.status(), peer, connection);
 		stream = opened.MoveValueUnsafe();
+		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cancel(); });
 		ReadBatch();
 	}
 
 	~OutputStream() {
+		ongoing.reset();
 		if (!ended) {
 			// else the destructor of the stream would read it to its end
 			stream->Cancel();
@@ -93,6 +96,7 @@ private:
 	uint64_t rows = 0;
 	bool ended = false;
 	std::atomic<bool> cancelled {false};
+	std::optional<OngoingCalls::Entry> ongoing;
 };
 
 class RemoteOutputReader : public ChunkReader {

@@ -95,6 +95,20 @@ private:
 	std::thread thread;
 };
 
+//! Ends a call whatever became of it; left to itself Arrow would complain to stderr about one that was cut.
+class CallEnd {
+public:
+	explicit CallEnd(flight::FlightStreamWriter &writer_p) : writer(writer_p) {
+	}
+	~CallEnd() {
+		auto status = writer.Close();
+		static_cast<void>(status);
+	}
+
+private:
+	flight::FlightStreamWriter &writer;
+};
+
 } // namespace
 
 RemoteWorker::RemoteWorker(WorkerAddress address_p, std::shared_ptr<FlightConnections> connections_p)
@@ -140,9 +154,11 @@ TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::share
 	connections->Check(exchange.status(), peer, connection);
 	auto &reader = *exchange->reader;
 	auto &writer = *exchange->writer;
+	CallEnd end(writer);
 	// A call that was refused at once may fail here already. Its reader knows why.
 	auto sent = writer.WriteMetadata(arrow::Buffer::FromString(std::move(message)));
 
+	OngoingCalls::Entry ongoing(connections->calls, address.location, request.query_id, [&] { reader.Cancel(); });
 	FeedSender sender(writer, sent.ok() ? feed : nullptr);
 	while (true) {
 		arrow::Result<flight::FlightStreamChunk> chunk;
@@ -162,10 +178,6 @@ TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::share
 			if (result.failed && feed) {
 				feed->Cancel();
 			}
-			sender.Stop();
-			// the result is here: whatever becomes of the call does not matter
-			auto closed = writer.Close();
-			static_cast<void>(closed);
 			return result;
 		}
 	}
@@ -181,7 +193,12 @@ std::string RemoteWorker::Call(const char *action, const std::string &argument, 
 }
 
 void RemoteWorker::CancelQuery(const QueryId &query_id) {
-	Call(flight_protocol::CANCEL_QUERY, query_id, limits::CONTROL_CALL_TIMEOUT_MS);
+	try {
+		Call(flight_protocol::CANCEL_QUERY, query_id, limits::CANCEL_CALL_TIMEOUT_MS);
+	} catch (std::exception &) {
+		connections->calls.Cut(address.location, query_id);
+		throw;
+	}
 }
 
 WorkerInfo RemoteWorker::GetInfo() {
