@@ -502,7 +502,7 @@ private:
 		}
 		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
 		auto place = Visit(op.children[0], Above {false, ordered});
-		if (!OnWorkers(place)) {
+		if (place == Place::SESSION) {
 			auto main_place = Visit(op.children[1], Above {false, above.order_matters});
 			CloseForSession(op.children[1], main_place, above.order_matters);
 			Blame("the CTE " + cte.ctename + " is computed in the session");
@@ -526,7 +526,7 @@ private:
 		auto flipped = op->Cast<LogicalComparisonJoin>().delim_flipped;
 		auto &source = op->children[flipped ? 1 : 0];
 		auto place = Visit(source, Above {false, false});
-		if (!OnWorkers(place)) {
+		if (place == Place::SESSION) {
 			return VisitRestInSession(*op, op->children[flipped ? 0 : 1], above);
 		}
 		Put(source, MakeDealtExchange());

@@ -81,7 +81,7 @@ bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
 	    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
 	                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
 	auto &other = *join.children[join.delim_flipped ? 0 : 1];
-	return join.join_type != JoinType::MARK && plain_columns &&
+	return plain_columns &&
 	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
 	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
 }
@@ -105,7 +105,9 @@ idx_t ShareDelimJoin(Binder &binder, LogicalOperator &root, unique_ptr<LogicalOp
 	replacer.VisitOperator(root);
 
 	join.duplicate_eliminated_columns.clear();
-	join.mark_types.clear();
+	if (join.join_type != JoinType::MARK) {
+		join.mark_types.clear();
+	}
 	join.delim_flipped = false;
 	op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
 	auto cte_index = shared.cte_index;

@@ -9,7 +9,8 @@
 //! join(CTE, side(DISTINCT of CTE)).
 namespace duckherder {
 
-//! Not for correlated mark joins: those count NULLs per value, which only DuckDB's own operator does.
+//! Not for correlations within correlations. A correlated mark join counts NULLs per value of the correlated columns:
+//! it keeps their types (mark_types), and is right as long as all its right rows are at one place.
 bool CanShareDelimJoin(const duckdb::LogicalComparisonJoin &join);
 
 //! Turns the delim join `op`, which is somewhere in `root`, into a materialized CTE (first child) and the ordinary join

@@ -14,8 +14,6 @@ from support.session import cluster_session, distribute_everything, local_sessio
 
 SCALE = float(os.environ.get("DUCKHERDER_TEST_TPCDS_SCALE", "0.1"))
 QUERIES = tuple(range(1, 100))
-#: Correlated mark joins (10, 35), and a CTE that is computed in the session (44)
-PARTIAL = (10, 35, 44)
 QUERY_TIMEOUT_SECONDS = 120
 
 
@@ -52,7 +50,7 @@ def check(con, number: int, expected: dict[int, Result]) -> None:
     # Some order by columns that do not tell all their rows apart
     assert_same(expected[number], fetch(con, sql), f"TPC-DS {number}")
     row = last_query(con, sql)
-    assert row["execution_mode"] == ("PARTIAL" if number in PARTIAL else "DISTRIBUTED"), row
+    assert row["execution_mode"] == "DISTRIBUTED", row
 
 
 @pytest.mark.timeout(QUERY_TIMEOUT_SECONDS)
