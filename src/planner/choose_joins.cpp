@@ -14,6 +14,7 @@ constexpr uint64_t STRING_BYTES = 32;
 JoinType TypeOf(const LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
 		return op.Cast<LogicalComparisonJoin>().join_type;
 	case LogicalOperatorType::LOGICAL_ANY_JOIN:
 		return op.Cast<LogicalAnyJoin>().join_type;
@@ -36,8 +37,12 @@ bool MayCopyRight(JoinType type) {
 	}
 }
 
-bool MayCopyLeft(JoinType type) {
-	switch (type) {
+bool MayCopyLeft(const LogicalOperator &op) {
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN) {
+		// a left row takes the nearest of all right rows
+		return false;
+	}
+	switch (TypeOf(op)) {
 	case JoinType::INNER:
 	case JoinType::RIGHT:
 	case JoinType::RIGHT_SEMI:
@@ -49,10 +54,14 @@ bool MayCopyLeft(JoinType type) {
 }
 
 bool MayShuffle(const LogicalOperator &op) {
-	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN) {
+	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
 		return false;
 	}
 	auto &join = op.Cast<LogicalComparisonJoin>();
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayCopyRight(join.join_type)) {
+		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
+		return false;
+	}
 	// a NULL anywhere on the right side decides about all rows of a mark join, in every partition
 	if (join.join_type == JoinType::MARK) {
 		return false;
@@ -90,9 +99,8 @@ JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
 
 JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, bool left_splits,
                         bool right_splits) {
-	auto type = TypeOf(join);
-	auto copy_right = left_splits && MayCopyRight(type);
-	auto copy_left = right_splits && MayCopyLeft(type);
+	auto copy_right = left_splits && MayCopyRight(TypeOf(join));
+	auto copy_left = right_splits && MayCopyLeft(join);
 	auto shuffle = left_splits && right_splits && MayShuffle(join);
 
 	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either

@@ -81,8 +81,7 @@ bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
 	    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
 	                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
 	auto &other = *join.children[join.delim_flipped ? 0 : 1];
-	return plain_columns &&
-	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
+	return plain_columns && !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
 	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
 }
 
