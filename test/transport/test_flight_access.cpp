@@ -1,0 +1,190 @@
+#include "raw_client.hpp"
+#include "tcp_proxy.hpp"
+
+#include "duckdb.hpp"
+
+//! Who may call a Flight node, where it listens, and how Connect ends if something is wrong
+namespace duckherder {
+namespace {
+
+using duckdb::ExceptionType;
+namespace flight = arrow::flight;
+
+class FlightAccess : public testing::Test {
+protected:
+	TimeLimit limit;
+
+	static std::shared_ptr<WorkerService> Connect(const std::string &location, const std::string &token) {
+		return FlightConnector(FlightClientSettings {token, ""}).Connect({"w1", location});
+	}
+};
+
+TEST_F(FlightAccess, WrongTokenIsRefused) {
+	LoopbackNode node;
+	auto shorter = node.token.substr(0, node.token.size() - 1);
+	auto other = node.token;
+	other.back() = other.back() == '0' ? '1' : '0';
+	for (auto &token : {std::string("wrong"), std::string(), shorter, other, node.token + "0", MakeToken()}) {
+		auto error = ErrorOf([&] { Connect(node.location, token); });
+		ExpectError(error, ExceptionType::PERMISSION, {"w1", node.location, "token"});
+		EXPECT_EQ(error.Message().find(node.token), std::string::npos) << "the message gives the token away";
+		FlightDriverClient driver(node.location, {token, ""});
+		ExpectError(ErrorOf([&] { driver.ListWorkers(); }), ExceptionType::PERMISSION, {node.location, "token"});
+	}
+	EXPECT_TRUE(node.worker->Calls().empty());
+	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
+}
+
+bool IsUnauthenticated(const arrow::Status &status) {
+	auto detail = flight::FlightStatusDetail::UnwrapStatus(status);
+	return detail && detail->code() == flight::FlightStatusCode::Unauthenticated;
+}
+
+TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
+	LoopbackNode node;
+	auto run = false;
+	node.worker->fetch = [&](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
+		run = true;
+		return NumbersThen(1, [](ScriptedSource &) {});
+	};
+	auto bearer = std::string(flight_protocol::BEARER_PREFIX);
+	for (auto &authorization : {std::string(), std::string("wrong"), bearer, bearer + "wrong", node.token,
+	                            "bearer " + node.token, "Basic " + node.token, bearer + node.token + " "}) {
+		SCOPED_TRACE(authorization);
+		RawClient raw(node.location, authorization);
+		auto ticket = EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+		// A wrong ticket must be refused for its lack of a token too, before anybody looks at it.
+		for (auto &sent : {ticket, std::string("garbage")}) {
+			EXPECT_TRUE(IsUnauthenticated(raw.Get(sent)));
+			for (auto action : {flight_protocol::GET_INFO, flight_protocol::CANCEL_QUERY,
+			                    flight_protocol::LOAD_EXTENSION, flight_protocol::LIST_WORKERS, "unknown"}) {
+				EXPECT_TRUE(IsUnauthenticated(raw.Act(action, sent).status())) << action;
+			}
+		}
+		auto request = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({})});
+		EXPECT_TRUE(IsUnauthenticated(raw.AnswerTo(flight_protocol::RUN_TASK, request)));
+		// what Flight offers besides
+		EXPECT_TRUE(IsUnauthenticated(raw.client->ListFlights(raw.options, {}).status()));
+		EXPECT_TRUE(IsUnauthenticated(raw.client->ListActions(raw.options).status()));
+		auto descriptor = flight::FlightDescriptor::Command(flight_protocol::RUN_TASK);
+		EXPECT_TRUE(IsUnauthenticated(raw.client->GetFlightInfo(raw.options, descriptor).status()));
+	}
+	EXPECT_FALSE(run);
+	EXPECT_TRUE(node.worker->Calls().empty());
+	// the same client with the token is served
+	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, EncodeParts({"w1", ""})).ok());
+	EXPECT_EQ(node.worker->Calls(), std::vector<std::string> {"GetInfo"});
+}
+
+TEST_F(FlightAccess, NodeListensOnlyWhereItIsSafe) {
+	auto start = [](const FlightNodeOptions &options) { return ErrorOf([&] { FlightNode(options).Start(); }); };
+	FlightNodeOptions options;
+	ExpectError(start(options), ExceptionType::INVALID_INPUT, {"token"});
+	options.insecure = true;
+	ExpectError(start(options), ExceptionType::INVALID_INPUT, {"token"});
+	options.insecure = false;
+	options.token = MakeToken();
+	for (auto host : {"0.0.0.0", "::", "", "192.0.2.1", "example.com", "0", "128.0.0.1"}) {
+		options.host = host;
+		ExpectError(start(options), ExceptionType::INVALID_INPUT, {"--insecure", "TLS"});
+	}
+	options.host = "127.0.0.1";
+	options.tls_key = "a key without its certificate";
+	ExpectError(start(options), ExceptionType::INVALID_INPUT, {"certificate"});
+	std::swap(options.tls_key, options.tls_certificate);
+	ExpectError(start(options), ExceptionType::INVALID_INPUT, {"key"});
+}
+
+TEST_F(FlightAccess, OperatorMayTakeTheRisk) {
+	FlightNodeOptions options;
+	options.host = "0.0.0.0";
+	options.insecure = true;
+	options.advertised_host = "node-1.example";
+	LoopbackNode node(options);
+	auto port = std::to_string(node.node->Port());
+	EXPECT_EQ(node.location, "grpc://node-1.example:" + port);
+	EXPECT_EQ(Connect("grpc://127.0.0.1:" + port, node.token)->GetInfo().address.id, "w1");
+	ExpectError(ErrorOf([&] { Connect("grpc://127.0.0.1:" + port, "wrong"); }), ExceptionType::PERMISSION);
+
+	options.advertised_host = "";
+	LoopbackNode unnamed(options);
+	EXPECT_EQ(unnamed.location.find("0.0.0.0"), std::string::npos) << "others cannot call " << unnamed.location;
+	options.advertised_host = "2001:db8::1";
+	LoopbackNode named(options);
+	EXPECT_EQ(named.location, "grpc://[2001:db8::1]:" + std::to_string(named.node->Port()));
+}
+
+TEST_F(FlightAccess, PortThatIsTakenIsAnIOException) {
+	LoopbackNode first;
+	FlightNodeOptions options;
+	options.token = first.token;
+	options.port = first.node->Port();
+	auto expect_refused = [&] {
+		FlightNode second(options);
+		ExpectError(ErrorOf([&] { second.Start(); }), ExceptionType::IO, {std::to_string(options.port)});
+	};
+	expect_refused();
+	BoundSocket socket;
+	socket.Listen();
+	options.port = socket.port;
+	expect_refused();
+	EXPECT_EQ(first.Connect()->GetInfo().address.id, "w1");
+}
+
+TEST_F(FlightAccess, StartedNodeCanBeStoppedTwice) {
+	LoopbackNode node;
+	EXPECT_EQ(node.location, "grpc://127.0.0.1:" + std::to_string(node.node->Port()));
+	EXPECT_EQ(node.location, node.node->Location());
+	node.node->Stop();
+	node.node->Stop();
+	ExpectError(ErrorOf([&] { node.Connect(); }), ExceptionType::IO, {"cannot reach worker w1", node.location});
+}
+
+//! Connect must fail, say where, and not take much longer than CONNECT_TIMEOUT_MS
+void ExpectUnreachable(const std::string &location) {
+	auto begin = std::chrono::steady_clock::now();
+	FlightConnector connector(FlightClientSettings {"token", ""});
+	auto error = ErrorOf([&] { connector.Connect({"w1", location}); });
+	auto elapsed = std::chrono::steady_clock::now() - begin;
+	ExpectError(error, ExceptionType::IO, {"cannot reach worker w1 at " + location});
+	EXPECT_LT(elapsed, std::chrono::seconds(8));
+}
+
+TEST_F(FlightAccess, UnreachableAddressFailsQuickly) {
+	// nobody listens there
+	BoundSocket closed;
+	ExpectUnreachable(closed.Location());
+	// somebody took the connection and says nothing
+	BoundSocket silent;
+	silent.Listen();
+	ExpectUnreachable(silent.Location());
+	ExpectUnreachable("grpc://no-such-host.invalid:1");
+	FlightDriverClient driver(closed.Location(), {"token", ""});
+	ExpectError(ErrorOf([&] { driver.Heartbeat(WorkerInfo()); }), ExceptionType::IO, {closed.Location()});
+}
+
+TEST_F(FlightAccess, OtherVersionsAreRefused) {
+	LoopbackNode node;
+	std::string ours = duckdb::DuckDB::LibraryVersion();
+	node.worker->info.duckdb_version = "v9.8.7";
+	ExpectError(ErrorOf([&] { node.Connect(); }), ExceptionType::INVALID_INPUT, {"w1", "v9.8.7", ours});
+	node.worker->info.duckdb_version = ours;
+	node.worker->info.protocol_version = PROTOCOL_VERSION + 41;
+	ExpectError(
+	    ErrorOf([&] { node.Connect(); }), ExceptionType::INVALID_INPUT,
+	    {"w1", "protocol " + std::to_string(PROTOCOL_VERSION + 41), "protocol " + std::to_string(PROTOCOL_VERSION)});
+	// once the worker was updated the same connector reaches it
+	auto connector = node.MakeConnector();
+	ASSERT_TRUE(ErrorOf([&] { connector->Connect(node.Address()); }).HasError());
+	node.worker->info.protocol_version = PROTOCOL_VERSION;
+	connector->Connect(node.Address());
+	// asked once per connection and worker
+	auto asked = node.worker->Calls().size();
+	connector->Connect(node.Address());
+	EXPECT_EQ(node.worker->Calls().size(), asked);
+	connector->Connect({"w2", node.location});
+	EXPECT_EQ(node.other->Calls(), std::vector<std::string> {"GetInfo"});
+}
+
+} // namespace
+} // namespace duckherder

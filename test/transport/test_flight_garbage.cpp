@@ -1,0 +1,186 @@
+#include "chunk_rows.hpp"
+#include "raw_client.hpp"
+
+#include "codec/chunk_codec.hpp"
+
+#include <arrow/array/builder_primitive.h>
+#include <arrow/record_batch.h>
+
+#include <random>
+
+//! A client with the token that does not keep to the protocol gets errors, and the node goes on
+namespace duckherder {
+namespace {
+
+using duckdb::ExceptionType;
+using flight_protocol::Mark;
+using flight_protocol::MarkBuffer;
+using flight_protocol::MarkKind;
+
+class FlightGarbage : public testing::Test {
+protected:
+	FlightGarbage() {
+		node.worker->run = [this](const TaskRequest &, const ScriptedWorker::Feed &feed) {
+			rows_at_end = feed ? ReadAll(*feed).size() : 0;
+			return TaskResult();
+		};
+	}
+	~FlightGarbage() override {
+		// the node still serves everything else
+		auto channel = node.Connect();
+		EXPECT_FALSE(channel->RunTask(MakeRequest(true), NumbersThen(50, [](ScriptedSource &) {})).failed);
+		EXPECT_EQ(rows_at_end, 50 * STANDARD_VECTOR_SIZE);
+	}
+
+	static std::vector<std::string> Garbage(const std::string &good) {
+		std::vector<std::string> result {"", "x", std::string(1000, '\0'), std::string(1000, '\xFF'), good + "x"};
+		for (size_t size = 0; size < good.size(); size += 7) {
+			result.push_back(good.substr(0, size));
+		}
+		std::mt19937 random(7);
+		for (auto round = 0; round < 50; round++) {
+			std::string noise(random() % 300, ' ');
+			for (auto &character : noise) {
+				character = static_cast<char>(random());
+			}
+			result.push_back(noise);
+		}
+		return result;
+	}
+
+	TimeLimit limit;
+	LoopbackNode node;
+	RawClient raw {node};
+	//! Rows of the last task's feed, if it came to its end
+	uint64_t rows_at_end = 0;
+};
+
+TEST_F(FlightGarbage, Tickets) {
+	auto good = EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+	node.worker->fetch = [](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
+		return NumbersThen(1, [](ScriptedSource &) {});
+	};
+	ASSERT_TRUE(raw.Get(good).ok());
+	ASSERT_EQ(node.worker->Fetches().size(), 1U);
+	for (auto &ticket : Garbage(good)) {
+		EXPECT_FALSE(raw.Get(ticket).ok());
+	}
+	EXPECT_FALSE(raw.Get(EncodeParts({EncodeFetchRequest(MakeFetch())})).ok());
+	EXPECT_FALSE(raw.Get(EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
+	EXPECT_FALSE(
+	    raw.Get(EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})})).ok());
+	auto elsewhere = MakeFetch();
+	elsewhere.worker_id = "w9";
+	auto status = raw.Get(EncodeParts({EncodeFetchRequest(elsewhere), EncodeTypes(NumberTypes())}));
+	EXPECT_NE(status.message().find("w9"), std::string::npos) << status.ToString();
+	EXPECT_EQ(node.worker->Fetches().size(), 1U);
+}
+
+TEST_F(FlightGarbage, Actions) {
+	auto expect_error = [&](const std::string &action, const std::string &body) {
+		auto answer = raw.Act(action, body);
+		if (answer.ok()) {
+			auto mark = flight_protocol::DecodeMark(*answer);
+			EXPECT_EQ(static_cast<int>(mark.kind), static_cast<int>(MarkKind::ERROR)) << action;
+		}
+	};
+	node.node->SetDriver(nullptr);
+	auto good = EncodeParts({"w1", "argument"});
+	for (auto action : {flight_protocol::GET_INFO, flight_protocol::CANCEL_QUERY, flight_protocol::LOAD_EXTENSION,
+	                    flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT,
+	                    flight_protocol::UNREGISTER_WORKER, flight_protocol::LIST_WORKERS, "", "unknown"}) {
+		for (auto &body : Garbage(good)) {
+			expect_error(action, body);
+		}
+		expect_error(action, EncodeParts({}));
+		expect_error(action, EncodeParts({"w1"}));
+		expect_error(action, EncodeParts({"w1", "a", "b"}));
+		expect_error(action, EncodeParts({"w9", "a"}));
+	}
+	EXPECT_TRUE(node.worker->Calls().empty());
+}
+
+TEST_F(FlightGarbage, TaskRequests) {
+	auto good = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({})});
+	for (auto &message : Garbage(good)) {
+		EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, message).ok());
+	}
+	EXPECT_FALSE(raw.AnswerTo("unknown", good).ok());
+	EXPECT_FALSE(raw.AnswerTo("", good).ok());
+	auto elsewhere = MakeRequest();
+	elsewhere.worker_id = "w9";
+	EXPECT_FALSE(
+	    raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(elsewhere), EncodeTypes({})})).ok());
+	auto fed = MakeRequest(true);
+	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(fed), "no types"})).ok());
+	// no message at all
+	auto exchange = raw.Exchange(flight_protocol::RUN_TASK).ValueOrDie();
+	ASSERT_TRUE(exchange.writer->DoneWriting().ok());
+	EXPECT_FALSE(exchange.reader->Next().ok());
+	EXPECT_TRUE(node.worker->Tasks().empty());
+}
+
+std::shared_ptr<arrow::RecordBatch> NumbersBatch(int64_t rows) {
+	arrow::Int64Builder builder;
+	for (int64_t i = 0; i < rows; i++) {
+		EXPECT_TRUE(builder.Append(i).ok());
+	}
+	return arrow::RecordBatch::Make(TravelSchema(NumberTypes()), rows, {builder.Finish().ValueOrDie()});
+}
+
+TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
+	using Exchange = arrow::flight::FlightClient::DoExchangeResult;
+	auto run = [&](const std::function<void(Exchange &)> &send) {
+		rows_at_end = 777;
+		auto exchange = raw.RunTask(MakeRequest(true));
+		EXPECT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
+		EXPECT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok());
+		send(exchange);
+		return RawClient::ResultOf(exchange);
+	};
+	auto mark = [](const Mark &sent) {
+		return [sent](Exchange &exchange) { EXPECT_TRUE(exchange.writer->WriteMetadata(MarkBuffer(sent)).ok()); };
+	};
+	auto result = run(mark(flight_protocol::EndMark(10)));
+	EXPECT_FALSE(result.failed) << result.error.message;
+	EXPECT_EQ(rows_at_end, 10U);
+
+	auto expect_failure = [&](const std::function<void(Exchange &)> &send) {
+		EXPECT_TRUE(run(send).failed);
+		EXPECT_EQ(rows_at_end, 777U) << "the task saw an end of its feed";
+	};
+	expect_failure(mark(flight_protocol::EndMark(9)));
+	expect_failure(mark(flight_protocol::EndMark(11)));
+	expect_failure(mark(Mark {MarkKind::END, ""}));
+	expect_failure(mark(Mark {MarkKind::END, "ten"}));
+	expect_failure(mark(Mark {MarkKind::REPLY, "10"}));
+	expect_failure(mark(Mark {MarkKind::RESULT, "10"}));
+	expect_failure(mark(Mark {MarkKind::ERROR, "no error"}));
+	expect_failure([](Exchange &exchange) {
+		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString("no mark")).ok());
+	});
+	expect_failure([](Exchange &exchange) { EXPECT_TRUE(exchange.writer->DoneWriting().ok()); });
+	auto conversion = TaskError {ErrorKind::USER, "Conversion", "bad row", "", ""};
+	auto failed = run(mark(flight_protocol::ErrorMark(conversion)));
+	ExpectFailure(failed, ErrorKind::USER, ExceptionType::CONVERSION, {"bad row"});
+}
+
+TEST_F(FlightGarbage, FeedsOfAnotherShape) {
+	auto exchange = raw.RunTask(MakeRequest(true));
+	duckdb::vector<duckdb::LogicalType> other {duckdb::LogicalType::INTEGER, duckdb::LogicalType::VARCHAR};
+	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(other)).ok());
+	auto batch = arrow::RecordBatch::MakeEmpty(TravelSchema(other)).ValueOrDie();
+	ASSERT_TRUE(exchange.writer->WriteRecordBatch(*batch).ok());
+	ASSERT_TRUE(exchange.writer->WriteMetadata(MarkBuffer(flight_protocol::EndMark(0))).ok());
+	ExpectFailure(RawClient::ResultOf(exchange), ErrorKind::PLACE, ExceptionType::IO);
+}
+
+TEST_F(FlightGarbage, RowsForTaskWithoutFeed) {
+	auto exchange = raw.RunTask(MakeRequest(false));
+	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
+	ASSERT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok());
+	EXPECT_FALSE(RawClient::ResultOf(exchange).failed);
+}
+
+} // namespace
+} // namespace duckherder
