@@ -43,6 +43,8 @@ constexpr uint64_t LOAD_EXTENSION_TIMEOUT_MS = 300000;
 //! While a task runs its worker says so this often; who waits for a message longer than the timeout gives the call up.
 constexpr uint64_t KEEPALIVE_INTERVAL_MS = 5000;
 constexpr uint64_t KEEPALIVE_TIMEOUT_MS = 20000;
+//! gRPC's own pings; its servers hang up on who sends them more often than every five minutes.
+constexpr uint64_t PING_INTERVAL_MS = 600000;
 //! A worker tells its driver that it lives, and is lost after missing several.
 constexpr uint64_t HEARTBEAT_INTERVAL_MS = 1000;
 constexpr uint64_t HEARTBEAT_LOST_MS = 5000;

@@ -32,8 +32,7 @@ TEST_P(TransportCalls, LoadExtensionKeepsErrorClass) {
 	EXPECT_EQ(worker->Extensions().size(), 6U);
 }
 
-//! Fails over Flight: the node does not put its worker into errors of actions
-TEST_P(TransportCalls, DISABLED_ErrorOfControlCallNamesTheWorker) {
+TEST_P(TransportCalls, ErrorOfControlCallNamesTheWorker) {
 	worker->load_extension = [](const std::string &) { throw duckdb::IOException("no such extension"); };
 	auto error = ErrorOf([&] { Connect()->LoadExtension("tpch"); });
 	ExpectError(error, ExceptionType::IO, AtWorker("no such extension"));

@@ -93,6 +93,10 @@ std::shared_ptr<FlightConnections::Connection> FlightConnections::Get(const std:
 	options.tls_root_certs = settings.tls_roots;
 	// the nodes of a cluster reach each other directly, whatever proxy leads out of the house
 	options.generic_options.emplace_back("grpc.enable_http_proxy", 0);
+	// With this gRPC sets TCP_USER_TIMEOUT: a write to a machine that takes nothing more fails. Its pings go out more
+	// rarely than servers object to; CallWatch looks after reads.
+	options.generic_options.emplace_back("grpc.keepalive_time_ms", static_cast<int>(limits::PING_INTERVAL_MS));
+	options.generic_options.emplace_back("grpc.keepalive_timeout_ms", static_cast<int>(limits::KEEPALIVE_TIMEOUT_MS));
 	auto client = flight::FlightClient::Connect(*parsed, options);
 	if (!client.ok()) {
 		connections.erase(location);

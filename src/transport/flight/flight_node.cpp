@@ -150,11 +150,12 @@ public:
 	arrow::Status DoAction(const flight::ServerCallContext &, const flight::Action &action,
 	                       std::unique_ptr<flight::ResultStream> *results) override {
 		std::string answer;
+		WorkerId worker;
 		try {
-			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, Act(action)};
+			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, Act(action, worker)};
 			answer = flight_protocol::EncodeMark(mark);
 		} catch (std::exception &error) {
-			answer = flight_protocol::EncodeMark(flight_protocol::ErrorMark(ToTaskError(error, "")));
+			answer = flight_protocol::EncodeMark(flight_protocol::ErrorMark(ToTaskError(error, worker)));
 		}
 		std::vector<flight::Result> list(1);
 		list[0].body = arrow::Buffer::FromString(std::move(answer));
@@ -219,7 +220,8 @@ private:
 		calls.erase(&call);
 	}
 
-	std::string Act(const flight::Action &action) {
+	//! `worker` is set to the one that the action is about, if any
+	std::string Act(const flight::Action &action, WorkerId &worker) {
 		auto body = action.body ? action.body->ToString() : std::string();
 		auto &type = action.type;
 		if (type == flight_protocol::REGISTER_WORKER) {
@@ -236,20 +238,23 @@ private:
 		if (type == flight_protocol::LIST_WORKERS) {
 			return EncodeWorkerList(Driver()->ListWorkers());
 		}
+		auto about_worker = type == flight_protocol::GET_INFO || type == flight_protocol::CANCEL_QUERY ||
+		                    type == flight_protocol::LOAD_EXTENSION;
+		if (!about_worker) {
+			throw InvalidInputException("unknown action '%s'", type);
+		}
+		auto parts = Parts(body, 2);
+		auto service = Worker(parts[0]);
+		worker = parts[0];
 		if (type == flight_protocol::GET_INFO) {
-			return EncodeWorkerInfo(Worker(Parts(body, 2)[0])->GetInfo());
+			return EncodeWorkerInfo(service->GetInfo());
 		}
 		if (type == flight_protocol::CANCEL_QUERY) {
-			auto parts = Parts(body, 2);
-			Worker(parts[0])->CancelQuery(parts[1]);
-			return "";
+			service->CancelQuery(parts[1]);
+		} else {
+			service->LoadExtension(parts[1]);
 		}
-		if (type == flight_protocol::LOAD_EXTENSION) {
-			auto parts = Parts(body, 2);
-			Worker(parts[0])->LoadExtension(parts[1]);
-			return "";
-		}
-		throw InvalidInputException("unknown action '%s'", type);
+		return "";
 	}
 
 	std::mutex lock;

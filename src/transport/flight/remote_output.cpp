@@ -2,6 +2,7 @@
 
 #include "codec/chunk_codec.hpp"
 #include "codec/messages.hpp"
+#include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -9,7 +10,11 @@
 #include <arrow/record_batch.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 namespace duckherder {
 
@@ -22,6 +27,52 @@ namespace flight = arrow::flight;
 
 namespace {
 
+//! DoGet waits for the schema, and nothing can be cancelled before it returns: it gets a thread of its own, so that a
+//! silent node can be given up.
+class Opening : public std::enable_shared_from_this<Opening> {
+public:
+	using Stream = std::unique_ptr<flight::FlightStreamReader>;
+
+	void Start(const std::shared_ptr<FlightConnections::Connection> &connection,
+	           const flight::FlightCallOptions &options, const flight::Ticket &ticket) {
+		std::thread([self = shared_from_this(), connection, options, ticket] {
+			auto opened = connection->client->DoGet(options, ticket);
+			std::lock_guard<std::mutex> guard(self->lock);
+			if (self->cut && opened.ok()) {
+				(*opened)->Cancel();
+			}
+			self->result = std::move(opened);
+			self->changed.notify_all();
+		}).detach();
+	}
+
+	void Cut() {
+		std::lock_guard<std::mutex> guard(lock);
+		cut = true;
+		changed.notify_all();
+	}
+
+	arrow::Result<Stream> Wait() {
+		std::unique_lock<std::mutex> guard(lock);
+		auto time = std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS);
+		if (changed.wait_for(guard, time, [&] { return result || cut; }) && result) {
+			return std::move(*result);
+		}
+		auto was_cut = cut;
+		cut = true;
+		if (was_cut) {
+			return arrow::Status::Cancelled("the query was cancelled");
+		}
+		return arrow::Status::IOError("it gave no answer");
+	}
+
+private:
+	std::mutex lock;
+	std::condition_variable changed;
+	std::optional<arrow::Result<Stream>> result;
+	bool cut = false;
+};
+
 //! The stream behind a source, shared with its reader.
 class OutputStream {
 public:
@@ -30,9 +81,14 @@ public:
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
 	      peer(std::move(peer_p)), decoder(types) {
 		flight::Ticket ticket {EncodeParts({EncodeFetchRequest(request), EncodeTypes(types)})};
-		auto opened = connection->client->DoGet(connections->CallOptions(0), ticket);
-		connections->Check(opened.status(), peer, connection);
-		stream = opened.MoveValueUnsafe();
+		auto opening = std::make_shared<Opening>();
+		{
+			OngoingCalls::Entry cuttable(connections->calls, location, request.query_id, [&] { opening->Cut(); });
+			opening->Start(connection, connections->CallOptions(0), ticket);
+			auto opened = opening->Wait();
+			connections->Check(opened.status(), peer, connection);
+			stream = opened.MoveValueUnsafe();
+		}
 		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cancel(); });
 		ReadBatch();
 	}
