@@ -123,6 +123,8 @@ public:
 	}
 
 	std::unique_ptr<ChunkReader> OpenReader() override;
+	//! `stop` ends this reader alone
+	std::unique_ptr<ChunkReader> OpenReader(std::shared_ptr<std::atomic<bool>> stop);
 
 	void Cancel() override {
 		cancelled = true;
@@ -144,8 +146,9 @@ public:
 
 class ScanReader : public ChunkReader {
 public:
-	explicit ScanReader(ScanSource &source_p)
-	    : source(source_p), thread(source.context), execution(source.context, thread, nullptr) {
+	ScanReader(ScanSource &source_p, std::shared_ptr<std::atomic<bool>> stop_p)
+	    : source(source_p), stop(std::move(stop_p)), thread(source.context),
+	      execution(source.context, thread, nullptr) {
 		auto &scan = *source.scan;
 		if (scan.function.init_local) {
 			TableFunctionInitInput input(scan.bind_data.get(), scan.column_ids, scan.projection_ids,
@@ -162,7 +165,7 @@ public:
 
 	void Next(DataChunk &chunk) override {
 		do {
-			if (source.cancelled || source.context.interrupted) {
+			if (source.cancelled || source.context.interrupted || (stop && *stop)) {
 				throw InterruptException();
 			}
 			auto &first = inputs.empty() ? chunk : *inputs[0];
@@ -198,6 +201,7 @@ private:
 	}
 
 	ScanSource &source;
+	std::shared_ptr<std::atomic<bool>> stop;
 	ThreadContext thread;
 	ExecutionContext execution;
 	unique_ptr<LocalTableFunctionState> local_state;
@@ -207,13 +211,19 @@ private:
 };
 
 std::unique_ptr<ChunkReader> ScanSource::OpenReader() {
-	return std::make_unique<ScanReader>(*this);
+	return OpenReader(nullptr);
 }
 
-//! One task's view of the shared scan: as many tasks read as there are, each with one reader
+std::unique_ptr<ChunkReader> ScanSource::OpenReader(std::shared_ptr<std::atomic<bool>> stop) {
+	return std::make_unique<ScanReader>(*this, std::move(stop));
+}
+
+//! One task's view of the shared scan: as many tasks read as there are, each with one reader. `turns` stands in front
+//! of a scan that knows only one thread.
 class DealtSource : public ChunkSource {
 public:
-	DealtSource(std::shared_ptr<ChunkSource> source_p, std::mutex &lock_p) : source(std::move(source_p)), lock(lock_p) {
+	DealtSource(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p)
+	    : source(std::move(source_p)), turns(std::move(turns_p)), lock(lock_p) {
 	}
 	const vector<LogicalType> &Types() const override {
 		return source->Types();
@@ -223,15 +233,18 @@ public:
 	}
 	std::unique_ptr<ChunkReader> OpenReader() override {
 		std::lock_guard<std::mutex> guard(lock);
-		return source->OpenReader();
+		return turns ? turns->OpenReader() : source->OpenReader(stop);
 	}
+	//! For this task only: others go on with the scan
 	void Cancel() override {
-		source->Cancel();
+		*stop = true;
 	}
 
 private:
-	std::shared_ptr<ChunkSource> source;
+	std::shared_ptr<ScanSource> source;
+	std::shared_ptr<ChunkSource> turns;
 	std::mutex &lock;
+	std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
 };
 
 //! For table functions that know only one thread: the tasks take turns with one reader
@@ -321,10 +334,14 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task)
 			turns = std::make_shared<TurnsSource>(shared);
 		}
 	}
-	if (turns) {
-		return turns;
+	return std::make_shared<DealtSource>(shared, turns, lock);
+}
+
+void FeedScan::Cancel() {
+	std::lock_guard<std::mutex> guard(lock);
+	if (shared) {
+		shared->Cancel();
 	}
-	return std::make_shared<DealtSource>(shared, lock);
 }
 
 } // namespace duckherder

@@ -23,6 +23,9 @@ public:
 	//! whichever task asks first, so those cannot be opened again for a retry (IOException).
 	std::shared_ptr<ChunkSource> Open(const ScanSplit &split, TaskId task);
 
+	//! Ends the scan that tasks share, for all of them. Cancel of a source ends it only for its task.
+	void Cancel();
+
 	//! Whether a task can read its split a second time.
 	static bool Repeatable(const ScanSplit &split) {
 		return split.kind != SplitKind::FEED;

@@ -240,6 +240,9 @@ void QueryCoordinator::StopWorkers() {
 	for (auto &feed : open_feeds) {
 		feed.second->Cancel();
 	}
+	for (auto &feed : feeds) {
+		feed.second->Cancel();
+	}
 	for (auto &output : outputs) {
 		if (auto source = output.lock()) {
 			source->Cancel();

@@ -175,7 +175,8 @@ TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::share
 		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
 		if (mark.kind == MarkKind::RESULT) {
 			auto result = DecodeTaskResult(mark.body);
-			if (result.failed && feed) {
+			if (feed) {
+				// the task may have seen enough before the feed's end
 				feed->Cancel();
 			}
 			return result;
