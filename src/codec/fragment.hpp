@@ -13,9 +13,9 @@ namespace duckherder {
 //! that they filter do not. Throws SerializationException or NotImplementedException if something does not travel.
 std::string EncodeFragment(duckdb::ClientContext &context, const duckdb::LogicalOperator &plan);
 
-//! The plan again, types resolved, ready for a LogicalPlanStatement on a connection with its optimizer off. Functions
-//! and tables are looked up by name, and functions that cannot be serialized are bound again: a transaction must be
-//! active. Throws SerializationException if the bytes are not a fragment, or what the look-ups and binds throw.
+//! The plan again, types resolved; it is optimized already. Functions and tables are looked up by name, and functions
+//! that cannot be serialized are bound again: a transaction must be active. Throws SerializationException if the bytes
+//! are not a fragment, or what the look-ups and binds throw.
 duckdb::unique_ptr<duckdb::LogicalOperator> DecodeFragment(duckdb::ClientContext &context, const std::string &bytes);
 
 } // namespace duckherder

@@ -2,7 +2,6 @@
 
 #include "codec/result_settings.hpp"
 
-#include "duckdb/main/client_config.hpp"
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 
@@ -36,8 +35,6 @@ unique_ptr<Connection> ConnectionPool::Take(const Settings &settings) {
 			set->ThrowError("The session's setting " + setting.first + " cannot be used on this worker: ");
 		}
 	}
-	// fragments are optimized already, and the optimizer fails on parts of plans
-	ClientConfig::GetConfig(*result->context).enable_optimizer = false;
 	return result;
 }
 

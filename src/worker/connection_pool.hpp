@@ -21,8 +21,8 @@ public:
 
 	explicit ConnectionPool(std::shared_ptr<duckdb::DuckDB> db);
 
-	//! A connection with these settings, its optimizer off, no transaction. Throws InvalidInputException for a setting
-	//! that is not one of ResultSettingNames, and what SET throws.
+	//! A connection with these settings, no transaction. Throws InvalidInputException for a setting that is not one of
+	//! ResultSettingNames, and what SET throws.
 	duckdb::unique_ptr<duckdb::Connection> Take(const Settings &settings);
 	//! Only connections that are as Take gave them: no transaction, nothing registered
 	void Return(duckdb::unique_ptr<duckdb::Connection> connection, const Settings &settings);

@@ -6,10 +6,13 @@
 #include "worker/apply_split.hpp"
 #include "worker/join_filters.hpp"
 
+#include "duckdb/execution/column_binding_resolver.hpp"
+#include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/main/pending_query_result.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/parser/statement/logical_plan_statement.hpp"
+#include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
 #include <chrono>
@@ -67,6 +70,35 @@ public:
 private:
 	ClientContext &context;
 	RunningTask &task;
+};
+
+//! The root of a fragment: the session has optimized it, and DuckDB's optimizer fails on parts of plans. Switching the
+//! optimizer off for the connection is not the same: operators then choose naive algorithms, quadratic ones in windows.
+class OptimizedPlan : public LogicalExtensionOperator {
+public:
+	explicit OptimizedPlan(unique_ptr<LogicalOperator> plan) {
+		children.push_back(std::move(plan));
+		ResolveOperatorTypes();
+	}
+
+	bool RequireOptimizer() const override {
+		return false;
+	}
+	vector<ColumnBinding> GetColumnBindings() override {
+		return children[0]->GetColumnBindings();
+	}
+	void ResolveColumnBindings(ColumnBindingResolver &resolver, vector<ColumnBinding> &bindings) override {
+		resolver.VisitOperator(*children[0]);
+		bindings = GetColumnBindings();
+	}
+	PhysicalOperator &CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) override {
+		return planner.CreatePlan(*children[0]);
+	}
+
+protected:
+	void ResolveTypes() override {
+		types = children[0]->types;
+	}
 };
 
 vector<LogicalType> OutputTypes(const LogicalOperator &plan, const Exchange &exchange) {
@@ -218,7 +250,8 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	                                             request.output.partition_count);
 	InstallExchangeSink(context, request.output, output);
 
-	auto pending = context.PendingQuery(make_uniq<LogicalPlanStatement>(std::move(plan)), QueryParameters(false));
+	auto optimized = make_uniq<OptimizedPlan>(std::move(plan));
+	auto pending = context.PendingQuery(make_uniq<LogicalPlanStatement>(std::move(optimized)), QueryParameters(false));
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}

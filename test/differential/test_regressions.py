@@ -1,0 +1,26 @@
+"""Queries that once had another answer than plain DuckDB's, failed, or took far too long; most found by test/random."""
+
+import time
+
+import pytest
+
+from support.pair import Pair
+from support.session import distribute_everything, local_session, plain_session
+
+
+@pytest.fixture
+def pair():
+    with plain_session() as plain, local_session(3) as ours:
+        distribute_everything(ours)
+        yield Pair(plain, ours)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("call", ("sum(i)", "median(i)", "max(i, 3)", "list(i ORDER BY i)", "mad(i)"))
+def test_windows_are_not_quadratic(pair, call: str):
+    """Workers had switched DuckDB's optimizer off, and then its windows compute each frame from its rows."""
+    pair.execute("CREATE TABLE t AS SELECT (i % 40)::INTEGER AS i FROM range(100000) r(i)")
+    sql = f"SELECT count(DISTINCT w) FROM (SELECT {call} OVER () AS w FROM t)"
+    begin = time.monotonic()
+    pair.check(sql)
+    assert time.monotonic() - begin < 10
