@@ -195,8 +195,8 @@ def test_edge_values(process_pair, name: str):
     process_pair.execute("CREATE OR REPLACE TABLE edges AS SELECT v, r.i FROM "
                          f"(SELECT * FROM ({_edge_values()[name]})) t(v), range(500) r(i)")
     process_pair.check_exact("SELECT v, i FROM edges")
-    # A month and 30 days are equal: which of them names the group is left to chance, in DuckDB too
-    check = process_pair.check if name == "intervals" else process_pair.check_exact
+    # A month and 30 days are equal, as are 0 and -0: which of them names the group is left to chance, in DuckDB too
+    check = process_pair.check if name in ("intervals", "floats") else process_pair.check_exact
     check("SELECT v, count(*), sum(i) FROM edges GROUP BY v")
     check("SELECT DISTINCT v FROM edges")
     process_pair.check_exact("SELECT v, i FROM edges ORDER BY v DESC NULLS FIRST, i, v::VARCHAR LIMIT 700")
