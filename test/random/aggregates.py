@@ -13,7 +13,8 @@ AGGREGATES: list[tuple[str, str, tuple[str, ...]]] = [
     ("same", "median({0})", ("DBL",)), ("same", "quantile_disc({0}, 0.25)", ("ordered",)),
     ("same", "quantile_disc({0}, 0.9)", ("INT",)), ("INT", "bit_and({0})", ("INT",)), ("INT", "bit_or({0})", ("INT",)),
     ("INT", "bit_xor({0})", ("INT",)), ("BOOL", "bool_and({0})", ("BOOL",)), ("BOOL", "bool_or({0})", ("BOOL",)),
-    ("INT", "count_if({0})", ("BOOL",)), ("FLT", "stddev_samp({0})", ("DBL",)), ("FLT", "var_pop({0} % 1000)", ("INT",)),
+    ("INT", "count_if({0})", ("BOOL",)), ("FLT", "stddev_samp({0})", ("DBL",)),
+    ("FLT", "var_pop({0} % 1000)", ("INT",)),
     ("INT", "approx_count_distinct({0})", ("any",)), ("LINT", "list({0} ORDER BY {0})", ("INT",)),
     ("LSTR", "list({0} ORDER BY {0} DESC NULLS LAST)", ("STR",)),
     ("STR", "string_agg({0}, ',' ORDER BY {0})", ("STR",)),
@@ -42,7 +43,8 @@ FRAMES = ("ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", "ROWS BETWEEN UNBOUNDED PR
           "ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING", "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
           "ROWS BETWEEN 3 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW")
 PEER_FRAMES = ("", "", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
-               "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW", "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "RANGE UNBOUNDED PRECEDING EXCLUDE TIES")
+               "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+               "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "RANGE UNBOUNDED PRECEDING EXCLUDE TIES")
 
 
 def takes_clauses(call: str) -> bool:
@@ -85,15 +87,15 @@ class Aggregates(Expressions):
 
     def window(self, scope: Scope, inexact: bool) -> Value:
         rng = self.rng
-        partition = [self.expr(self.kind_in(scope), scope, 0) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
-        orders: list[Node] = [Node("order", self.expr(self.kind_in(scope, ORDERED), scope, 0), self.direction())
+        partition = [self.key(scope)[1] for _ in range(rng.choice((0, 1, 1, 1, 1, 2)))]
+        orders: list[Node] = [Node("order", self.key(scope, ORDERED)[1], self.direction())
                               for _ in range(rng.randrange(3))]
         kind_of_call = rng.randrange(4)
         frame = ""
         if kind_of_call == 0:
             kind, call = rng.choice([each for each in PEERS if inexact or each[0] != "FLT"])
             node = expression(kind, call)
-            orders = orders or [Node("order", self.expr(self.kind_in(scope, ORDERED), scope, 0), self.direction())]
+            orders = orders or [Node("order", self.key(scope, ORDERED)[1], self.direction())]
         elif kind_of_call == 1:
             kind, node = self._call(rng.choice(RANKED), scope, 0)
             orders += self.total_order(scope)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from schema import KINDS, WORDS, Names
+from schema import KINDS, Names
 from sqltree import Node, expression, items
 
 #: Constants, also what the shrinker puts in place of an expression
@@ -161,15 +161,38 @@ class Expressions:
         values = scope.of(kind)
         return expression(kind, self.rng.choice(values).sql) if values else None
 
+    def made_of_columns(self, kind: str, scope: Scope) -> Node | None:
+        """A function of columns that are there."""
+        present = scope_kinds(scope)
+        functions = [each for each in FUNCTIONS.get(kind, ()) if present.issuperset(each[1])]
+        if not functions:
+            return None
+        template, kinds = self.rng.choice(functions)
+        return from_template(kind, template, [expression(each, self.rng.choice(scope.of(each)).sql) for each in kinds])
+
+    def key(self, scope: Scope, among: tuple[str, ...] = KINDS) -> tuple[str, Node]:
+        """Something to compare, group or order by: a column, or a function of columns; constants only if need be."""
+        present = [value for value in scope.values if value.kind in among]
+        if present and self.rng.random() < 0.85:
+            chosen = self.rng.choice(present)
+            return chosen.kind, expression(chosen.kind, chosen.sql)
+        kind = self.kind_in(scope, among)
+        node = self.made_of_columns(kind, scope)
+        if node is None and present:
+            chosen = self.rng.choice(present)
+            return chosen.kind, expression(chosen.kind, chosen.sql)
+        return kind, node or self.literal(kind)
+
     def expr(self, kind: str, scope: Scope, depth: int = 2) -> Node:
         draw = self.rng.random()
         if draw < (0.5 if depth else 0.9):
             if column := self.value(kind, scope):
                 return column
-        if draw < 0.55 and kind in scope_kinds(scope):
+        if draw < 0.52 and kind in scope_kinds(scope):
             return expression(kind, f"NULL::{null_type(kind)}")
         if depth <= 0 or draw < 0.6:
-            return self.literal(kind)
+            made = self.made_of_columns(kind, scope) if self.rng.random() < 0.7 else None
+            return made or self.literal(kind)
         if kind == "BOOL" and self.rng.random() < 0.7:
             return self.predicate(scope, depth)
         if self.rng.random() < 0.25:
@@ -212,15 +235,16 @@ class Expressions:
             if subquery := self.subquery_predicate(scope, depth):
                 return subquery
         if draw < 0.50:
-            kind = self.kind_in(scope)
-            negated = rng.choice(("", "NOT "))
-            return expression("BOOL", "(", self.expr(kind, scope, depth - 1), f" IS {negated}NULL)")
+            negated = rng.choice(("", "NOT ", "NOT "))
+            return expression("BOOL", "(", self.key(scope)[1], f" IS {negated}NULL)")
         if draw < 0.58:
             pattern = rng.choice(("'%a%'", "'s1%'", "'_'", "'%'", "'a common%7'", "'%o_'"))
             operator = rng.choice(("LIKE", "NOT LIKE", "ILIKE", "GLOB"))
-            return expression("BOOL", "(", self.expr("STR", scope, depth - 1), f" {operator} {pattern})")
-        kind = self.kind_in(scope, ORDERED)
-        left = self.expr(kind, scope, depth - 1)
+            text = self.value("STR", scope) or self.made_of_columns("STR", scope) or self.literal("STR")
+            return expression("BOOL", "(", text, f" {operator} {pattern})")
+        kind, left = self.key(scope, ORDERED)
+        if depth > 0 and rng.random() < 0.3:
+            left = self.expr(kind, scope, depth - 1)
         if draw < 0.68:
             values: list[str | Node] = [self.literal(kind) for _ in range(rng.randrange(1, 5))]
             if rng.random() < 0.15:
@@ -228,8 +252,8 @@ class Expressions:
             return expression("BOOL", "(", left, rng.choice((" IN (", " NOT IN (")), items(values), "))")
         if draw < 0.75:
             between = rng.choice((" BETWEEN ", " NOT BETWEEN "))
-            return expression("BOOL", "(", left, between, self.literal(kind), " AND ", self.expr(kind, scope, depth - 1),
-                              ")")
+            upper = self.expr(kind, scope, depth - 1)
+            return expression("BOOL", "(", left, between, self.literal(kind), " AND ", upper, ")")
         operator = rng.choice(("=", "=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"))
         right = self.literal(kind) if rng.random() < 0.5 else self.expr(kind, scope, depth - 1)
         return expression("BOOL", "(", left, f" {operator} ", right, ")")
@@ -261,5 +285,3 @@ def from_template(kind: str, template: str, arguments: list[Node]) -> Node:
         rest = rest[index[0] + 3:]
     return expression(kind, *parts, rest.replace("{{", "{").replace("}}", "}"))
 
-
-__all__ = ["Expressions", "Scope", "Value", "LITERALS", "ORDERED", "WORDS", "null_type", "from_template"]

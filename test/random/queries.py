@@ -207,7 +207,7 @@ class Queries(Aggregates):
                                                          least=len(names)))]
         if rng.random() < 0.5:
             self.features.add("ORDER BY with LIMIT")
-            parts.append(optional(f" LIMIT {rng.choice((0, 1, 5, 10, 100, 3000))}"))
+            parts.append(optional(f" LIMIT {0 if rng.random() < 0.02 else rng.choice((1, 5, 10, 100, 3000))}"))
             if rng.random() < 0.3:
                 parts.append(optional(f" OFFSET {rng.choice((0, 1, 7, 500, 5000))}"))
         return parts
@@ -281,7 +281,7 @@ class Queries(Aggregates):
 
     def _distinct_on(self, scope: Scope, kinds: list[str] | None, parts: list) -> Output:
         self.features.add("DISTINCT ON")
-        keys = [self.expr(self.kind_in(scope), scope, 0) for _ in range(self.rng.choice((1, 1, 2)))]
+        keys = [self.key(scope)[1] for _ in range(self.rng.choice((1, 1, 2)))]
         order = items([*keys, *self.total_order(scope)])
         output = self._finish("", self._outputs(scope, kinds, 1), parts, "distinct on")
         output.node.parts[1] = Node("distinct on", "DISTINCT ON (", items(list(keys)), ") ")
@@ -298,15 +298,20 @@ class Queries(Aggregates):
             outputs += [(expression(window.kind, window.sql), window.kind) for window in windows]
         if rng.random() < 0.3:
             self.features.add("QUALIFY")
-            exact = Scope([window for window in windows if window.kind in ORDERED] + scope.values)
-            parts.append(optional(" QUALIFY ", self.predicate(exact, 0)))
+            exact = Scope([window for window in windows if window.kind in ORDERED])
+            if exact.values:
+                parts.append(optional(" QUALIFY ", self.predicate(exact, 0)))
         return self._finish("", outputs, parts, "window")
 
     def _grouped(self, scope: Scope, kinds: list[str] | None, parts: list, inexact: bool) -> Output:
         rng = self.rng
-        keys = [Value(self.expr(kind, scope, rng.choice((0, 0, 0, 1))), kind, plain=False)
-                for kind in (self.kind_in(scope) for _ in range(rng.choice((0, 1, 1, 2, 2, 3))))]
-        keys = [key for key in keys if not str(key.sql).lstrip("-").isdigit()]
+        keys = []
+        for _ in range(rng.choice((0, 1, 1, 2, 2, 3))):
+            kind, node = self.key(scope)
+            if rng.random() < 0.1:
+                node = self.expr(kind, scope, 1)
+            if not str(node).lstrip("-").isdigit():
+                keys.append(Value(node, kind, plain=False))
         aggregates = [self.aggregate(scope, kind) for kind in kinds] if kinds else \
             [self.aggregate(scope, inexact=inexact) for _ in range(rng.randrange(0 if keys else 1, 5))]
         after = Scope([*keys, *(each for each in aggregates if each.kind != "FLT")])

@@ -153,7 +153,7 @@ def _column(rng: Random, name: str, kind: str, storage: str, salt: int) -> Colum
         type_name = "BIGINT"
     number, unique = _number(rng, salt)
     value = typed(rng, kind, type_name, number)
-    missing = rng.choices((0, 1, 10, 60, 100), (8, 3, 5, 2, 0.5))[0]
+    missing = rng.choices((0, 1, 10, 60, 100), (8, 3, 5, 2, 0.2))[0]
     if missing:
         value = f"CASE WHEN hash(i + {salt + 2}) % 100 >= {missing} THEN {value} END"
     if storage == "parquet" and kind == "ENUM":
@@ -195,7 +195,8 @@ def make_schema(rng: Random) -> Schema:
             names[kind] = names.get(kind, 0) + 1
             salt = rng.randrange(1000) * 1000003
             columns.append(_column(rng, f"{kind.lower()}{names[kind]}", kind, storage, salt))
-        rows = rng.choice((0, 1, 3, rng.randrange(10, 300), rng.randrange(10, 300), rng.randrange(1000, 5000),
+        rows = rng.choice((rng.choice((0, 0, 1, 3)), rng.randrange(10, 300), rng.randrange(10, 300),
+                           rng.randrange(10, 300), rng.randrange(1000, 5000), rng.randrange(1000, 5000),
                            rng.randrange(1000, 5000), rng.randrange(8000, 30000)))
         table = Table(f"t{number}", tuple(columns), rows, storage, rng.choice((1, 1, 2, 5)),
                       SMALL_ROW_GROUP * rng.choice((1, 1, 2, 60)))
