@@ -139,7 +139,9 @@ def test_interrupt_of_the_shell(three_workers, tmp_path):
     registrations = "".join(f"SELECT duckherder_register_worker('{name}', '{node.location}');\n"
                             for name, node in three_workers.workers.items())
     script = registrations + "CREATE TABLE t AS SELECT i, i % 10 AS g FROM range(200000) r(i);\n"
-    shell = subprocess.Popen(["script", "-qec", f"{paths.SHELL} -interactive -dark-mode -init /dev/null", "/dev/null"],
+    # exec: a /bin/sh between the two would get the SIGINT as well, and (dash) end with it
+    command = f"exec {paths.SHELL} -interactive -dark-mode -init /dev/null"
+    shell = subprocess.Popen(["script", "-qec", command, "/dev/null"],
                              env={**os.environ, "TERM": "dumb"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, cwd=tmp_path, text=True, bufsize=1)
     assert shell.stdin and shell.stdout
