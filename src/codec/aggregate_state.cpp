@@ -260,6 +260,10 @@ bool HasPlainState(const BoundAggregateExpression &aggregate) {
 	    "skewness",       "kurtosis",    "kurtosis_pop", "bool_and",        "bool_or",   "approx_count_distinct",
 	    "count_if",       "countif"};
 	auto &function = aggregate.function;
+	if (!TypeIsConstantSize(aggregate.return_type.InternalType())) {
+		// sum(BIGNUM): its state points to digits elsewhere, although it has no destructor
+		return false;
+	}
 	return names.count(function.name) > 0 && !function.destructor && function.combine && function.finalize &&
 	       function.update && function.state_size &&
 	       (function.catalog_name.empty() || function.catalog_name == "system");

@@ -191,6 +191,10 @@ TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const Worker
 
 void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 	auto result = TryAttempt(request, worker);
+	if (result.failed && request.split.kind == SplitKind::FEED && result.error.kind == ErrorKind::PLACE) {
+		// its rows were read once and are gone: another attempt could only say that, and hide what happened
+		result.error.kind = ErrorKind::USER;
+	}
 	RecordResult(request, result);
 	TaskKey key {request.stage_id, request.task_id};
 	if (result.failed) {

@@ -13,7 +13,8 @@ namespace {
 //! min(min(x)) and the like: the same function merges its own results
 bool MergesByItself(const BoundAggregateExpression &aggregate) {
 	auto &name = aggregate.function.name;
-	if (name != "min" && name != "max" && name != "bit_and" && name != "bit_or" && name != "bit_xor") {
+	auto exact_sum = name == "sum" && aggregate.return_type.id() == LogicalTypeId::BIGNUM;
+	if (name != "min" && name != "max" && name != "bit_and" && name != "bit_or" && name != "bit_xor" && !exact_sum) {
 		return false;
 	}
 	return aggregate.children.size() == 1 && aggregate.function.arguments.size() == 1 &&
