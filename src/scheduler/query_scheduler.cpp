@@ -11,6 +11,7 @@ QueryScheduler::QueryScheduler(std::vector<SchedulerStage> plans, SchedulerConfi
 	for (auto &plan : plans) {
 		AddStage(std::move(plan));
 	}
+	ConnectFollowers();
 }
 
 void QueryScheduler::AddStage(SchedulerStage plan) {
@@ -29,15 +30,60 @@ void QueryScheduler::AddStage(SchedulerStage plan) {
 			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " reads stage " + std::to_string(input));
 		}
 		stages[input].consumers.push_back(plan.id);
-		stage.missing_inputs += stages[input].plan.task_count > 0 ? 1 : 0;
+		stage.missing_inputs += stages[input].Complete() ? 0 : 1;
 	}
-	stage.tasks.resize(plan.task_count);
-	stage.open = plan.task_count;
-	open_tasks += plan.task_count;
 	stats.total_tasks += plan.task_count;
-	unconsumed_outputs += plan.output_kind == ExchangeKind::GATHER ? plan.task_count : 0;
+	stage.sized = !plan.sized_late;
+	if (stage.sized) {
+		stage.tasks.resize(plan.task_count);
+		stage.open = plan.task_count;
+		open_tasks += plan.task_count;
+		unconsumed_outputs += plan.output_kind == ExchangeKind::GATHER ? plan.task_count : 0;
+	} else {
+		if (!plan.affinity_keys.empty()) {
+			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " has affinity keys, but no tasks yet");
+		}
+		unsized_stages++;
+	}
 	stage.plan = std::move(plan);
 	stages.push_back(std::move(stage));
+}
+
+void QueryScheduler::ConnectFollowers() {
+	// Stages in an order in which each can run: what cannot be put in one waits for itself
+	std::vector<size_t> waits_for(stages.size());
+	for (auto &stage : stages) {
+		auto &after = stage.plan.after;
+		std::sort(after.begin(), after.end());
+		after.erase(std::unique(after.begin(), after.end()), after.end());
+		for (auto before : after) {
+			if (before >= stages.size()) {
+				throw std::invalid_argument("Stage " + std::to_string(stage.plan.id) + " waits for stage " +
+				                            std::to_string(before) + ", which does not exist");
+			}
+			stages[before].followers.push_back(stage.plan.id);
+			stage.missing_before += stages[before].Complete() ? 0 : 1;
+		}
+		waits_for[stage.plan.id] = after.size() + stage.plan.inputs.size();
+	}
+	std::vector<StageId> order;
+	for (StageId stage = 0; stage < stages.size(); stage++) {
+		if (waits_for[stage] == 0) {
+			order.push_back(stage);
+		}
+	}
+	for (size_t i = 0; i < order.size(); i++) {
+		for (auto *next : {&stages[order[i]].consumers, &stages[order[i]].followers}) {
+			for (auto stage : *next) {
+				if (--waits_for[stage] == 0) {
+					order.push_back(stage);
+				}
+			}
+		}
+	}
+	if (order.size() != stages.size()) {
+		throw std::invalid_argument("Some stages wait for themselves");
+	}
 }
 
 SchedulerActions QueryScheduler::Handle(const SchedulerEvent &event, TimeMs now) {
@@ -67,9 +113,31 @@ void QueryScheduler::On(const event::Start &) {
 	}
 	started = true;
 	for (auto &stage : stages) {
-		for (TaskId task = 0; task < stage.plan.task_count; task++) {
+		for (TaskId task = 0; task < stage.tasks.size(); task++) {
 			Enqueue(TaskKey {stage.plan.id, task});
 		}
+	}
+}
+
+void QueryScheduler::On(const event::StageSized &event) {
+	if (event.stage >= stages.size() || stages[event.stage].sized) {
+		return;
+	}
+	if (event.task_count == 0) {
+		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " is sized to no tasks");
+	}
+	auto &stage = stages[event.stage];
+	stats.total_tasks += event.task_count;
+	stats.total_tasks -= stage.plan.task_count;
+	stage.plan.task_count = event.task_count;
+	stage.sized = true;
+	unsized_stages--;
+	stage.tasks.resize(event.task_count);
+	stage.open = event.task_count;
+	open_tasks += event.task_count;
+	unconsumed_outputs += stage.plan.output_kind == ExchangeKind::GATHER ? event.task_count : 0;
+	for (TaskId task = 0; task < event.task_count; task++) {
+		Enqueue(TaskKey {event.stage, task});
 	}
 }
 
@@ -114,6 +182,7 @@ void QueryScheduler::On(const event::TaskSucceeded &event) {
 	record->output_sequence = ++sequence;
 	stage.open--;
 	open_tasks--;
+	CountFirstSuccess(event.task);
 	SetAvailable(event.task, true);
 	auto &keys = stage.plan.affinity_keys;
 	if (!keys.empty() && !keys[event.task.task].empty()) {
@@ -158,7 +227,7 @@ void QueryScheduler::On(const event::TimerFired &) {
 }
 
 bool QueryScheduler::IsKnown(TaskKey key) const {
-	return key.stage < stages.size() && key.task < stages[key.stage].plan.task_count;
+	return key.stage < stages.size() && key.task < stages[key.stage].tasks.size();
 }
 
 QueryScheduler::TaskRecord &QueryScheduler::Record(TaskKey key) {

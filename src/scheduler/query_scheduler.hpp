@@ -41,7 +41,9 @@ public:
 	std::vector<TaskOutput> StageOutputs(StageId stage) const;
 	//! Changes whenever StageOutputs(stage) may have changed, so that a caller can keep what it made of them
 	uint64_t StageOutputsVersion(StageId stage) const;
+	//! A guess while the stage is not sized
 	uint32_t TaskCount(StageId stage) const;
+	bool IsSized(StageId stage) const;
 	uint32_t StageCount() const;
 	SchedulerStats Stats() const;
 	//! Done tasks / all tasks; may fall when outputs are lost
@@ -54,6 +56,8 @@ private:
 		//! Only for gather stages: announced by TaskReady at least once; read by the session
 		bool announced = false;
 		bool consumed = false;
+		//! At least once
+		bool succeeded = false;
 		//! QUEUED, but not in the stage's queue before its back-off ends
 		bool backing_off = false;
 		//! Attempts started; the last one is the only one whose result counts
@@ -67,6 +71,8 @@ private:
 	struct StageRecord {
 		SchedulerStage plan;
 		std::vector<StageId> consumers;
+		//! Stages that start only after this one
+		std::vector<StageId> followers;
 		std::vector<TaskRecord> tasks;
 		StageQueue queue;
 		//! Tasks QUEUED or RUNNING
@@ -77,6 +83,20 @@ private:
 		std::set<TaskId> lost;
 		//! Input stages of which some output is not available
 		uint32_t missing_inputs = 0;
+		//! Stages in plan.after of which some task has never succeeded
+		uint32_t missing_before = 0;
+		//! Tasks that have succeeded, whether their outputs are still there or not
+		uint32_t succeeded = 0;
+		bool sized = true;
+		bool asked_for_size = false;
+
+		bool Complete() const {
+			return sized && available == plan.task_count;
+		}
+		//! Has tasks to run, or will have
+		bool Unfinished() const {
+			return open > 0 || !sized;
+		}
 		uint64_t outputs_version = 0;
 	};
 
@@ -87,12 +107,14 @@ private:
 
 	// query_scheduler.cpp: events
 	void AddStage(SchedulerStage plan);
+	void ConnectFollowers();
 	void On(const event::Start &event);
 	void On(const event::WorkerJoined &event);
 	void On(const event::WorkerLost &event);
 	void On(const event::WorkerDraining &event);
 	void On(const event::TaskSucceeded &event);
 	void On(const event::TaskFailed &event);
+	void On(const event::StageSized &event);
 	void On(const event::TaskOutputConsumed &event);
 	void On(const event::QueryConsumed &event);
 	void On(const event::Cancel &event);
@@ -104,6 +126,8 @@ private:
 	// query_scheduler_dispatch.cpp: what follows from any event
 	void Advance();
 	void EndBackOffs();
+	void AskForSizes();
+	void CountFirstSuccess(TaskKey key);
 	void Dispatch();
 	bool StartOneTask(const std::vector<StageId> &ready);
 	void StartAttempt(TaskKey key, WorkerIndex worker);
@@ -143,6 +167,7 @@ private:
 	void DropNeedlessReruns(const StageRecord &stage);
 	void AbandonRerun(TaskKey key);
 
+	uint32_t DoneTasks() const;
 	TaskRecord &Record(TaskKey key);
 	StageRecord &StageOf(TaskKey key);
 	bool IsKnown(TaskKey key) const;
@@ -158,6 +183,7 @@ private:
 	SchedulerStats stats;
 	uint64_t open_tasks = 0;
 	uint64_t unconsumed_outputs = 0;
+	uint32_t unsized_stages = 0;
 	uint64_t sequence = 0;
 	uint64_t random_state;
 	TimeMs time = 0;

@@ -6,11 +6,12 @@
 namespace duckherder {
 
 void QueryScheduler::Advance() {
-	if (open_tasks == 0 && unconsumed_outputs == 0) {
+	if (open_tasks == 0 && unsized_stages == 0 && unconsumed_outputs == 0) {
 		Finish();
 		return;
 	}
 	EndBackOffs();
+	AskForSizes();
 	Dispatch();
 	CheckWorkers();
 	if (!ended) {
@@ -26,6 +27,18 @@ void QueryScheduler::EndBackOffs() {
 		if (record.backing_off && record.attempts == due.attempts) {
 			record.backing_off = false;
 			Enqueue(due.task);
+		}
+	}
+}
+
+void QueryScheduler::AskForSizes() {
+	if (unsized_stages == 0) {
+		return;
+	}
+	for (auto &stage : stages) {
+		if (!stage.sized && !stage.asked_for_size && stage.missing_inputs == 0) {
+			stage.asked_for_size = true;
+			actions.emplace_back(action::SizeStage {stage.plan.id});
 		}
 	}
 }
@@ -49,7 +62,7 @@ void QueryScheduler::Enqueue(TaskKey key) {
 void QueryScheduler::Dispatch() {
 	std::vector<StageId> ready;
 	for (auto &stage : stages) {
-		if (stage.missing_inputs == 0 && !stage.queue.Empty()) {
+		if (stage.missing_inputs == 0 && stage.missing_before == 0 && !stage.queue.Empty()) {
 			ready.push_back(stage.plan.id);
 		}
 	}
@@ -91,15 +104,30 @@ void QueryScheduler::SetAvailable(TaskKey key, bool available) {
 	if (record.output_available == available) {
 		return;
 	}
-	auto was_complete = stage.available == stage.plan.task_count;
+	auto was_complete = stage.Complete();
 	record.output_available = available;
 	stage.available += available ? 1 : -1;
 	stage.outputs_version++;
-	auto is_complete = stage.available == stage.plan.task_count;
+	auto is_complete = stage.Complete();
 	if (was_complete != is_complete) {
 		for (auto consumer : stage.consumers) {
 			stages[consumer].missing_inputs += is_complete ? -1 : 1;
 		}
+	}
+}
+
+void QueryScheduler::CountFirstSuccess(TaskKey key) {
+	auto &record = Record(key);
+	if (record.succeeded) {
+		return;
+	}
+	record.succeeded = true;
+	auto &stage = StageOf(key);
+	if (++stage.succeeded < stage.tasks.size()) {
+		return;
+	}
+	for (auto follower : stage.followers) {
+		stages[follower].missing_before--;
 	}
 }
 
@@ -138,7 +166,7 @@ void QueryScheduler::ArmTimer() {
 
 void QueryScheduler::StopRunning() {
 	for (auto &stage : stages) {
-		for (TaskId task = 0; task < stage.plan.task_count; task++) {
+		for (TaskId task = 0; task < stage.tasks.size(); task++) {
 			auto &record = stage.tasks[task];
 			auto key = TaskKey {stage.plan.id, task};
 			if (record.state == TaskState::RUNNING) {

@@ -194,7 +194,7 @@ void QueryScheduler::InvalidateReaders(const StageRecord &stage, const TaskError
 	// What the session has read must fit what the consumers will read
 	auto used = !stage.consumers.empty() && IsAnnounced(stage);
 	for (auto id : stage.consumers) {
-		used = used || stages[id].open < stages[id].plan.task_count || IsAnnounced(stages[id]);
+		used = used || stages[id].open < stages[id].tasks.size() || IsAnnounced(stages[id]);
 	}
 	if (used) {
 		auto final_error = error;
@@ -215,7 +215,7 @@ void QueryScheduler::InvalidateReaders(const StageRecord &stage, const TaskError
 }
 
 bool QueryScheduler::RestartRunning(const StageRecord &stage, const TaskError &error) {
-	for (TaskId task = 0; task < stage.plan.task_count; task++) {
+	for (TaskId task = 0; task < stage.tasks.size(); task++) {
 		auto key = TaskKey {stage.plan.id, task};
 		if (stage.tasks[task].state != TaskState::RUNNING) {
 			continue;
@@ -229,7 +229,7 @@ bool QueryScheduler::RestartRunning(const StageRecord &stage, const TaskError &e
 }
 
 bool QueryScheduler::HasWaitingConsumer(const StageRecord &stage) const {
-	auto waits = [this](StageId consumer) { return stages[consumer].open > 0; };
+	auto waits = [this](StageId consumer) { return stages[consumer].Unfinished(); };
 	return std::any_of(stage.consumers.begin(), stage.consumers.end(), waits);
 }
 
@@ -244,7 +244,7 @@ void QueryScheduler::DropNeedlessReruns(const StageRecord &stage) {
 		if (input.open == 0 || HasWaitingConsumer(input)) {
 			continue;
 		}
-		for (TaskId task = 0; task < input.plan.task_count; task++) {
+		for (TaskId task = 0; task < input.tasks.size(); task++) {
 			auto open = input.tasks[task].state == TaskState::QUEUED || input.tasks[task].state == TaskState::RUNNING;
 			if (open && !IsNeeded(input, task)) {
 				AbandonRerun(TaskKey {id, task});

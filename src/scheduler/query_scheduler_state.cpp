@@ -8,11 +8,11 @@ bool QueryScheduler::Ended() const {
 }
 
 bool QueryScheduler::AllTasksDone() const {
-	return open_tasks == 0;
+	return open_tasks == 0 && unsized_stages == 0;
 }
 
 bool QueryScheduler::StageDone(StageId stage) const {
-	return stages.at(stage).open == 0;
+	return !stages.at(stage).Unfinished();
 }
 
 TaskInfo QueryScheduler::Task(TaskKey key) const {
@@ -32,7 +32,7 @@ std::vector<TaskOutput> QueryScheduler::StageOutputs(StageId id) const {
 	auto &stage = stages.at(id);
 	std::vector<TaskOutput> outputs;
 	outputs.reserve(stage.available);
-	for (TaskId task = 0; task < stage.plan.task_count; task++) {
+	for (TaskId task = 0; task < stage.tasks.size(); task++) {
 		auto &record = stage.tasks[task];
 		if (record.output_available) {
 			outputs.push_back(TaskOutput {task, record.attempts - 1, pool.Name(record.worker)});
@@ -49,13 +49,25 @@ uint32_t QueryScheduler::TaskCount(StageId stage) const {
 	return stages.at(stage).plan.task_count;
 }
 
+bool QueryScheduler::IsSized(StageId stage) const {
+	return stages.at(stage).sized;
+}
+
 uint32_t QueryScheduler::StageCount() const {
 	return static_cast<uint32_t>(stages.size());
 }
 
+uint32_t QueryScheduler::DoneTasks() const {
+	uint64_t done = 0;
+	for (auto &stage : stages) {
+		done += stage.tasks.size() - stage.open;
+	}
+	return static_cast<uint32_t>(done);
+}
+
 SchedulerStats QueryScheduler::Stats() const {
 	auto result = stats;
-	result.done_tasks = stats.total_tasks - static_cast<uint32_t>(open_tasks);
+	result.done_tasks = DoneTasks();
 	result.running_tasks = pool.RunningCount();
 	return result;
 }
@@ -64,7 +76,7 @@ double QueryScheduler::Progress() const {
 	if (stats.total_tasks == 0) {
 		return ended ? 1.0 : 0.0;
 	}
-	return 1.0 - static_cast<double>(open_tasks) / stats.total_tasks;
+	return static_cast<double>(DoneTasks()) / stats.total_tasks;
 }
 
 } // namespace duckherder

@@ -20,7 +20,13 @@ struct SchedulerStage {
 	StageId id = 0;
 	//! Smaller ids only
 	std::vector<StageId> inputs;
+	//! Stages all of whose tasks must have succeeded once before a task of this one starts, although it does not read
+	//! them: what they found out makes this one cheaper. Any ids without a cycle; losing their outputs later changes
+	//! nothing here.
+	std::vector<StageId> after;
 	uint32_t task_count = 0;
+	//! How many tasks there are is said by StageSized, asked for once all inputs are there; task_count is a guess.
+	bool sized_late = false;
 	//! Empty, or one per task; an empty key means that the task prefers no worker
 	std::vector<std::string> affinity_keys;
 	ExchangeKind output_kind = ExchangeKind::GATHER;
@@ -75,6 +81,12 @@ struct TaskFailed {
 	WorkerId worker;
 	TaskError error;
 };
+//! The answer to SizeStage. A second one for the same stage is ignored.
+struct StageSized {
+	StageId stage = 0;
+	//! At least 1
+	uint32_t task_count = 1;
+};
 //! The session has read all of this gather task's output: nobody needs the output any more.
 struct TaskOutputConsumed {
 	TaskKey task;
@@ -87,9 +99,9 @@ struct TimerFired {};
 
 } // namespace event
 
-using SchedulerEvent =
-    std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining, event::TaskSucceeded,
-                 event::TaskFailed, event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
+using SchedulerEvent = std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining,
+                                    event::TaskSucceeded, event::TaskFailed, event::StageSized,
+                                    event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
 
 //! What has to be done, in this order.
 namespace action {
@@ -105,6 +117,10 @@ struct CancelAttempt {
 	TaskKey task;
 	Attempt attempt = 0;
 	WorkerId worker;
+};
+//! All inputs of a stage that is sized late are there: StageSized has to follow.
+struct SizeStage {
+	StageId stage = 0;
 };
 //! The session may read this output of a gather stage. A second one for the same task replaces an output that was
 //! lost before the session had reported it as consumed.
@@ -126,8 +142,8 @@ struct SetTimer {
 
 } // namespace action
 
-using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, action::TaskReady, action::QueryFinished,
-                                     action::QueryFailed, action::SetTimer>;
+using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, action::SizeStage, action::TaskReady,
+                                     action::QueryFinished, action::QueryFailed, action::SetTimer>;
 using SchedulerActions = std::vector<SchedulerAction>;
 
 enum class TaskState : uint8_t {

@@ -49,6 +49,10 @@ private:
 		std::vector<Task> tasks;
 		uint32_t available = 0;
 		uint32_t done = 0;
+		bool sized = true;
+		bool asked_for_size = false;
+		//! Each task has succeeded once
+		bool was_complete = false;
 		//! Tasks never started; their number tells whether a slot idles
 		uint32_t untouched = 0;
 		//! Tasks that failed and wait
@@ -68,6 +72,7 @@ private:
 	void Apply(const event::WorkerDraining &event);
 	void Apply(const event::TaskSucceeded &event);
 	void Apply(const event::TaskFailed &event);
+	void Apply(const event::StageSized &event);
 	void Apply(const event::TaskOutputConsumed &event);
 	void Apply(const event::QueryConsumed &event);
 	void Apply(const event::Cancel &event);
@@ -75,6 +80,7 @@ private:
 
 	void Check(const action::StartTask &action, const QueryScheduler &scheduler);
 	void Check(const action::CancelAttempt &action, const QueryScheduler &scheduler);
+	void Check(const action::SizeStage &action, const QueryScheduler &scheduler);
 	void Check(const action::TaskReady &action, const QueryScheduler &scheduler);
 	void Check(const action::QueryFinished &action, const QueryScheduler &scheduler);
 	void Check(const action::QueryFailed &action, const QueryScheduler &scheduler);
@@ -89,6 +95,9 @@ private:
 	void StopRunning(TaskKey key);
 	void LoseOutput(TaskKey key, bool avoid);
 	bool InputsAvailable(StageId stage) const;
+	//! Those that it does not read, but waits for
+	bool StagesBeforeDone(StageId stage) const;
+	void CheckSizes();
 	bool IsGather(StageId stage) const;
 	Task &At(TaskKey key);
 	void Require(bool condition, const std::string &what);

@@ -14,6 +14,8 @@ Referee::Referee(const std::vector<SchedulerStage> &stages, const SchedulerConfi
 	for (auto &stage : stages) {
 		accounts[stage.id].tasks.resize(stage.task_count);
 		accounts[stage.id].untouched = stage.task_count;
+		accounts[stage.id].sized = !stage.sized_late;
+		accounts[stage.id].was_complete = stage.task_count == 0;
 		for (auto input : stage.inputs) {
 			accounts[input].consumers.push_back(stage.id);
 		}
@@ -87,6 +89,7 @@ void Referee::Apply(const event::TaskSucceeded &event) {
 	account.done += task->done ? 0 : 1;
 	done += task->done ? 0 : 1;
 	account.available++;
+	account.was_complete |= account.done == stages[event.task.stage].task_count;
 	task->done = true;
 	task->has_output = true;
 	task->output_made = ++sequence;
@@ -130,6 +133,10 @@ void Referee::LoseOutput(TaskKey key, bool avoid) {
 	}
 }
 
+void Referee::Apply(const event::StageSized &event) {
+	accounts[event.stage].sized = true;
+}
+
 void Referee::Apply(const event::TaskOutputConsumed &event) {
 	At(event.task).consumed |= At(event.task).announced;
 }
@@ -148,6 +155,11 @@ void Referee::Apply(const event::TimerFired &) {
 bool Referee::InputsAvailable(StageId stage) const {
 	auto complete = [this](StageId input) { return accounts[input].available == stages[input].task_count; };
 	return std::all_of(stages[stage].inputs.begin(), stages[stage].inputs.end(), complete);
+}
+
+bool Referee::StagesBeforeDone(StageId stage) const {
+	auto done_once = [this](StageId before) { return accounts[before].was_complete; };
+	return std::all_of(stages[stage].after.begin(), stages[stage].after.end(), done_once);
 }
 
 bool Referee::IsGather(StageId stage) const {

@@ -19,6 +19,7 @@ void Referee::After(const SchedulerActions &actions, const QueryScheduler &sched
 	Require(!user_failed, "went on after the user's error");
 	Require(!cancelled, "went on after cancel");
 	Require(!enough, "went on after the session had enough");
+	CheckSizes();
 	// Looks at every worker: in big scenarios now and then
 	if (thorough || ++events % 101 == 0) {
 		CheckIdleSlots();
@@ -39,6 +40,8 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	Require(action.attempt == task.attempts, "wrong attempt number: " + name);
 	Require(task.attempts <= config.task_retries, "more attempts than allowed: " + name);
 	Require(InputsAvailable(action.task.stage), "started without all inputs: " + name);
+	Require(StagesBeforeDone(action.task.stage), "started too early: " + name);
+	Require(account.sized, "started before the stage was sized: " + name);
 	if (task.done) {
 		auto waits = [&](StageId consumer) { return !scheduler.StageDone(consumer); };
 		auto needed = std::any_of(account.consumers.begin(), account.consumers.end(), waits);
@@ -73,6 +76,22 @@ void Referee::Check(const action::CancelAttempt &action, const QueryScheduler &)
 	Require(accepted != nullptr, "cancelled what does not run: " + ToString(action.task));
 	if (accepted && accepted->done) {
 		accounts[action.task.stage].retrying.erase(action.task.task);
+	}
+}
+
+void Referee::Check(const action::SizeStage &action, const QueryScheduler &) {
+	auto &account = accounts[action.stage];
+	Require(InputsAvailable(action.stage),
+	        "asked for a size without all inputs: stage " + std::to_string(action.stage));
+	Require(!account.sized && !account.asked_for_size, "asked again for a size: " + std::to_string(action.stage));
+	account.asked_for_size = true;
+}
+
+void Referee::CheckSizes() {
+	for (auto &stage : stages) {
+		auto &account = accounts[stage.id];
+		auto forgotten = started && !account.sized && !account.asked_for_size && InputsAvailable(stage.id);
+		Require(!forgotten, "not asked for the size of stage " + std::to_string(stage.id));
 	}
 }
 
@@ -137,7 +156,8 @@ void Referee::CheckIdleSlots() {
 	}
 	for (auto &stage : stages) {
 		auto &account = accounts[stage.id];
-		if ((account.untouched > 0 || !account.retrying.empty()) && InputsAvailable(stage.id)) {
+		auto has_tasks = account.sized && (account.untouched > 0 || !account.retrying.empty());
+		if (has_tasks && InputsAvailable(stage.id) && StagesBeforeDone(stage.id)) {
 			Require(account.untouched == 0,
 			        "a slot idles at " + idle[0] + " while stage " + std::to_string(stage.id) + " has tasks to start");
 			CheckRetrying(account, idle);
@@ -168,6 +188,10 @@ void Referee::CheckCounts(const QueryScheduler &scheduler) {
 
 void Referee::CheckState(const QueryScheduler &scheduler) {
 	for (auto &stage : stages) {
+		Require(scheduler.IsSized(stage.id) == accounts[stage.id].sized, "disagree whether a stage is sized");
+		if (!accounts[stage.id].sized) {
+			continue;
+		}
 		auto outputs = scheduler.StageOutputs(stage.id);
 		Require(outputs.size() == accounts[stage.id].available, "other outputs are available than were made");
 		for (TaskId number = 0; number < stage.task_count; number++) {

@@ -21,11 +21,30 @@ std::string Scenario::ToString() const {
 		for (auto input : stage.inputs) {
 			text << " " << input;
 		}
+		for (auto before : stage.after) {
+			text << " after " << before;
+		}
+		text << (stage.sized_late ? " sized late" : "");
 		text << (stage.output_kind == ExchangeKind::GATHER ? " gather" : "");
 		text << (stage.repeatable ? "" : " unrepeatable") << "]";
 	}
 	text << (must_succeed ? ", must succeed" : "");
 	return text.str();
+}
+
+//! Whether `stage` waits for `other`, directly or not
+static bool WaitsFor(const std::vector<SchedulerStage> &stages, StageId stage, StageId other) {
+	if (stage == other) {
+		return true;
+	}
+	for (auto *before : {&stages[stage].inputs, &stages[stage].after}) {
+		for (auto next : *before) {
+			if (WaitsFor(stages, next, other)) {
+				return true;
+			}
+		}
+	}
+	return false;
 }
 
 static void DrawStages(Scenario &scenario, Random &random) {
@@ -44,12 +63,19 @@ static void DrawStages(Scenario &scenario, Random &random) {
 				is_read[input] = true;
 			}
 		}
+		stage.sized_late = stage.task_count > 0 && !stage.inputs.empty() && random.Chance(0.4);
 		for (TaskId task = 0; stage.inputs.empty() && task < stage.task_count; task++) {
 			stage.affinity_keys.push_back(random.Chance(0.2) ? "" : "file" + std::to_string(random.Between(0, 20)));
 		}
 		scenario.stages.push_back(std::move(stage));
 	}
+	auto waits = random.Chance(0.5) ? 0.2 : 0.0;
 	for (StageId id = 0; id < count; id++) {
+		for (StageId before = 0; before < count; before++) {
+			if (random.Chance(waits) && !WaitsFor(scenario.stages, before, id)) {
+				scenario.stages[id].after.push_back(before);
+			}
+		}
 		auto gather = is_read[id] ? random.Chance(0.05) : !random.Chance(0.03);
 		scenario.stages[id].output_kind = gather ? ExchangeKind::GATHER : ExchangeKind::HASH;
 	}

@@ -5,12 +5,23 @@
 //! Virtual time, the driver that carries out actions, and the session that reads the outputs.
 namespace duckherder::sim {
 
-//! Every fault happens in the first two minutes; a query that takes longer than this hangs
-static constexpr TimeMs LONGEST_QUERY_MS = 4 * 3600 * 1000;
+//! Workers die in the first two minutes only, but calls may break all the time: with one worker and many retries that
+//! takes hours. A query that takes longer than this hangs.
+static constexpr TimeMs LONGEST_QUERY_MS = 24 * 3600 * 1000;
+
+//! What the scheduler is told at first: of stages sized late, only a guess
+static std::vector<SchedulerStage> Announced(std::vector<SchedulerStage> stages) {
+	for (auto &stage : stages) {
+		if (stage.sized_late) {
+			stage.task_count = stage.id % 3;
+		}
+	}
+	return stages;
+}
 
 Simulation::Simulation(Scenario plan, bool trace)
     : scenario(std::move(plan)), trace(trace), random(scenario.seed ^ 0x5EED), affinity(50000),
-      scheduler(scenario.stages, scenario.config, affinity),
+      scheduler(Announced(scenario.stages), scenario.config, affinity),
       referee(scenario.stages, scenario.config, scenario.thorough), output_cache(scenario.stages.size()) {
 	for (auto &worker_plan : scenario.workers) {
 		Worker worker;
@@ -68,12 +79,15 @@ TimeMs Simulation::DriverTime() const {
 
 void Simulation::Deliver(const SchedulerEvent &event) {
 	if (trace) {
-		static const char *const NAMES[] = {"Start",         "WorkerJoined", "WorkerLost",         "WorkerDraining",
-		                                    "TaskSucceeded", "TaskFailed",   "TaskOutputConsumed", "QueryConsumed",
-		                                    "Cancel",        "TimerFired"};
+		static const char *const NAMES[] = {"Start",         "WorkerJoined", "WorkerLost", "WorkerDraining",
+		                                    "TaskSucceeded", "TaskFailed",   "StageSized", "TaskOutputConsumed",
+		                                    "QueryConsumed", "Cancel",       "TimerFired"};
 		std::string line = std::string("> ") + NAMES[event.index()];
 		std::visit(
 		    [&](const auto &concrete) {
+			    if constexpr (requires { concrete.stage; }) {
+				    line += " " + std::to_string(concrete.stage);
+			    }
 			    if constexpr (requires { concrete.task; }) {
 				    line += " " + ToString(concrete.task);
 			    }
@@ -123,6 +137,14 @@ void Simulation::Do(const action::CancelAttempt &action) {
 	// The worker may go on: what it reports must be ignored anyway
 	Trace("  < cancel " + ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " +
 	      action.worker);
+}
+
+void Simulation::Do(const action::SizeStage &action) {
+	Trace("  < size " + std::to_string(action.stage));
+	Deliver(event::StageSized {action.stage, scenario.stages[action.stage].task_count});
+	if (random.Chance(scenario.double_message)) {
+		Deliver(event::StageSized {action.stage, 1});
+	}
 }
 
 void Simulation::Do(const action::TaskReady &action) {
