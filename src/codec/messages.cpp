@@ -127,6 +127,12 @@ private:
 template <class T, class MESSAGE>
 concept Is = std::is_same_v<std::remove_const_t<T>, MESSAGE>;
 
+template <class FIELDS, Is<CollectedKey> T>
+void Fields(FIELDS &fields, T &key) {
+	fields.Field(10, "column", key.column);
+	fields.Field(11, "log2_bits", key.log2_bits);
+}
+
 template <class FIELDS, Is<Exchange> T>
 void Fields(FIELDS &fields, T &exchange) {
 	fields.Enum(10, "kind", exchange.kind, ExchangeKind::SINGLE);
@@ -134,6 +140,7 @@ void Fields(FIELDS &fields, T &exchange) {
 	fields.Field(12, "partition_count", exchange.partition_count);
 	fields.Field(13, "column_count", exchange.column_count);
 	fields.Field(14, "ordered", exchange.ordered);
+	fields.Objects(15, "collected_keys", exchange.collected_keys);
 }
 
 template <class FIELDS, Is<ScanSplit> T>
@@ -147,6 +154,7 @@ void Fields(FIELDS &fields, T &split) {
 	fields.Field(16, "remainder", split.remainder);
 	fields.Field(17, "fed", split.fed);
 	fields.Field(18, "partition", split.partition);
+	fields.Field(19, "partition_count", split.partition_count);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>
@@ -169,6 +177,12 @@ void Fields(FIELDS &fields, T &input) {
 	fields.Objects(12, "outputs", input.outputs);
 }
 
+template <class FIELDS, Is<ScanFilter> T>
+void Fields(FIELDS &fields, T &filter) {
+	fields.Field(10, "column", filter.column);
+	fields.Text(11, "key_set", filter.key_set);
+}
+
 template <class FIELDS, Is<std::pair<std::string, std::string>> T>
 void Fields(FIELDS &fields, T &setting) {
 	fields.Field(10, "name", setting.first);
@@ -188,6 +202,7 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Objects(18, "inputs", request.inputs);
 	fields.Objects(19, "settings", request.settings);
 	fields.Field(20, "transaction_start_us", request.transaction_start_us);
+	fields.Objects(21, "scan_filters", request.scan_filters);
 }
 
 template <class FIELDS, Is<TaskError> T>
@@ -207,6 +222,9 @@ void Fields(FIELDS &fields, T &result) {
 	fields.List(13, "partition_bytes", result.partition_bytes);
 	fields.Field(14, "input_rows", result.input_rows);
 	fields.Field(15, "duration_us", result.duration_us);
+	fields.Field(16, "pruned_rows", result.pruned_rows);
+	fields.List(17, "key_sets", result.key_sets);
+	fields.Field(18, "spilled_bytes", result.spilled_bytes);
 }
 
 template <class FIELDS, Is<FetchRequest> T>
@@ -217,6 +235,7 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Field(13, "attempt", request.attempt);
 	fields.Field(14, "partition", request.partition);
 	fields.Field(15, "worker_id", request.worker_id);
+	fields.Field(16, "partition_count", request.partition_count);
 }
 
 template <class FIELDS, Is<WorkerInfo> T>

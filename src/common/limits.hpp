@@ -14,6 +14,8 @@ constexpr uint64_t ROW_GROUP_ROWS = 122880;
 constexpr uint64_t MIN_DISTRIBUTED_ROWS = 8192;
 //! A build side estimated above this is not copied to every task.
 constexpr uint64_t BROADCAST_BYTES = 64ULL << 20;
+//! Partitions of an exchange that have less than this together are read by one task.
+constexpr uint64_t TASK_BYTES_MIN = 1ULL << 20;
 //! Further attempts after a task's first, for failures that are not the user's.
 constexpr uint32_t TASK_RETRIES_DEFAULT = 3;
 constexpr uint32_t TASK_RETRIES_MAX = 100;

@@ -1,5 +1,7 @@
 #include "driver/feed_scan.hpp"
 
+#include "codec/scan_filter.hpp"
+
 #include "duckdb/execution/execution_context.hpp"
 #include "duckdb/execution/operator/scan/physical_table_scan.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
@@ -316,11 +318,15 @@ FeedScan::~FeedScan() {
 	}
 }
 
-std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task) {
+std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
+                                            const std::vector<FeedFilter> &filters) {
 	std::lock_guard<std::mutex> guard(lock);
 	if (split.kind != SplitKind::FEED) {
 		auto clone = CloneScan(get, get.bind_data->Copy());
 		RestrictRows(context, *clone, split);
+		for (auto &filter : filters) {
+			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
+		}
 		return std::make_shared<ScanSource>(context, std::move(clone));
 	}
 	if (!opened.insert(task).second) {

@@ -1,15 +1,24 @@
 #pragma once
 
+#include "codec/key_set.hpp"
 #include "plan/pipeline_task.hpp"
 #include "protocol/chunk_source.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
 namespace duckherder {
+
+//! Rows that a feed may leave out; as FilterScanByKeys.
+struct FeedFilter {
+	duckdb::idx_t column = 0;
+	std::shared_ptr<const KeySet> keys;
+	std::shared_ptr<std::atomic<uint64_t>> pruned;
+};
 
 //! Reads a scan of the user's session for tasks: with the scan's own table function, under the query's own transaction,
 //! projection and filters pushed in. Made per execution; Open is thread-safe.
@@ -21,7 +30,8 @@ public:
 
 	//! The rows of one split. Splits by rows open a scan each. Splits of kind FEED share one scan: each row goes to
 	//! whichever task asks first, so those cannot be opened again for a retry (IOException).
-	std::shared_ptr<ChunkSource> Open(const ScanSplit &split, TaskId task);
+	//! `filters` apply to scans of their own only: what tasks share ignores them.
+	std::shared_ptr<ChunkSource> Open(const ScanSplit &split, TaskId task, const std::vector<FeedFilter> &filters);
 
 	//! Ends the scan that tasks share, for all of them. Cancel of a source ends it only for its task.
 	void Cancel();

@@ -19,7 +19,11 @@ bool GatherReader::Ready() {
 		task = parent.next_task++;
 		claimed = true;
 	}
-	if (reader || task >= parent.task_count) {
+	if (reader) {
+		return true;
+	}
+	auto task_count = parent.coordinator->TaskCount(parent.stage);
+	if (task_count && task >= *task_count) {
 		return true;
 	}
 	auto output = parent.coordinator->OutputIfReady(parent.stage, task);
@@ -95,7 +99,8 @@ void GatherReader::Close() {
 
 GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
     : coordinator(std::move(coordinator_p)), stage(stage_p),
-      task_count(static_cast<TaskId>(coordinator->graph.stages[stage].tasks.size())) {
+      max_readers(coordinator->IsSizedLate(stage) ? coordinator->plan.stages[stage].partitions
+                                                  : coordinator->graph.stages[stage].tasks.size()) {
 }
 
 const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {
@@ -103,7 +108,7 @@ const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {
 }
 
 idx_t GatherSource::MaxReaders() const {
-	return task_count;
+	return max_readers;
 }
 
 std::unique_ptr<ChunkReader> GatherSource::OpenReader() {

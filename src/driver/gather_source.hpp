@@ -21,7 +21,7 @@ private:
 
 	std::shared_ptr<QueryCoordinator> coordinator;
 	const StageId stage;
-	const TaskId task_count;
+	const duckdb::idx_t max_readers;
 	std::atomic<TaskId> next_task {0};
 };
 

@@ -10,6 +10,7 @@
 
 namespace duckherder {
 
+using duckdb::idx_t;
 using duckdb::InterruptException;
 
 QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, DistributedPlan &plan_p,
@@ -29,6 +30,21 @@ void QueryCoordinator::Start() {
 	for (auto &stage : graph.stages) {
 		auto scheduled = ToSchedulerStage(stage);
 		scheduled.repeatable = plan.stages[stage.id].repeatable && stage.split_kind != SplitKind::FEED;
+		auto &after = plan.stages[stage.id].after;
+		scheduled.after.assign(after.begin(), after.end());
+		scheduled.sized_late = IsSizedLate(stage.id);
+		if (scheduled.sized_late) {
+			scheduled.task_count = plan.stages[stage.id].partitions;
+			for (auto input : stage.inputs) {
+				auto &exchange = graph.stages[input].output;
+				if (exchange.kind == ExchangeKind::HASH && exchange.partition_count != scheduled.task_count) {
+					throw duckdb::InternalException("Stage %llu makes %llu partitions, its reader wants %llu",
+					                                idx_t(input), idx_t(exchange.partition_count),
+					                                idx_t(scheduled.task_count));
+				}
+				output_bytes[input].resize(graph.stages[input].tasks.size());
+			}
+		}
 		stages.push_back(std::move(scheduled));
 	}
 	SchedulerConfig config;
@@ -51,11 +67,13 @@ void QueryCoordinator::Start() {
 
 void QueryCoordinator::BuildStages() {
 	auto sql = context.GetCurrentQuery();
-	std::vector<TaskRecord> tasks;
 	std::string strategy;
 	duckdb::idx_t largest = 0;
 	for (auto &planned : plan.stages) {
-		auto split = ExtractPipelineTasks(context, planned, sql, plan.options);
+		PipelineTasks split;
+		if (!IsSizedLate(planned.id)) {
+			split = ExtractPipelineTasks(context, planned, sql, plan.options);
+		}
 		Stage stage;
 		stage.id = planned.id;
 		stage.description = planned.description;
@@ -64,14 +82,8 @@ void QueryCoordinator::BuildStages() {
 		stage.split_kind = split.kind;
 		stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, *planned.fragment));
 		stage.tasks = split.tasks;
-		record_offsets.push_back(tasks.size());
-		for (auto &task : stage.tasks) {
-			task.serialized_plan = stage.fragment;
-			TaskRecord task_record;
-			task_record.stage_id = stage.id;
-			task_record.task = task;
-			tasks.push_back(std::move(task_record));
-		}
+		record_offsets.push_back(0);
+		AddTasks(stage);
 		if (planned.scan) {
 			if (planned.scan->reader == StageScan::Reader::FEED) {
 				feeds[stage.id] = std::make_unique<FeedScan>(context, *planned.scan->feed_scan);
@@ -88,8 +100,68 @@ void QueryCoordinator::BuildStages() {
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		query.partition_strategy = strategy;
 		query.num_stages = static_cast<uint32_t>(graph.stages.size());
-		query.tasks = std::move(tasks);
 	});
+}
+
+bool QueryCoordinator::IsSizedLate(StageId stage) const {
+	return !plan.stages[stage].scan && plan.stages[stage].partitions > 1;
+}
+
+void QueryCoordinator::AddTasks(Stage &stage) {
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		record_offsets[stage.id] = query.tasks.size();
+		for (auto &task : stage.tasks) {
+			task.serialized_plan = stage.fragment;
+			TaskRecord task_record;
+			task_record.stage_id = stage.id;
+			task_record.task = task;
+			query.tasks.push_back(std::move(task_record));
+		}
+	});
+}
+
+void QueryCoordinator::SizeStage(StageId id) {
+	auto &planned = plan.stages[id];
+	std::vector<PartitionedInput> inputs;
+	for (auto input_stage : planned.inputs) {
+		if (graph.stages[input_stage].output.kind != ExchangeKind::HASH) {
+			continue;
+		}
+		PartitionedInput input;
+		input.stage = input_stage;
+		input.bytes = output_bytes.at(input_stage);
+		auto &sliceable = planned.sliceable_inputs;
+		input.may_slice = std::find(sliceable.begin(), sliceable.end(), input_stage) != sliceable.end();
+		inputs.push_back(std::move(input));
+	}
+	AssignmentOptions assignment;
+	assignment.wanted_tasks = plan.options.Partitions();
+	assignment.min_task_bytes = plan.options.min_task_bytes;
+	assignments[id] = AssignPartitions(inputs, planned.partitions, assignment);
+	auto &stage = graph.stages[id];
+	for (auto &part : assignments[id]) {
+		DistributedPipelineTask task;
+		task.task_id = static_cast<TaskId>(stage.tasks.size());
+		task.total_tasks = static_cast<TaskId>(assignments[id].size());
+		task.split.partition = part.partition;
+		task.split.partition_count = part.partition_count;
+		stage.tasks.push_back(std::move(task));
+	}
+	AddTasks(stage);
+	auto consumed_late = output_bytes.find(id);
+	if (consumed_late != output_bytes.end()) {
+		consumed_late->second.resize(stage.tasks.size());
+	}
+	Apply(
+	    scheduler->Handle(event::StageSized {id, static_cast<uint32_t>(stage.tasks.size())}, services.clock->NowMs()));
+}
+
+std::optional<TaskId> QueryCoordinator::TaskCount(StageId stage) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (!scheduler->IsSized(stage)) {
+		return std::nullopt;
+	}
+	return scheduler->TaskCount(stage);
 }
 
 void QueryCoordinator::HandleEvent(const SchedulerEvent &event) {
@@ -102,6 +174,8 @@ void QueryCoordinator::Apply(const SchedulerActions &actions) {
 	for (auto &next : actions) {
 		if (auto *start = std::get_if<action::StartTask>(&next)) {
 			StartTask(*start);
+		} else if (auto *size = std::get_if<action::SizeStage>(&next)) {
+			SizeStage(size->stage);
 		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
 			ready[output->task] = ReadyOutput {output->attempt, AddressOf(output->worker)};
 		} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
@@ -140,11 +214,21 @@ TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
 	request.split = stage.tasks[start.task.task].split;
 	request.settings = options.result_settings;
 	request.transaction_start_us = transaction_start_us;
+	if (!request.split.fed) {
+		for (auto &filter : FiltersOf(stage.id)) {
+			request.scan_filters.push_back({filter.column, filter.encoded});
+		}
+	}
+	auto assigned = assignments.find(stage.id);
+	auto part = assigned == assignments.end() ? nullptr : &assigned->second[start.task.task];
 	for (auto input_stage : stage.inputs) {
 		StageInput input;
 		input.stage = input_stage;
 		input.kind = graph.stages[input_stage].output.kind;
 		for (auto &output : scheduler->StageOutputs(input_stage)) {
+			if (part && !part->Reads(input_stage, output.task)) {
+				continue;
+			}
 			input.outputs.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker)});
 		}
 		request.inputs.push_back(std::move(input));
@@ -169,18 +253,78 @@ void QueryCoordinator::StartTask(const action::StartTask &start) {
 	});
 }
 
-TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const WorkerAddress &worker) {
+const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(StageId stage) {
+	auto known = stage_filters.find(stage);
+	if (known != stage_filters.end()) {
+		return known->second;
+	}
+	auto &filters = stage_filters[stage];
+	for (auto &planned : plan.stages[stage].scan_filters) {
+		auto keys = std::make_shared<KeySet>(collected_keys.at(planned.source).at(planned.key));
+		StageFilter filter;
+		filter.column = planned.column;
+		filter.encoded = std::make_shared<const std::string>(keys->Encode());
+		keys->PrepareLookUps();
+		filter.keys = std::move(keys);
+		filters.push_back(std::move(filter));
+	}
+	return filters;
+}
+
+std::shared_ptr<ChunkSource> QueryCoordinator::OpenFeed(const TaskRequest &request,
+                                                        std::shared_ptr<std::atomic<uint64_t>> pruned) {
+	std::vector<FeedFilter> filters;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		for (auto &filter : FiltersOf(request.stage_id)) {
+			filters.push_back({filter.column, filter.keys, pruned});
+		}
+	}
+	auto feed = feeds.at(request.stage_id)->Open(request.split, request.task_id, filters);
+	std::lock_guard<std::mutex> guard(lock);
+	open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;
+	if (stopped) {
+		feed->Cancel();
+	}
+	return feed;
+}
+
+std::vector<KeySet> QueryCoordinator::DecodeKeys(const TaskRequest &request, const TaskResult &result) const {
+	std::vector<KeySet> keys;
+	auto &wanted = request.output.collected_keys;
+	auto &types = plan.stages[request.stage_id].fragment->types;
+	if (result.key_sets.size() != wanted.size()) {
+		throw duckdb::IOException("Worker %s collected %llu keys instead of %llu", request.worker_id,
+		                          idx_t(result.key_sets.size()), idx_t(wanted.size()));
+	}
+	for (idx_t i = 0; i < wanted.size(); i++) {
+		keys.push_back(KeySet::Decode(result.key_sets[i]));
+		if (keys[i].Type() != types[wanted[i].column] || keys[i].Log2Bits() != wanted[i].log2_bits) {
+			throw duckdb::IOException("Worker %s collected keys of type %s instead of %s", request.worker_id,
+			                          keys[i].Type().ToString(), types[wanted[i].column].ToString());
+		}
+	}
+	return keys;
+}
+
+TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const WorkerAddress &worker,
+                                        std::vector<KeySet> &keys) {
 	try {
 		std::shared_ptr<ChunkSource> feed;
+		auto pruned = std::make_shared<std::atomic<uint64_t>>(0);
 		if (request.split.fed) {
-			feed = feeds.at(request.stage_id)->Open(request.split, request.task_id);
-			std::lock_guard<std::mutex> guard(lock);
-			open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;
-			if (stopped) {
-				feed->Cancel();
-			}
+			feed = OpenFeed(request, pruned);
 		}
-		return services.connector->Connect(worker)->RunTask(request, feed);
+		auto result = services.connector->Connect(worker)->RunTask(request, feed);
+		if (!result.failed && result.partition_bytes.size() != request.output.partition_count) {
+			throw duckdb::IOException("Worker %s made %llu partitions instead of %llu", worker.id,
+			                          idx_t(result.partition_bytes.size()), idx_t(request.output.partition_count));
+		}
+		if (!result.failed) {
+			keys = DecodeKeys(request, result);
+			result.pruned_rows += *pruned;
+		}
+		return result;
 	} catch (std::exception &error) {
 		TaskResult result;
 		result.failed = true;
@@ -190,7 +334,8 @@ TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const Worker
 }
 
 void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
-	auto result = TryAttempt(request, worker);
+	std::vector<KeySet> keys;
+	auto result = TryAttempt(request, worker, keys);
 	if (result.failed && request.split.kind == SplitKind::FEED && result.error.kind == ErrorKind::PLACE) {
 		// its rows were read once and are gone: another attempt could only say that, and hide what happened
 		result.error.kind = ErrorKind::USER;
@@ -200,12 +345,31 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 	if (result.failed) {
 		HandleEvent(event::TaskFailed {key, request.attempt, worker.id, result.error});
 	} else {
+		NoteOutput(request, result, keys);
 		HandleEvent(event::TaskSucceeded {key, request.attempt, worker.id});
 	}
 	std::lock_guard<std::mutex> guard(lock);
 	open_feeds.erase(key);
 	running_attempts--;
 	changed.notify_all();
+}
+
+void QueryCoordinator::NoteOutput(const TaskRequest &request, const TaskResult &result,
+                                  const std::vector<KeySet> &keys) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto bytes = output_bytes.find(request.stage_id);
+	if (bytes != output_bytes.end()) {
+		bytes->second[request.task_id] = result.partition_bytes;
+	}
+	// a second attempt finds the same keys, so that adding them again adds nothing
+	auto &all_keys = collected_keys[request.stage_id];
+	for (idx_t i = 0; i < keys.size(); i++) {
+		if (all_keys.size() == i) {
+			all_keys.push_back(keys[i]);
+		} else {
+			all_keys[i].Merge(keys[i]);
+		}
+	}
 }
 
 void QueryCoordinator::RecordStart(const TaskRequest &request) {
@@ -230,7 +394,11 @@ void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult
 		}
 		task.state = "DONE";
 		task.rows = request.split.fed || request.split.kind != SplitKind::NONE ? result.input_rows : result.Rows();
+		task.input_rows = result.input_rows;
+		task.output_rows = result.Rows();
 		task.bytes = result.Bytes();
+		task.pruned_rows = result.pruned_rows;
+		task.spilled_bytes = result.spilled_bytes;
 		task.duration_us = result.duration_us;
 		query.bytes_exchanged += result.Bytes();
 	});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "codec/key_set.hpp"
 #include "driver/cluster.hpp"
 #include "driver/dispatch_pool.hpp"
 #include "driver/feed_scan.hpp"
@@ -7,6 +8,7 @@
 #include "planner/distributed_plan.hpp"
 #include "planner/split_scans.hpp"
 #include "protocol/worker_service.hpp"
+#include "scheduler/partition_assignment.hpp"
 #include "scheduler/query_scheduler.hpp"
 
 #include <condition_variable>
@@ -72,14 +74,33 @@ private:
 		WorkerAddress worker;
 	};
 
+	//! What the scan of a stage filters by, decoded and encoded
+	struct StageFilter {
+		uint32_t column = 0;
+		std::shared_ptr<const KeySet> keys;
+		std::shared_ptr<const std::string> encoded;
+	};
+
 	void BuildStages();
+	//! With the lock held, when the stages that collect the keys are done
+	const std::vector<StageFilter> &FiltersOf(StageId stage);
+	bool IsSizedLate(StageId stage) const;
+	//! With the lock held: the outputs of the stage's inputs say how many tasks it has
+	void SizeStage(StageId stage);
+	void AddTasks(Stage &stage);
+	//! Nothing while the stage is not sized
+	std::optional<TaskId> TaskCount(StageId stage);
 	void HandleEvent(const SchedulerEvent &event);
 	//! With the lock held
 	void Apply(const SchedulerActions &actions);
 	void StartTask(const action::StartTask &start);
 	TaskRequest MakeRequest(const action::StartTask &start);
 	void RunAttempt(TaskRequest request, WorkerAddress worker);
-	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker);
+	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker, std::vector<KeySet> &keys);
+	std::shared_ptr<ChunkSource> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
+	//! What the stages that read it have to know before they start
+	void NoteOutput(const TaskRequest &request, const TaskResult &result, const std::vector<KeySet> &keys);
+	std::vector<KeySet> DecodeKeys(const TaskRequest &request, const TaskResult &result) const;
 	void RecordStart(const TaskRequest &request);
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
 	void StopWorkers();
@@ -114,7 +135,7 @@ private:
 	StageGraph graph;
 	std::vector<PipelineTasks> splits;
 	std::map<StageId, std::unique_ptr<FeedScan>> feeds;
-	//! Position of a stage's first task in the record
+	//! Position of a stage's first task in the record, once it has tasks
 	std::vector<size_t> record_offsets;
 
 	std::mutex lock;
@@ -128,6 +149,14 @@ private:
 	std::set<WorkerId> lost_workers;
 	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;
 	std::map<StageId, uint32_t> started_tasks;
+	//! Of the stages whose partitions will be dealt out: bytes[task][partition] as the tasks reported them
+	std::map<StageId, std::vector<std::vector<uint64_t>>> output_bytes;
+	//! Of the stages that were sized late, by task
+	std::map<StageId, std::vector<PartitionTask>> assignments;
+	//! By stage, as its tasks find them: what is in its exchange's collected_keys
+	std::map<StageId, std::vector<KeySet>> collected_keys;
+	//! By stage, once its tasks may start: what its scan filters by
+	std::map<StageId, std::vector<StageFilter>> stage_filters;
 	uint32_t running_attempts = 0;
 	//! That the session reads, or has read
 	std::vector<std::weak_ptr<ChunkSource>> outputs;

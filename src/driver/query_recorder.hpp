@@ -20,8 +20,16 @@ struct TaskRecord {
 	Attempt attempt = 0;
 	//! QUEUED, RUNNING, DONE, FAILED, CANCELLED
 	std::string state = "QUEUED";
+	//! Read by the scan, if there is one, otherwise put out
 	uint64_t rows = 0;
+	uint64_t input_rows = 0;
+	uint64_t output_rows = 0;
+	//! Put out
 	uint64_t bytes = 0;
+	//! Left out by the scan, one by one, because of keys that other stages have found
+	uint64_t pruned_rows = 0;
+	//! TaskResult::spilled_bytes
+	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
 };
 

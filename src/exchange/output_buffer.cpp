@@ -85,7 +85,26 @@ void OutputBuffer::AddBytes(const std::vector<uint64_t> &bytes_by_partition) {
 	}
 }
 
+void OutputBuffer::SampleSpill() {
+	auto now = BufferManager::GetBufferManager(*db).GetUsedSwap();
+	auto most = spilled_bytes.load();
+	while (now > most && !spilled_bytes.compare_exchange_weak(most, now)) {
+	}
+}
+
+void OutputBuffer::CollectKeys(std::vector<KeySet> empty_sets) {
+	key_sets = std::move(empty_sets);
+}
+
+void OutputBuffer::MergeKeys(const std::vector<KeySet> &collected) {
+	std::lock_guard<std::mutex> guard(lock);
+	for (idx_t i = 0; i < collected.size(); i++) {
+		key_sets[i].Merge(collected[i]);
+	}
+}
+
 void OutputBuffer::Finish() {
+	SampleSpill();
 	partitions.resize(partition_count);
 	partition_rows.resize(partition_count, 0);
 	for (uint32_t i = 0; i < partition_count; i++) {
@@ -138,15 +157,21 @@ void OutputBuffer::FinishPartition(uint32_t partition) {
 //===--------------------------------------------------------------------===//
 class OutputSource : public ChunkSource, public std::enable_shared_from_this<OutputSource> {
 public:
-	OutputSource(std::shared_ptr<OutputBuffer> buffer_p, uint32_t partition)
-	    : buffer(std::move(buffer_p)), rows(buffer->partitions[partition]) {
+	OutputSource(std::shared_ptr<OutputBuffer> buffer_p, uint32_t partition, uint32_t count)
+	    : buffer(std::move(buffer_p)) {
+		for (auto i = partition; i < partition + count; i++) {
+			auto &rows = buffer->partitions[i];
+			for (auto &unit : rows.units) {
+				units.push_back({&rows.pieces, unit.first, unit.last});
+			}
+		}
 	}
 
 	const vector<LogicalType> &Types() const override {
 		return buffer->Types();
 	}
 	idx_t MaxReaders() const override {
-		return MaxValue<idx_t>(rows.units.size(), 1);
+		return MaxValue<idx_t>(units.size(), 1);
 	}
 	std::unique_ptr<ChunkReader> OpenReader() override;
 	void Cancel() override {
@@ -154,7 +179,13 @@ public:
 	}
 
 	std::shared_ptr<OutputBuffer> buffer;
-	const OutputBuffer::Partition &rows;
+	//! Of all partitions that it reads
+	struct Unit {
+		const std::vector<OutputBuffer::Piece> *pieces;
+		idx_t first;
+		idx_t last;
+	};
+	std::vector<Unit> units;
 	std::atomic<idx_t> next_unit {0};
 	std::atomic<bool> cancelled {false};
 };
@@ -214,14 +245,14 @@ private:
 	bool NextPiece() {
 		while (piece == last_piece) {
 			auto next = source.next_unit++;
-			if (next >= source.rows.units.size()) {
+			if (next >= source.units.size()) {
 				return false;
 			}
 			unit = next;
-			piece = source.rows.units[next].first;
-			last_piece = source.rows.units[next].last;
+			piece = source.units[next].first;
+			last_piece = source.units[next].last;
 		}
-		auto &next = source.rows.pieces[piece++];
+		auto &next = (*source.units[unit].pieces)[piece++];
 		if (next.rows != scan_rows) {
 			// block numbers of one lane mean nothing in another
 			scan.handles.clear();
@@ -248,12 +279,12 @@ std::unique_ptr<ChunkReader> OutputSource::OpenReader() {
 	return std::make_unique<OutputReader>(*this);
 }
 
-std::shared_ptr<ChunkSource> OutputBuffer::Open(uint32_t partition) {
-	if (partition >= partition_count) {
-		throw InternalException("Partition %llu of an output with %llu partitions", idx_t(partition),
-		                        idx_t(partition_count));
+std::shared_ptr<ChunkSource> OutputBuffer::Open(uint32_t partition, uint32_t count) {
+	if (count > partition_count || partition > partition_count - count) {
+		throw InternalException("Partitions %llu to %llu of an output with %llu partitions", idx_t(partition),
+		                        idx_t(partition) + idx_t(count), idx_t(partition_count));
 	}
-	return std::make_shared<OutputSource>(shared_from_this(), partition);
+	return std::make_shared<OutputSource>(shared_from_this(), partition, count);
 }
 
 } // namespace duckherder

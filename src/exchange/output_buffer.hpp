@@ -1,5 +1,6 @@
 #pragma once
 
+#include "codec/key_set.hpp"
 #include "protocol/chunk_source.hpp"
 
 #include "duckdb.hpp"
@@ -38,6 +39,20 @@ public:
 	//! Counts bytes of rows that were appended. Thread-safe, before Finish.
 	void AddBytes(const std::vector<uint64_t> &bytes_by_partition);
 
+	//! What the key sets of this output are to be, all empty; before anything is written
+	void CollectKeys(std::vector<KeySet> empty_sets);
+	const std::vector<KeySet> &KeySets() const {
+		return key_sets;
+	}
+	//! Adds what one writer has collected. Thread-safe, before Finish.
+	void MergeKeys(const std::vector<KeySet> &collected);
+
+	//! Looks how much the database has in temporary files. Thread-safe.
+	void SampleSpill();
+	uint64_t SpilledBytes() const {
+		return spilled_bytes;
+	}
+
 	//! Rows and uncompressed bytes of each partition; after Finish
 	const std::vector<uint64_t> &PartitionRows() const {
 		return partition_rows;
@@ -46,8 +61,9 @@ public:
 		return partition_bytes;
 	}
 
-	//! All rows of a partition, in order, for as many readers as its size is worth. After Finish; thread-safe.
-	std::shared_ptr<ChunkSource> Open(uint32_t partition);
+	//! All rows of `count` partitions from this one on, in order, for as many readers as their size is worth. After
+	//! Finish; thread-safe.
+	std::shared_ptr<ChunkSource> Open(uint32_t partition, uint32_t count = 1);
 
 	duckdb::DatabaseInstance &Database() {
 		return *db;
@@ -84,6 +100,8 @@ private:
 	std::vector<Partition> partitions;
 	std::vector<uint64_t> partition_rows;
 	std::vector<uint64_t> partition_bytes;
+	std::vector<KeySet> key_sets;
+	std::atomic<uint64_t> spilled_bytes {0};
 };
 
 //! One writer's part of an output buffer. A lane that one thread writes keeps the order of rows; several threads may

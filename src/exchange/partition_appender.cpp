@@ -9,6 +9,9 @@ namespace {
 //! Rows that may wait for a partition. From half of it on, rows go to the lane at once: less copying.
 constexpr idx_t WAITING_ROWS = 128;
 
+//! How often a writer looks at what the database has spilled
+constexpr idx_t CHUNKS_PER_SAMPLE = 64;
+
 //! Uncompressed bytes of all values of a vector, nested ones included
 uint64_t ValueBytes(Vector &vector, idx_t count) {
 	auto type = vector.GetType().InternalType();
@@ -63,7 +66,10 @@ void AddStringBytes(Vector &vector, idx_t count, const uint32_t *partitions, std
 
 PartitionAppender::PartitionAppender(OutputBuffer &buffer_p, OutputLane &lane_p, const Exchange &exchange)
     : buffer(buffer_p), lane(lane_p), sorted_rows(STANDARD_VECTOR_SIZE), partition_ends(buffer_p.PartitionCount(), 0),
-      bytes(buffer_p.PartitionCount(), 0) {
+      bytes(buffer_p.PartitionCount(), 0), collected_keys(exchange.collected_keys) {
+	for (auto &keys : buffer.KeySets()) {
+		key_sets.push_back(keys.EmptyCopy());
+	}
 	travelling.InitializeEmpty(buffer.Types());
 	if (buffer.PartitionCount() > 1) {
 		partitioner = std::make_unique<Partitioner>(exchange.key_columns, buffer.PartitionCount());
@@ -75,6 +81,12 @@ PartitionAppender::PartitionAppender(OutputBuffer &buffer_p, OutputLane &lane_p,
 void PartitionAppender::Append(DataChunk &rows, idx_t order) {
 	if (rows.size() == 0) {
 		return;
+	}
+	if (chunks++ % CHUNKS_PER_SAMPLE == 0) {
+		buffer.SampleSpill();
+	}
+	for (idx_t i = 0; i < key_sets.size(); i++) {
+		key_sets[i].Add(rows.data.at(collected_keys[i].column), rows.size());
 	}
 	if (order != current_order) {
 		// what waits belongs to the rows before
@@ -193,6 +205,7 @@ void PartitionAppender::Finish() {
 	FlushBuffers();
 	waiting.clear();
 	buffer.AddBytes(bytes);
+	buffer.MergeKeys(key_sets);
 }
 
 } // namespace duckherder

@@ -42,6 +42,10 @@ private:
 	std::vector<uint32_t> partition_ends;
 	std::vector<duckdb::unique_ptr<duckdb::DataChunk>> waiting;
 	std::vector<uint64_t> bytes;
+	//! Columns whose values are collected, and what has been so far
+	std::vector<CollectedKey> collected_keys;
+	std::vector<KeySet> key_sets;
+	duckdb::idx_t chunks = 0;
 };
 
 } // namespace duckherder

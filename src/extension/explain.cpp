@@ -2,6 +2,7 @@
 
 #include "planner/split_scans.hpp"
 
+#include <map>
 #include <set>
 
 namespace duckherder {
@@ -31,7 +32,19 @@ string DescribeOutput(const StagePlan &stage) {
 	return text;
 }
 
-string DescribeTasks(const PipelineTasks &split) {
+string DescribeFilters(const StagePlan &stage) {
+	string text;
+	for (auto &filter : stage.scan_filters) {
+		text += "\nfiltered by keys of stage " + to_string(filter.source);
+	}
+	return text;
+}
+
+string DescribeTasks(ClientContext &context, const StagePlan &stage, const PlannerOptions &options) {
+	if (!stage.scan && stage.partitions > 1) {
+		return to_string(stage.partitions) + " partitions, tasks by their sizes";
+	}
+	auto split = ExtractPipelineTasks(context, stage, string(), options);
 	auto text = to_string(split.tasks.size()) + (split.tasks.size() == 1 ? " task" : " tasks");
 	if (split.kind != SplitKind::NONE) {
 		text += string(", ") + SplitKindName(split.kind) + " split";
@@ -42,10 +55,65 @@ string DescribeTasks(const PipelineTasks &split) {
 	return text;
 }
 
-string DescribeResult(const TaskRecord &task) {
-	return task.worker_id + ": " + to_string(task.rows) + " rows, " +
-	       StringUtil::BytesToHumanReadableString(task.bytes) + ", " +
-	       StringUtil::Format("%.1f ms", double(task.duration_us) / 1000);
+//! What the finished tasks of one stage add up to
+struct StageTotals {
+	uint64_t tasks = 0;
+	std::set<string> workers;
+	uint64_t retries = 0;
+	//! In all splits of the scan, as far as the metadata says
+	uint64_t table_rows = 0;
+	uint64_t input_rows = 0;
+	uint64_t output_rows = 0;
+	uint64_t bytes = 0;
+	uint64_t pruned_rows = 0;
+	uint64_t spilled_bytes = 0;
+	uint64_t duration_us = 0;
+	const TaskRecord *slowest = nullptr;
+
+	void Add(const TaskRecord &task) {
+		tasks++;
+		workers.insert(task.worker_id);
+		retries += task.attempt;
+		table_rows += task.task.has_rows ? task.task.row_end - task.task.row_start : 0;
+		input_rows += task.input_rows;
+		output_rows += task.output_rows;
+		bytes += task.bytes;
+		pruned_rows += task.pruned_rows;
+		// each counts what the worker has on disk: together they would count it several times
+		spilled_bytes = MaxValue(spilled_bytes, task.spilled_bytes);
+		duration_us += task.duration_us;
+		if (!slowest || task.duration_us > slowest->duration_us) {
+			slowest = &task;
+		}
+	}
+};
+
+string Counted(uint64_t count, const string &what) {
+	return to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+string InMilliseconds(uint64_t duration_us) {
+	return StringUtil::Format("%.1f ms", double(duration_us) / 1000);
+}
+
+string DescribeTotals(const StagePlan &stage, const StageTotals &totals) {
+	auto text = Counted(totals.tasks, "task") + " on " + Counted(totals.workers.size(), "worker");
+	text += "\nretries: " + to_string(totals.retries);
+	if (stage.scan) {
+		text += "\nread: " + Counted(totals.input_rows, "row");
+		text += totals.table_rows > 0 ? " of " + to_string(totals.table_rows) : "";
+	}
+	if (!stage.scan_filters.empty()) {
+		text += "\ndynamic filters: " + to_string(stage.scan_filters.size());
+		text += "\nlooked up and left out: " + Counted(totals.pruned_rows, "row");
+	}
+	text += "\nput out: " + Counted(totals.output_rows, "row") + ", " +
+	        StringUtil::BytesToHumanReadableString(totals.bytes);
+	text += "\nspilled: " + StringUtil::BytesToHumanReadableString(totals.spilled_bytes);
+	text += "\ntime: " + InMilliseconds(totals.duration_us);
+	text += "\nslowest: task " + to_string(totals.slowest->task.task_id) + " on " + totals.slowest->worker_id + ", " +
+	        InMilliseconds(totals.slowest->duration_us);
+	return text;
 }
 
 } // namespace
@@ -56,9 +124,8 @@ InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const 
 	InsertionOrderPreservingMap<string> result;
 	for (auto id : stages) {
 		auto &stage = plan.stages[id];
-		auto split = ExtractPipelineTasks(context, stage, string(), plan.options);
-		auto text = DescribeTasks(split) + "\n" + StringUtil::Replace(stage.description, " <- ", "\n") + "\nto " +
-		            DescribeOutput(stage);
+		auto text = DescribeTasks(context, stage, plan.options) + DescribeFilters(stage) + "\n" +
+		            StringUtil::Replace(stage.description, " <- ", "\n") + "\nto " + DescribeOutput(stage);
 		result["Stage " + to_string(id)] = text;
 	}
 	if (!plan.fully_distributed) {
@@ -71,12 +138,15 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
                                                  const std::vector<TaskRecord> &tasks) {
 	std::set<StageId> stages;
 	CollectStages(plan, root, stages);
-	InsertionOrderPreservingMap<string> result;
+	std::map<StageId, StageTotals> totals;
 	for (auto &task : tasks) {
 		if (stages.count(task.stage_id) > 0 && task.state == "DONE") {
-			result["Stage " + to_string(task.stage_id) + " task " + to_string(task.task.task_id)] =
-			    DescribeResult(task);
+			totals[task.stage_id].Add(task);
 		}
+	}
+	InsertionOrderPreservingMap<string> result;
+	for (auto &stage : totals) {
+		result["Stage " + to_string(stage.first) + " ran"] = DescribeTotals(plan.stages[stage.first], stage.second);
 	}
 	return result;
 }

@@ -11,7 +11,8 @@ namespace duckherder {
 duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainStages(duckdb::ClientContext &context,
                                                                   const DistributedPlan &plan, StageId root);
 
-//! The finished tasks of these stages for EXPLAIN ANALYZE: where they ran, rows read, bytes put out, time.
+//! What the finished tasks of each of these stages add up to, for EXPLAIN ANALYZE: tasks, workers, retries, rows,
+//! bytes, what was spilled, time, and the slowest task.
 duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainTasks(const DistributedPlan &plan, StageId root,
                                                                  const std::vector<TaskRecord> &tasks);
 

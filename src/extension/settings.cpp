@@ -14,6 +14,8 @@ constexpr const char *REQUIRE_DISTRIBUTED = "duckherder_require_distributed";
 constexpr const char *MIN_ROWS = "duckherder_min_rows";
 constexpr const char *TASKS_PER_WORKER = "duckherder_tasks_per_worker";
 constexpr const char *BROADCAST_LIMIT = "duckherder_broadcast_limit";
+constexpr const char *MIN_TASK_BYTES = "duckherder_min_task_bytes";
+constexpr const char *DYNAMIC_FILTERS = "duckherder_dynamic_filters";
 constexpr const char *TASK_RETRIES = "duckherder_task_retries";
 constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
@@ -59,6 +61,10 @@ void RegisterSettings(DBConfig &config) {
 	                          CheckRange<1, limits::TASKS_PER_WORKER_MAX>);
 	config.AddExtensionOption(BROADCAST_LIMIT, "Build sides estimated above this are shuffled, not copied (bytes)",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::BROADCAST_BYTES));
+	config.AddExtensionOption(DYNAMIC_FILTERS, "Let scans leave out rows by the join keys that other stages have found",
+	                          LogicalType::BOOLEAN, Value::BOOLEAN(true));
+	config.AddExtensionOption(MIN_TASK_BYTES, "Small partitions of an exchange are read together up to this (bytes)",
+	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASK_BYTES_MIN));
 	config.AddExtensionOption(TASK_RETRIES, "Further attempts of a task whose worker or connection failed",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASK_RETRIES_DEFAULT),
 	                          CheckRange<0, limits::TASK_RETRIES_MAX>);
@@ -84,6 +90,8 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	options.workers = workers;
 	options.tasks_per_worker = static_cast<uint32_t>(GetNumber(context, TASKS_PER_WORKER));
 	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);
+	options.dynamic_filters = BooleanValue::Get(Get(context, DYNAMIC_FILTERS));
+	options.min_task_bytes = GetNumber(context, MIN_TASK_BYTES);
 	options.min_rows = ModeOf(context) == DistributionMode::ALWAYS ? 0 : GetNumber(context, MIN_ROWS);
 	return options;
 }

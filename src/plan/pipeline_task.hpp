@@ -40,8 +40,9 @@ struct ScanSplit {
 	uint64_t remainder = 0;
 	//! The driver sends the rows of this split: the fragment reads them from the feed instead of from storage
 	bool fed = false;
-	//! For stages that read exchanges: the partition that the task consumes
+	//! For stages that read exchanges: the partitions that the task consumes, one after another
 	uint32_t partition = 0;
+	uint32_t partition_count = 1;
 };
 
 //! One unit of distributed work: a fragment and the part of the data it runs on.

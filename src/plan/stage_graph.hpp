@@ -19,6 +19,14 @@ enum class ExchangeKind : uint8_t {
 
 const char *ExchangeKindName(ExchangeKind kind);
 
+//! The values of a join key that the scans of other stages are to be told: the tasks collect them while they write.
+struct CollectedKey {
+	//! Output column of the stage
+	uint32_t column = 0;
+	//! Size of the Bloom filter, the same in all tasks
+	uint8_t log2_bits = 0;
+};
+
 //! Names the edge from a producing stage to its consumers. An exchange has the number of its producing stage.
 struct Exchange {
 	ExchangeKind kind = ExchangeKind::GATHER;
@@ -30,6 +38,7 @@ struct Exchange {
 	uint32_t column_count = 0;
 	//! The order of rows within each task's output matters to the consumer
 	bool ordered = true;
+	std::vector<CollectedKey> collected_keys;
 };
 
 //! A stage as it travels and is scheduled: plain data.

@@ -23,8 +23,31 @@ JoinType TypeOf(const LogicalOperator &op) {
 	}
 }
 
-bool MayCopyRight(JoinType type) {
-	switch (type) {
+bool MayShuffle(const LogicalOperator &op) {
+	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
+		return false;
+	}
+	auto &join = op.Cast<LogicalComparisonJoin>();
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayCopyRight(op)) {
+		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
+		return false;
+	}
+	// a NULL anywhere on the right side decides about all rows of a mark join, in every partition
+	if (join.join_type == JoinType::MARK) {
+		return false;
+	}
+	idx_t range_count = 0;
+	return join.HasEquality(range_count);
+}
+
+idx_t Rows(LogicalOperator &op) {
+	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
+}
+
+} // namespace
+
+bool MayCopyRight(const LogicalOperator &op) {
+	switch (TypeOf(op)) {
 	case JoinType::INNER:
 	case JoinType::LEFT:
 	case JoinType::SEMI:
@@ -53,29 +76,6 @@ bool MayCopyLeft(const LogicalOperator &op) {
 	}
 }
 
-bool MayShuffle(const LogicalOperator &op) {
-	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
-		return false;
-	}
-	auto &join = op.Cast<LogicalComparisonJoin>();
-	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayCopyRight(join.join_type)) {
-		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
-		return false;
-	}
-	// a NULL anywhere on the right side decides about all rows of a mark join, in every partition
-	if (join.join_type == JoinType::MARK) {
-		return false;
-	}
-	idx_t range_count = 0;
-	return join.HasEquality(range_count);
-}
-
-idx_t Rows(LogicalOperator &op) {
-	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
-}
-
-} // namespace
-
 uint64_t EstimatedBytes(LogicalOperator &op) {
 	uint64_t width = 0;
 	for (auto &type : op.types) {
@@ -99,7 +99,7 @@ JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
 
 JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, bool left_splits,
                         bool right_splits) {
-	auto copy_right = left_splits && MayCopyRight(TypeOf(join));
+	auto copy_right = left_splits && MayCopyRight(join);
 	auto copy_left = right_splits && MayCopyLeft(join);
 	auto shuffle = left_splits && right_splits && MayShuffle(join);
 

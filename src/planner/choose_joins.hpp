@@ -20,6 +20,11 @@ enum class JoinStrategy {
 JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, bool left_splits,
                         bool right_splits);
 
+//! Whether the tasks of a join may each read all of one side and a part of the other: no row of the copied side has to
+//! know whether it found a partner anywhere.
+bool MayCopyRight(const duckdb::LogicalOperator &join);
+bool MayCopyLeft(const duckdb::LogicalOperator &join);
+
 //! The expressions of the equality conditions, pairwise: left[i] = right[i].
 struct JoinKeys {
 	duckdb::vector<duckdb::reference<duckdb::Expression>> left;

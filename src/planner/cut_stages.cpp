@@ -2,6 +2,8 @@
 
 #include "codec/exchange_scan.hpp"
 #include "planner/check_support.hpp"
+#include "planner/choose_joins.hpp"
+#include "planner/key_filters.hpp"
 #include "planner/logical_exchange.hpp"
 #include "planner/split_scans.hpp"
 
@@ -19,28 +21,35 @@ public:
 	explicit StageCutter(DistributedPlan &result_p) : result(result_p) {
 	}
 
+	//! What holds for an operator because of those above it in its stage
+	struct Above {
+		bool order_matters = true;
+		//! Tasks could share its rows, if each had all rows of the other inputs
+		bool may_slice = false;
+	};
+
 	//! `stage`: the stage that `op` is part of, null for the session's part
-	void Cut(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> stage, bool order_matters) {
+	void Cut(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> stage, Above above) {
 		if (IsExchange(*op)) {
-			CutExchange(op, stage);
+			CutExchange(op, stage, above.may_slice);
 			return;
 		}
 		if (op->type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE && IsExchange(*op->children[0])) {
 			CutSharedCTE(op);
-			Cut(op, stage, order_matters);
+			Cut(op, stage, above);
 			return;
 		}
 		if (op->type == LogicalOperatorType::LOGICAL_CTE_REF && stage) {
 			auto shared = shared_ctes.find(op->Cast<LogicalCTERef>().cte_index);
 			if (shared != shared_ctes.end()) {
 				auto producer = shared->second;
-				Connect(*stage, producer);
+				Connect(*stage, producer, above.may_slice);
 				op = MakeScan(ExchangeScanSource {false, producer}, *op);
 				return;
 			}
 		}
 		if (stage && op->type == LogicalOperatorType::LOGICAL_GET && !MakesRowsFromConstants(op->Cast<LogicalGet>())) {
-			CutScan(op, *stage, order_matters);
+			CutScan(op, *stage, above.order_matters);
 			return;
 		}
 		if (stage &&
@@ -48,30 +57,56 @@ public:
 		     op->type == LogicalOperatorType::LOGICAL_WINDOW)) {
 			stage->repeatable = false;
 		}
-		auto order_below = ResultDependsOnInputOrder(*op, order_matters);
-		for (auto &child : op->children) {
-			Cut(child, stage, order_below);
+		auto order_below = ResultDependsOnInputOrder(*op, above.order_matters);
+		for (idx_t i = 0; i < op->children.size(); i++) {
+			Cut(op->children[i], stage, Above {order_below, above.may_slice && MaySliceBelow(*op, i)});
 		}
 	}
+
+	//! What the exchanges have become; only addresses are left of them
+	std::unordered_map<const LogicalExchange *, StageId> stages_of;
 
 private:
 	DistributedPlan &result;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
 
+	bool MaySliceBelow(const LogicalOperator &op, idx_t child) const {
+		switch (op.type) {
+		case LogicalOperatorType::LOGICAL_PROJECTION:
+		case LogicalOperatorType::LOGICAL_FILTER:
+		case LogicalOperatorType::LOGICAL_UNNEST:
+			return true;
+		case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+		case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+		case LogicalOperatorType::LOGICAL_ANY_JOIN:
+		case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+			return child == 0 ? MayCopyRight(op) : MayCopyLeft(op);
+		default:
+			return result.task_local.count(&op) > 0;
+		}
+	}
+
 	//! The definition becomes a stage; what reads it stands alone
 	void CutSharedCTE(unique_ptr<LogicalOperator> &op) {
 		auto cte_index = op->Cast<LogicalMaterializedCTE>().table_index;
-		CutExchange(op->children[0], nullptr);
+		CutExchange(op->children[0], nullptr, false);
 		shared_ctes[cte_index] = result.stages.back().id;
 		auto reader = std::move(op->children[1]);
 		op = std::move(reader);
 	}
 
-	void Connect(StagePlan &consumer, StageId producer) {
+	void Connect(StagePlan &consumer, StageId producer, bool may_slice) {
 		auto &inputs = consumer.inputs;
+		auto &sliceable = consumer.sliceable_inputs;
 		if (std::find(inputs.begin(), inputs.end(), producer) == inputs.end()) {
 			inputs.push_back(producer);
+			if (may_slice) {
+				sliceable.push_back(producer);
+			}
+		} else {
+			// read twice: a slice would be one of both
+			sliceable.erase(std::remove(sliceable.begin(), sliceable.end(), producer), sliceable.end());
 		}
 		auto &output = result.stages[producer].output;
 		if (output.kind == ExchangeKind::BROADCAST) {
@@ -90,22 +125,25 @@ private:
 		return scan;
 	}
 
-	void CutExchange(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> consumer) {
+	void CutExchange(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> consumer, bool may_slice) {
 		op->ResolveOperatorTypes();
 		auto &exchange = op->Cast<LogicalExchange>();
 		StagePlan stage;
 		stage.output = exchange.exchange;
 		stage.types = exchange.types;
+		stage.estimated_rows = exchange.has_estimated_cardinality ? exchange.estimated_cardinality : 1;
 		stage.fragment = std::move(exchange.children[0]);
 		stage.description = Describe(*stage.fragment);
-		Cut(stage.fragment, &stage, exchange.exchange.ordered);
+		Cut(stage.fragment, &stage, Above {exchange.exchange.ordered, true});
+		stage.fragment->ResolveOperatorTypes();
 		stage.id = static_cast<StageId>(result.stages.size());
 
 		auto id = stage.id;
+		stages_of[&exchange] = id;
 		op = MakeScan(ExchangeScanSource {false, id}, exchange);
 		result.stages.push_back(std::move(stage));
 		if (consumer) {
-			Connect(*consumer, id);
+			Connect(*consumer, id, may_slice);
 		}
 	}
 
@@ -146,7 +184,14 @@ private:
 } // namespace
 
 void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
-	StageCutter(result).Cut(plan, nullptr, true);
+	vector<KeyFilterCandidate> key_filters;
+	if (result.options.dynamic_filters) {
+		key_filters = FindKeyFilters(*plan);
+	}
+	StageCutter cutter(result);
+	cutter.Cut(plan, nullptr, StageCutter::Above());
+	ConnectKeyFilters(key_filters, cutter.stages_of, result);
+	result.task_local.clear();
 }
 
 } // namespace duckherder

@@ -6,6 +6,8 @@
 #include "duckdb/planner/logical_operator.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
+#include <unordered_set>
+
 namespace duckherder {
 
 //! The base scan of a stage; a stage has at most one.
@@ -28,6 +30,15 @@ struct StageScan {
 	}
 };
 
+//! The scan of a stage leaves out rows by the keys that another stage has collected.
+struct PlannedScanFilter {
+	StageId source = 0;
+	//! Which of the source's collected_keys
+	uint32_t key = 0;
+	//! Among the scan's column ids
+	uint32_t column = 0;
+};
+
 //! A stage as planned: operators instead of bytes. Encoded and split into tasks when the query starts, because
 //! parameters and row counts are only certain then.
 struct StagePlan {
@@ -36,13 +47,19 @@ struct StagePlan {
 	Exchange output;
 	duckdb::vector<duckdb::LogicalType> types;
 	duckdb::vector<StageId> inputs;
+	//! Stages that it does not read, but waits for: the sources of its scan_filters
+	duckdb::vector<StageId> after;
 	duckdb::unique_ptr<StageScan> scan;
+	duckdb::vector<PlannedScanFilter> scan_filters;
+	uint64_t estimated_rows = 1;
 	//! A copy of a broadcast input is built into a hash table by each task: few tasks are better then
 	bool has_broadcast_input = false;
 	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
 	bool repeatable = true;
-	//! Tasks when there is no scan: the partitions of its inputs
+	//! Partitions of its inputs; without a scan they are dealt out to tasks once their sizes are known
 	uint32_t partitions = 1;
+	//! Inputs of which a partition may be shared by several tasks that each read all of the other inputs
+	duckdb::vector<StageId> sliceable_inputs;
 	duckdb::string description;
 };
 
@@ -56,6 +73,9 @@ struct DistributedPlan {
 	//! How results come together, for the statistics: CONCAT, AGGREGATE, TOP_N, LIMIT, ORDER
 	duckdb::string merge_strategy = "CONCAT";
 	PlannerOptions options;
+	//! While the plan is cut: operators that each task runs on what it has, whatever that is, because another one above
+	//! does the same over all of it
+	std::unordered_set<const duckdb::LogicalOperator *> task_local;
 
 	bool Distributed() const {
 		return !stages.empty();

@@ -263,6 +263,7 @@ private:
 	Place FinishSplitAggregate(LogicalAggregate &aggregate, Above above, bool grouped) {
 		auto partial = SplitAggregate(binder, aggregate);
 		auto group_count = partial->groups.size();
+		result.task_local.insert(partial.get());
 		unique_ptr<LogicalOperator> child = std::move(partial);
 		auto few =
 		    !grouped || (aggregate.has_estimated_cardinality && aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
@@ -311,6 +312,7 @@ private:
 			if (op->has_estimated_cardinality) {
 				local->SetEstimatedCardinality(op->estimated_cardinality);
 			}
+			result.task_local.insert(local.get());
 			op->children[0] = std::move(local);
 		}
 		Shuffle(op->children[0], keys, false);
@@ -327,6 +329,7 @@ private:
 		auto local = LocalForm(*op);
 		auto is_limit = op->type == LogicalOperatorType::LOGICAL_LIMIT;
 		if (local) {
+			result.task_local.insert(local.get());
 			local->children.push_back(std::move(child));
 			child = std::move(local);
 		}

@@ -14,6 +14,10 @@ struct PlannerOptions {
 	uint32_t tasks_per_worker = limits::TASKS_PER_WORKER_DEFAULT;
 	//! Build sides estimated above this many bytes are shuffled instead of broadcast
 	uint64_t broadcast_limit_bytes = limits::BROADCAST_BYTES;
+	//! Partitions of an exchange are read together until they have this many bytes
+	uint64_t min_task_bytes = limits::TASK_BYTES_MIN;
+	//! Keys of finished build sides filter the scans of other stages
+	bool dynamic_filters = true;
 	//! A plan none of whose scans reaches this many rows stays local
 	uint64_t min_rows = limits::MIN_DISTRIBUTED_ROWS;
 

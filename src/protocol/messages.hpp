@@ -36,6 +36,14 @@ struct StageInput {
 	std::vector<OutputLocation> outputs;
 };
 
+//! A scan may leave out the rows whose column is not in the key set.
+struct ScanFilter {
+	//! Position among the scan's column ids
+	uint32_t column = 0;
+	//! An encoded KeySet
+	std::shared_ptr<const std::string> key_set;
+};
+
 //! Run one attempt of one task. Self-contained: a worker needs no memory of earlier messages.
 struct TaskRequest {
 	QueryId query_id;
@@ -47,6 +55,8 @@ struct TaskRequest {
 	Exchange output;
 	ScanSplit split;
 	std::vector<StageInput> inputs;
+	//! For the scan of the fragment; a scan that the driver feeds is filtered there
+	std::vector<ScanFilter> scan_filters;
 	//! Settings of the session that change results, as SET name = 'value'
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
@@ -62,6 +72,12 @@ struct TaskResult {
 	std::vector<uint64_t> partition_bytes;
 	//! Rows that the task's base scan or feed delivered
 	uint64_t input_rows = 0;
+	//! Rows that the scan left out one by one because of scan_filters
+	uint64_t pruned_rows = 0;
+	//! Encoded key sets, in the order of the exchange's collected_keys
+	std::vector<std::string> key_sets;
+	//! The most that was seen in the worker's temporary files while the task wrote its output, whoever put it there
+	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
 	//! CPU is not attributable per task inside DuckDB's thread pool; duration is what a task is judged by
 	uint64_t Rows() const {
@@ -80,13 +96,14 @@ struct TaskResult {
 	}
 };
 
-//! Read one partition of one finished task.
+//! Read partitions that follow each other of one finished task.
 struct FetchRequest {
 	QueryId query_id;
 	StageId stage_id = 0;
 	TaskId task_id = 0;
 	Attempt attempt = 0;
 	uint32_t partition = 0;
+	uint32_t partition_count = 1;
 	WorkerId worker_id;
 };
 

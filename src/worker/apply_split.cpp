@@ -1,5 +1,7 @@
 #include "worker/apply_split.hpp"
 
+#include "codec/scan_filter.hpp"
+
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
@@ -90,6 +92,22 @@ void ApplySplit(LogicalOperator &plan, const ScanSplit &split) {
 			throw InternalException("A range of rows in %llu files", static_cast<idx_t>(split.files.size()));
 		}
 		RestrictRows(*get, split);
+	}
+	plan.ResolveOperatorTypes();
+}
+
+void FilterScan(LogicalOperator &plan, const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned) {
+	if (request.scan_filters.empty()) {
+		return;
+	}
+	auto get = FindScan(plan, request.split.table_index);
+	if (!get) {
+		throw InternalException("The fragment has no scan with table index %llu to filter", request.split.table_index);
+	}
+	for (auto &filter : request.scan_filters) {
+		auto keys = std::make_shared<KeySet>(KeySet::Decode(*filter.key_set));
+		keys->PrepareLookUps();
+		FilterScanByKeys(*get, filter.column, std::move(keys), pruned);
 	}
 	plan.ResolveOperatorTypes();
 }

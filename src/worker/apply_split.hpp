@@ -2,6 +2,7 @@
 
 #include "exchange/task_inputs.hpp"
 #include "plan/pipeline_task.hpp"
+#include "protocol/messages.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/planner/logical_operator.hpp"
@@ -13,6 +14,11 @@ namespace duckherder {
 //! Throws InternalException if the fragment has no such Parquet scan, NotImplementedException if the scan reads
 //! something that depends on all files (the virtual column file_index).
 void ApplySplit(duckdb::LogicalOperator &plan, const ScanSplit &split);
+
+//! Lets the base scan of a decoded fragment leave out rows by the request's scan_filters; counts those in `pruned`.
+//! Throws SerializationException for bytes that are not a key set, InternalException without such a scan.
+void FilterScan(duckdb::LogicalOperator &plan, const TaskRequest &request,
+                std::shared_ptr<std::atomic<uint64_t>> pruned);
 
 //! Makes the scan `table_index` count the rows that it delivers, in inputs.scanned_rows. Returns false if there is
 //! none.

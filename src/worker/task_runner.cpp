@@ -137,6 +137,11 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		result.partition_rows = output->PartitionRows();
 		result.partition_bytes = output->PartitionBytes();
 		result.input_rows = inputs.scans->scanned_rows + *inputs.fed_rows;
+		result.pruned_rows = *inputs.pruned_rows;
+		result.spilled_bytes = output->SpilledBytes();
+		for (auto &keys : output->KeySets()) {
+			result.key_sets.push_back(keys.Encode());
+		}
 	} catch (const std::exception &error) {
 		result = TaskResult();
 		result.failed = true;
@@ -167,6 +172,7 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 	result.scans = make_shared_ptr<TaskInputs>();
 	result.lost = std::make_shared<LostInput>();
 	result.fed_rows = std::make_shared<std::atomic<uint64_t>>(0);
+	result.pruned_rows = std::make_shared<std::atomic<uint64_t>>(0);
 	if (feed) {
 		ExchangeScanSource source;
 		source.is_feed = true;
@@ -188,6 +194,7 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
                                                    const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
 	auto hashed = input.kind == ExchangeKind::HASH;
 	auto partition = hashed ? request.split.partition : 0;
+	auto partition_count = hashed ? request.split.partition_count : 1;
 	std::vector<StageInputSource::Output> sources;
 	for (auto &location : input.outputs) {
 		StageInputSource::Output output;
@@ -200,11 +207,11 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 				throw IOException("The output of task %llu of stage %llu is not on worker %s", idx_t(location.task),
 				                  idx_t(input.stage), id);
 			}
-			output.source = buffer->Open(partition);
+			output.source = buffer->Open(partition, partition_count);
 		}
 		sources.push_back(std::move(output));
 	}
-	auto open = [peers = peers, query = request.query_id, stage = input.stage, partition,
+	auto open = [peers = peers, query = request.query_id, stage = input.stage, partition, partition_count,
 	             types](const OutputLocation &location) {
 		FetchRequest fetch;
 		fetch.query_id = query;
@@ -212,6 +219,7 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 		fetch.task_id = location.task;
 		fetch.attempt = location.attempt;
 		fetch.partition = partition;
+		fetch.partition_count = partition_count;
 		fetch.worker_id = location.worker.id;
 		return peers->Connect(location.worker)->Fetch(fetch, types);
 	};
@@ -242,12 +250,22 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
                                                     const TaskRequest &request, const Inputs &inputs) {
 	auto plan = DecodeFragment(context, *request.fragment);
 	ApplySplit(*plan, request.split);
+	FilterScan(*plan, request, inputs.pruned_rows);
 	ConnectJoinFilters(context, *plan);
 	if (request.split.kind != SplitKind::NONE && !request.split.fed) {
 		CountScan(*plan, request.split.table_index, *inputs.scans);
 	}
 	auto output = std::make_shared<OutputBuffer>(db->instance, OutputTypes(*plan, request.output),
 	                                             request.output.partition_count);
+	std::vector<KeySet> key_sets;
+	for (auto &key : request.output.collected_keys) {
+		if (key.column >= plan->types.size()) {
+			throw InternalException("Keys of column %llu, the fragment has %llu", idx_t(key.column),
+			                        idx_t(plan->types.size()));
+		}
+		key_sets.emplace_back(plan->types[key.column], key.log2_bits);
+	}
+	output->CollectKeys(std::move(key_sets));
 	InstallExchangeSink(context, request.output, output);
 
 	auto optimized = make_uniq<OptimizedPlan>(std::move(plan));

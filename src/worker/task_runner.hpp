@@ -28,6 +28,8 @@ private:
 		duckdb::shared_ptr<TaskInputs> scans;
 		std::shared_ptr<LostInput> lost;
 		std::shared_ptr<std::atomic<uint64_t>> fed_rows;
+		//! By scan filters
+		std::shared_ptr<std::atomic<uint64_t>> pruned_rows;
 	};
 
 	Inputs ConnectInputs(const TaskRequest &request, std::shared_ptr<ChunkSource> feed);

@@ -90,7 +90,7 @@ std::shared_ptr<ChunkSource> WorkerNode::Fetch(const FetchRequest &request, cons
 		                        idx_t(request.stage_id), StringUtil::ToString(output->Types(), ", "),
 		                        StringUtil::ToString(types, ", "));
 	}
-	return output->Open(request.partition);
+	return output->Open(request.partition, request.partition_count);
 }
 
 void WorkerNode::CancelQuery(const QueryId &query_id) {

@@ -45,6 +45,7 @@ def distribute_everything(con: Connection) -> None:
     """Tests look at small tables: cut even those into many tasks."""
     con.execute("SET duckherder_mode = 'always'")
     con.execute("SET duckherder_min_rows = 1")
+    con.execute("SET duckherder_min_task_bytes = 1")
 
 
 @contextlib.contextmanager

@@ -27,21 +27,35 @@ inline auto Members(const StageInput &m) {
 	return std::tie(stage, kind, outputs);
 }
 
+inline auto Members(const CollectedKey &m) {
+	auto &[column, log2_bits] = m;
+	return std::tie(column, log2_bits);
+}
+
+inline auto Members(const ScanFilter &m) {
+	static const std::string none;
+	auto &[column, key_set] = m;
+	auto &text = key_set ? *key_set : none;
+	return std::tie(column, text);
+}
+
 inline auto Members(const Exchange &m) {
-	auto &[kind, key_columns, partition_count, column_count, ordered] = m;
-	return std::tie(kind, key_columns, partition_count, column_count, ordered);
+	auto &[kind, key_columns, partition_count, column_count, ordered, collected] = m;
+	return std::tie(kind, key_columns, partition_count, column_count, ordered, collected);
 }
 
 inline auto Members(const ScanSplit &m) {
-	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition] = m;
-	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition);
+	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count] = m;
+	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count);
 }
 
 inline auto Members(const TaskRequest &m) {
 	static const std::string none;
-	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, settings, start] = m;
+	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, filters, settings, start] =
+	    m;
 	auto &text = fragment ? *fragment : none;
-	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, inputs, settings, start);
+	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, inputs, filters, settings,
+	                start);
 }
 
 inline auto Members(const TaskError &m) {
@@ -50,13 +64,14 @@ inline auto Members(const TaskError &m) {
 }
 
 inline auto Members(const TaskResult &m) {
-	auto &[failed, error, partition_rows, partition_bytes, input_rows, duration_us] = m;
-	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, duration_us);
+	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, key_sets, spilled, duration_us] = m;
+	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, key_sets, spilled,
+	                duration_us);
 }
 
 inline auto Members(const FetchRequest &m) {
-	auto &[query_id, stage_id, task_id, attempt, partition, worker_id] = m;
-	return std::tie(query_id, stage_id, task_id, attempt, partition, worker_id);
+	auto &[query_id, stage_id, task_id, attempt, partition, partition_count, worker_id] = m;
+	return std::tie(query_id, stage_id, task_id, attempt, partition, partition_count, worker_id);
 }
 
 inline auto Members(const WorkerInfo &m) {
@@ -111,6 +126,7 @@ inline TaskRequest SampleTaskRequest() {
 	request.output.partition_count = 6;
 	request.output.column_count = 5;
 	request.output.ordered = false;
+	request.output.collected_keys = {{3, 20}, {1, 18}};
 	request.split.kind = SplitKind::MODULO;
 	request.split.table_index = 1ULL << 40;
 	request.split.files = {"s3://b/a.parquet", "", "it's one.parquet"};
@@ -120,6 +136,8 @@ inline TaskRequest SampleTaskRequest() {
 	request.split.remainder = 5;
 	request.split.fed = true;
 	request.split.partition = 9;
+	request.split.partition_count = 3;
+	request.scan_filters = {{2, std::make_shared<const std::string>(std::string("keys\0\xFF", 6))}};
 	request.inputs = {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)};
 	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
 	request.transaction_start_us = -5;
@@ -137,12 +155,15 @@ inline TaskResult SampleTaskResult() {
 	result.partition_rows = {0, 1, 1ULL << 50};
 	result.partition_bytes = {9, 8, 0};
 	result.input_rows = 1234567890123;
+	result.pruned_rows = 77;
+	result.key_sets = {"one", std::string("\0two", 4)};
+	result.spilled_bytes = 1ULL << 33;
 	result.duration_us = 42;
 	return result;
 }
 
 inline FetchRequest SampleFetchRequest() {
-	return {"query-1", 2, 3, 4, 5, "w1"};
+	return {"query-1", 2, 3, 4, 5, 6, "w1"};
 }
 
 inline WorkerInfo SampleWorkerInfo() {

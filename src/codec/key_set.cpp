@@ -1,0 +1,300 @@
+#include "codec/key_set.hpp"
+
+#include "duckdb/common/serializer/binary_deserializer.hpp"
+#include "duckdb/common/serializer/binary_serializer.hpp"
+#include "duckdb/common/serializer/memory_stream.hpp"
+#include "duckdb/common/value_operations/value_operations.hpp"
+#include "duckdb/common/vector_operations/vector_operations.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! Up to so many values are listed: scans compare their statistics with each
+constexpr idx_t VALUES_MAX = 64;
+//! Up to so many hashes are kept as they are; 8 bytes each
+constexpr idx_t HASHES_MAX = 2048;
+//! Bits per value in the Bloom filter: one look-up in about 200 lies
+constexpr uint64_t BITS_PER_KEY = 16;
+//! With more of its bits set than this, one look-up in eight or more lies
+constexpr double FULL_FROM = 0.6;
+
+constexpr field_id_t KIND_FIELD = 1;
+constexpr uint8_t KIND = 0x4B;
+
+template <class T>
+bool Range(UnifiedVectorFormat &format, idx_t count, T &low, T &high) {
+	auto data = UnifiedVectorFormat::GetData<T>(format);
+	bool any = false;
+	for (idx_t i = 0; i < count; i++) {
+		auto index = format.sel->get_index(i);
+		if (!format.validity.RowIsValid(index)) {
+			continue;
+		}
+		if (!any || data[index] < low) {
+			low = data[index];
+		}
+		if (!any || high < data[index]) {
+			high = data[index];
+		}
+		any = true;
+	}
+	return any;
+}
+
+template <class T>
+bool RangeAsValues(const LogicalType &type, UnifiedVectorFormat &format, idx_t count, Value &low, Value &high) {
+	T bounds[2] = {};
+	if (!Range<T>(format, count, bounds[0], bounds[1])) {
+		return false;
+	}
+	Vector typed(type, idx_t(2));
+	auto data = FlatVector::GetData<T>(typed);
+	data[0] = bounds[0];
+	data[1] = bounds[1];
+	low = typed.GetValue(0);
+	high = typed.GetValue(1);
+	return true;
+}
+
+bool RangeOf(const LogicalType &type, UnifiedVectorFormat &format, idx_t count, Value &low, Value &high) {
+	switch (type.InternalType()) {
+	case PhysicalType::INT8:
+		return RangeAsValues<int8_t>(type, format, count, low, high);
+	case PhysicalType::INT16:
+		return RangeAsValues<int16_t>(type, format, count, low, high);
+	case PhysicalType::INT32:
+		return RangeAsValues<int32_t>(type, format, count, low, high);
+	case PhysicalType::INT64:
+		return RangeAsValues<int64_t>(type, format, count, low, high);
+	case PhysicalType::INT128:
+		return RangeAsValues<hugeint_t>(type, format, count, low, high);
+	case PhysicalType::UINT8:
+		return RangeAsValues<uint8_t>(type, format, count, low, high);
+	case PhysicalType::UINT16:
+		return RangeAsValues<uint16_t>(type, format, count, low, high);
+	case PhysicalType::UINT32:
+		return RangeAsValues<uint32_t>(type, format, count, low, high);
+	case PhysicalType::UINT64:
+		return RangeAsValues<uint64_t>(type, format, count, low, high);
+	case PhysicalType::UINT128:
+		return RangeAsValues<uhugeint_t>(type, format, count, low, high);
+	default:
+		return false;
+	}
+}
+
+} // namespace
+
+bool KeySet::Supports(const LogicalType &type) {
+	if (type.IsNested() || type.id() == LogicalTypeId::ENUM) {
+		return false;
+	}
+	if (type.id() == LogicalTypeId::VARCHAR) {
+		return StringType::GetCollation(type).empty();
+	}
+	switch (type.InternalType()) {
+	case PhysicalType::INT8:
+	case PhysicalType::INT16:
+	case PhysicalType::INT32:
+	case PhysicalType::INT64:
+	case PhysicalType::INT128:
+	case PhysicalType::UINT8:
+	case PhysicalType::UINT16:
+	case PhysicalType::UINT32:
+	case PhysicalType::UINT64:
+	case PhysicalType::UINT128:
+		return true;
+	default:
+		// floats are equal that differ in their bytes, and nobody joins by them
+		return false;
+	}
+}
+
+uint8_t KeySet::Log2BitsFor(uint64_t keys) {
+	auto most = 1ULL << LOG2_BITS_MAX;
+	auto wanted = keys > most / BITS_PER_KEY ? most : keys * BITS_PER_KEY;
+	auto log2 = static_cast<uint8_t>(std::bit_width(wanted));
+	return std::clamp(log2, LOG2_BITS_MIN, LOG2_BITS_MAX);
+}
+
+KeySet::KeySet(LogicalType type_p, uint8_t log2_bits_p) : type(std::move(type_p)), log2_bits(log2_bits_p) {
+	if (!Supports(type)) {
+		throw InvalidInputException("Keys of type %s cannot be collected", type.ToString());
+	}
+	if (log2_bits < LOG2_BITS_MIN || log2_bits > LOG2_BITS_MAX) {
+		throw InvalidInputException("A key set of 2^%d bits", log2_bits);
+	}
+}
+
+void KeySet::Widen(const Value &low, const Value &high) {
+	if (smallest.IsNull() || ValueOperations::LessThan(low, smallest)) {
+		smallest = low;
+	}
+	if (largest.IsNull() || ValueOperations::GreaterThan(high, largest)) {
+		largest = high;
+	}
+}
+
+void KeySet::UseBits() {
+	if (!bits.empty()) {
+		return;
+	}
+	bits.resize((1ULL << log2_bits) / 64, 0);
+	for (auto hash : hashes) {
+		bits[BlockOf(hash)] |= MaskOf(hash);
+	}
+	hashes.clear();
+}
+
+void KeySet::AddHash(hash_t hash) {
+	if (bits.empty()) {
+		hashes.insert(hash);
+		if (hashes.size() > HASHES_MAX) {
+			UseBits();
+		}
+		return;
+	}
+	bits[BlockOf(hash)] |= MaskOf(hash);
+}
+
+void KeySet::Add(Vector &keys, idx_t count) {
+	UnifiedVectorFormat format;
+	keys.ToUnifiedFormat(count, format);
+	Value low;
+	Value high;
+	if (RangeOf(type, format, count, low, high)) {
+		Widen(low, high);
+	}
+	Vector hash_vector(LogicalType::HASH, count);
+	VectorOperations::Hash(keys, hash_vector, count);
+	hash_vector.Flatten(count);
+	auto hash_data = FlatVector::GetData<hash_t>(hash_vector);
+	for (idx_t i = 0; i < count; i++) {
+		if (!format.validity.RowIsValid(format.sel->get_index(i))) {
+			continue;
+		}
+		empty = false;
+		if (values_complete && hashes.count(hash_data[i]) == 0) {
+			values.push_back(keys.GetValue(i));
+			values_complete = values.size() <= VALUES_MAX;
+		}
+		AddHash(hash_data[i]);
+	}
+	if (!values_complete) {
+		values.clear();
+	}
+}
+
+void KeySet::Merge(const KeySet &other) {
+	if (type != other.type || log2_bits != other.log2_bits) {
+		throw InternalException("Key sets of %s and %s do not fit together", type.ToString(), other.type.ToString());
+	}
+	if (other.empty) {
+		return;
+	}
+	empty = false;
+	if (!other.smallest.IsNull()) {
+		Widen(other.smallest, other.largest);
+	}
+	values_complete = values_complete && other.values_complete;
+	for (idx_t i = 0; values_complete && i < other.values.size(); i++) {
+		if (hashes.count(other.values[i].Hash()) == 0) {
+			values.push_back(other.values[i]);
+			values_complete = values.size() <= VALUES_MAX;
+		}
+	}
+	if (!values_complete) {
+		values.clear();
+	}
+	for (auto hash : other.hashes) {
+		AddHash(hash);
+	}
+	if (!other.bits.empty()) {
+		UseBits();
+		for (idx_t i = 0; i < bits.size(); i++) {
+			bits[i] |= other.bits[i];
+		}
+	}
+}
+
+vector<Value> KeySet::Values() const {
+	return values_complete ? values : vector<Value>();
+}
+
+bool KeySet::Saturated() const {
+	uint64_t set = 0;
+	for (auto block : bits) {
+		set += static_cast<uint64_t>(std::popcount(block));
+	}
+	return static_cast<double>(set) > FULL_FROM * static_cast<double>(bits.size() * 64) && !bits.empty();
+}
+
+std::string KeySet::Encode() const {
+	MemoryStream stream;
+	BinarySerializer serializer(stream);
+	serializer.Begin();
+	serializer.WriteProperty(KIND_FIELD, "kind", KIND);
+	serializer.WriteProperty(10, "type", type);
+	serializer.WriteProperty(11, "log2_bits", log2_bits);
+	serializer.WriteProperty(12, "empty", empty);
+	serializer.WriteProperty(13, "smallest", smallest);
+	serializer.WriteProperty(14, "largest", largest);
+	serializer.WriteProperty(15, "values_complete", values_complete);
+	serializer.WriteProperty(16, "values", values);
+	string list;
+	for (auto hash : hashes) {
+		list.append(const_char_ptr_cast(&hash), sizeof(hash));
+	}
+	serializer.WriteProperty(17, "hashes", list);
+	serializer.WriteProperty(18, "bits", string(const_char_ptr_cast(bits.data()), bits.size() * sizeof(uint64_t)));
+	serializer.End();
+	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
+}
+
+KeySet KeySet::Decode(const std::string &bytes) {
+	MemoryStream stream(data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
+	BinaryDeserializer deserializer(stream);
+	deserializer.Begin();
+	if (deserializer.ReadProperty<uint8_t>(KIND_FIELD, "kind") != KIND) {
+		throw SerializationException("These bytes are no key set");
+	}
+	auto type = deserializer.ReadProperty<LogicalType>(10, "type");
+	auto log2_bits = deserializer.ReadProperty<uint8_t>(11, "log2_bits");
+	if (!Supports(type) || log2_bits < LOG2_BITS_MIN || log2_bits > LOG2_BITS_MAX) {
+		throw SerializationException("A key set of type %s with 2^%d bits", type.ToString(), log2_bits);
+	}
+	KeySet result(type, log2_bits);
+	deserializer.ReadProperty(12, "empty", result.empty);
+	deserializer.ReadProperty(13, "smallest", result.smallest);
+	deserializer.ReadProperty(14, "largest", result.largest);
+	deserializer.ReadProperty(15, "values_complete", result.values_complete);
+	deserializer.ReadProperty(16, "values", result.values);
+	auto hashes = deserializer.ReadProperty<string>(17, "hashes");
+	auto bits = deserializer.ReadProperty<string>(18, "bits");
+	deserializer.End();
+	auto same_type = [&](const Value &value) { return value.IsNull() || value.type() == type; };
+	auto all_of_type = same_type(result.smallest) && same_type(result.largest) &&
+	                   std::all_of(result.values.begin(), result.values.end(), same_type);
+	if (!all_of_type || result.smallest.IsNull() != result.largest.IsNull() || result.values.size() > VALUES_MAX) {
+		throw SerializationException("A key set with values that are not its own");
+	}
+	if (hashes.size() % sizeof(hash_t) != 0 || hashes.size() / sizeof(hash_t) > HASHES_MAX ||
+	    (!bits.empty() && (bits.size() != (1ULL << log2_bits) / 8 || !hashes.empty()))) {
+		throw SerializationException("A key set with %llu bytes of hashes and %llu of bits", idx_t(hashes.size()),
+		                             idx_t(bits.size()));
+	}
+	for (idx_t i = 0; i < hashes.size(); i += sizeof(hash_t)) {
+		result.hashes.insert(Load<hash_t>(const_data_ptr_cast(hashes.data() + i)));
+	}
+	result.bits.resize(bits.size() / sizeof(uint64_t));
+	memcpy(result.bits.data(), bits.data(), bits.size());
+	return result;
+}
+
+} // namespace duckherder
