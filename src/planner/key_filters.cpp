@@ -6,6 +6,7 @@
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/operator/logical_aggregate.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
@@ -99,6 +100,8 @@ public:
 
 private:
 	vector<KeyFilterCandidate> candidates;
+	//! How often the column that is traced has been unpacked where it was found, compared to where it is now
+	int packed = 0;
 
 	void Visit(LogicalOperator &op) {
 		if (op.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN) {
@@ -149,6 +152,7 @@ private:
 			return;
 		}
 		candidate.same_stage = true;
+		packed = 0;
 		if (!Trace(target, *column, candidate)) {
 			return;
 		}
@@ -209,12 +213,24 @@ private:
 	}
 
 	bool TraceExpression(LogicalOperator &below, const Expression &expression, KeyFilterCandidate &candidate) {
+		if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
+			// DuckDB packs columns below some operators and unpacks them above: together that changes nothing
+			auto &function = expression.Cast<BoundFunctionExpression>();
+			auto unpacks = StringUtil::StartsWith(function.function.name, "__internal_decompress_");
+			auto packs = StringUtil::StartsWith(function.function.name, "__internal_compress_");
+			if (!unpacks && !(packs && packed > 0)) {
+				return false;
+			}
+			packed += unpacks ? 1 : -1;
+			return TraceExpression(below, *function.children[0], candidate);
+		}
 		auto column = AsColumn(expression);
 		return column && Trace(below, *column, candidate);
 	}
 
 	bool TraceScan(LogicalGet &get, ColumnBinding binding, KeyFilterCandidate &candidate) {
-		if (binding.table_index != get.table_index || binding.column_index >= get.GetColumnIds().size()) {
+		if (packed != 0 || binding.table_index != get.table_index ||
+		    binding.column_index >= get.GetColumnIds().size()) {
 			return false;
 		}
 		if (ReaderOf(get) == StageScan::Reader::FEED && !get.GetTable()) {

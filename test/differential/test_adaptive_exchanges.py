@@ -1,4 +1,4 @@
-"""Tasks of a stage that reads exchanges follow the real sizes of the partitions: tiny ones together, skewed ones cut."""
+"""Stages that read exchanges get tasks by the real sizes of partitions: tiny ones together, skewed ones cut."""
 
 import statistics
 

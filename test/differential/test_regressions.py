@@ -28,8 +28,9 @@ def test_windows_are_not_quadratic(pair, call: str):
 
 @pytest.mark.timeout(60)
 def test_sums_of_bignum_travel_as_numbers(pair):
-    """Their states point to memory elsewhere: sent as bytes they were, mostly, still the sums, and sometimes garbage."""
-    pair.execute("CREATE TABLE t AS SELECT i % 7 AS g, repeat('9', 1 + (i % 60)::INT)::BIGNUM AS b FROM range(50000) r(i)")
+    """Their states point to memory elsewhere: sent as bytes they were mostly still the sums, and sometimes garbage."""
+    pair.execute("CREATE TABLE t AS "
+                 "SELECT i % 7 AS g, repeat('9', 1 + (i % 60)::INT)::BIGNUM AS b FROM range(50000) r(i)")
     for _ in range(10):
         pair.check("SELECT g, sum(b), sum(-b) FILTER (g > 3), sum(b - b), count(b) FROM t GROUP BY g")
         pair.check("SELECT sum(b), sum(b) FILTER (g > 9) FROM t")
