@@ -24,7 +24,7 @@ constexpr uint64_t RETRY_BACKOFF_MS = 50;
 constexpr uint64_t RETRY_BACKOFF_MAX_MS = 5000;
 //! An exchange batch is closed when it reaches either.
 constexpr uint64_t BATCH_ROWS = 64 * 1024;
-constexpr uint64_t BATCH_BYTES = 4ULL << 20;
+constexpr uint64_t BATCH_BYTES = 2ULL << 20;
 //! One message on the wire. A single value of DuckDB may be 4 GB; Arrow and gRPC stop at 2 GB.
 constexpr uint64_t MESSAGE_BYTES_MAX = (2ULL << 30) - 1;
 //! A serialized fragment or control message above this is refused.
