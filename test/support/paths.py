@@ -14,6 +14,7 @@ STOCK_SHELL = DEPS / "duckdb-cli" / "duckdb"
 PYTHON = sys.executable
 TPCH_EXTENSION = DEPS / "extensions" / "tpch.duckdb_extension"
 TPCDS_EXTENSION = DEPS / "extensions" / "tpcds.duckdb_extension"
+CLICKBENCH_QUERIES = DEPS / "clickbench" / "queries.py"
 
 
 def require(path: Path) -> Path:
