@@ -45,15 +45,19 @@ def table(measurements: list[Measurement], fixed: Measurement, workers: int) -> 
     return "\n".join(lines)
 
 
-def title(scale: float, sources: str) -> str:
-    return f"## TPC-H SF{scale:g}, {sources}"
+def title(data: str, sources: str) -> str:
+    return f"## {data}, {sources}"
 
 
-def section(scale: float, sources: str, setup: str, runs: int, command: str, body: str) -> str:
-    return f"""{title(scale, sources)}
+def counted(runs: int) -> str:
+    return f"Medians of {runs} runs" if runs > 1 else "One run"
+
+
+def section(data: str, sources: str, setup: str, runs: int, command: str, body: str) -> str:
+    return f"""{title(data, sources)}
 
 {setup}
-Medians of {runs} runs after a warm-up, both sides by turns in one run; a ratio above 1 means that duckherder took more.
+{counted(runs)} after a warm-up, both sides by turns in one run; a ratio above 1 means that duckherder took more.
 CPU is user and system time of all processes of the side. `rows into tasks`: what their scans, after the filters in
 them, and their exchanges delivered. `workers busy`: the tasks' time over the workers' time; the rest was spent on
 rounds and in the session.
@@ -71,12 +75,12 @@ Duckherder against plain DuckDB 1.5.5 with the same total number of threads, on 
 """
 
 
-def write(scale: float, sources: str, text: str) -> None:
-    """Replaces the section of this scale and kind of tables, and keeps the others."""
+def write(data: str, sources: str, text: str) -> None:
+    """Replaces the section of this data and kind of tables, and keeps the others."""
     path = paths.ROOT / "docs" / "benchmarks.md"
     old = path.read_text() if path.exists() else HEADER
     parts = old.split("\n## ")
     head, sections = parts[0], ["## " + part for part in parts[1:]]
-    mine = title(scale, sources)
+    mine = title(data, sources)
     sections = [part for part in sections if part.split("\n")[0] != mine] + [text]
     path.write_text("\n\n".join([head.strip(), *(part.strip() for part in sorted(sections))]) + "\n")

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""TPC-H: worker processes of one thread against one stock DuckDB with as many threads, as ratios."""
+"""TPC-H, TPC-DS or ClickBench: worker processes of one thread against one stock DuckDB with as many threads, as
+ratios. The data is generated once, into build/bench-data."""
 
 import argparse
 import contextlib
-import os
-import secrets
 import sys
 import tempfile
 from pathlib import Path
@@ -15,35 +14,22 @@ sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 import report  # noqa: E402
 from measuring import measure, measure_fixed_cost  # noqa: E402
 from sides import Side  # noqa: E402
-from support import paths, tpch  # noqa: E402
-from support.cluster import Cluster  # noqa: E402
+from support.cluster import Cluster, use_new_token  # noqa: E402
+from support.suites import SCALE_HELP, SUITES, numbers  # noqa: E402
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sf", type=float, default=1.0, help="scale factor (1)")
+    parser.add_argument("--suite", choices=tuple(SUITES), default="tpch")
+    parser.add_argument("--scale", "--sf", type=float, default=1.0, help=SCALE_HELP)
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each query (3)")
-    parser.add_argument("--queries", default="1-22", help="for example 1,3,6-8 (1-22)")
+    parser.add_argument("--queries", default="", help="for example 1,3,6-8 (all)")
     parser.add_argument("--tables", choices=("parquet", "native"), default="parquet")
     parser.add_argument("--workers", type=int, default=2, help="worker processes (2)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each worker (1)")
     parser.add_argument("--embedded", action="store_true", help="workers in the session's process instead")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     return parser.parse_args()
-
-
-def numbers(text: str) -> list[int]:
-    result: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        result += range(int(first), int(last or first) + 1)
-    return result
-
-
-def create_sources(side: Side, directory: Path, tables: str) -> None:
-    for name in tpch.TABLES:
-        source = paths.quoted(directory / f"{name}.parquet")
-        side.execute(f"CREATE {'TABLE' if tables == 'native' else 'VIEW'} {name} AS FROM {source}")
 
 
 def setup_text(options: argparse.Namespace) -> str:
@@ -56,15 +42,15 @@ def setup_text(options: argparse.Namespace) -> str:
 def main() -> int:
     options = arguments()
     say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    say(f"data: TPC-H SF{options.sf:g}")
-    data = tpch.parquet_directory(options.sf, ROOT / "build" / "bench-data")
-    queries = {f"Q{number}": tpch.queries()[number] for number in numbers(options.queries)}
+    suite = SUITES[options.suite]
+    say(f"data: {suite.data(options.scale)}")
+    data = suite.parquet_directory(options.scale, ROOT / "build" / "bench-data")
+    queries = suite.names(options.scale)
+    if options.queries:
+        queries = {name: queries[name] for name in (f"Q{number}" for number in numbers(options.queries))}
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
-        token = directory / "token"
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32) + "\n")
-        os.environ["DUCKHERDER_TOKEN_FILE"] = str(token)
+        use_new_token(directory)
         count = 0 if options.embedded else options.workers
         cluster = stack.enter_context(Cluster(directory, workers=count, threads=options.threads))
         pids = [node.pid for node in cluster.workers.values()]
@@ -79,16 +65,16 @@ def main() -> int:
         for name, node in cluster.workers.items():
             ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
         for side in (plain, ours):
-            create_sources(side, data, options.tables)
+            suite.create_sources(side, data, "TABLE" if options.tables == "native" else "VIEW")
         fixed = measure_fixed_cost(plain, ours)
-        measurements = measure(plain, ours, queries, options.runs, say)
+        measurements = measure(plain, ours, queries, options.runs, say, suite.comparable)
     body = report.table(measurements, fixed, options.workers)
     sources = f"{options.tables}, {'embedded workers' if options.embedded else 'worker processes'}"
     command = " ".join(["bench/run.py", *(word for word in sys.argv[1:] if word != "--write")])
-    text = report.section(options.sf, sources, setup_text(options), options.runs, command, body)
+    text = report.section(suite.data(options.scale), sources, setup_text(options), options.runs, command, body)
     print(text)
     if options.write:
-        report.write(options.sf, sources, text)
+        report.write(suite.data(options.scale), sources, text)
     wrong = [measurement.name for measurement in measurements if measurement.problem]
     if wrong:
         say(f"different results: {', '.join(wrong)}")

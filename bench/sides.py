@@ -29,6 +29,7 @@ class Run:
 def _serve(pipe: Pipe, with_extension: bool) -> None:
     """In the process of the side: runs what it is sent until it is sent nothing."""
     con = bare_session() if with_extension else plain_session()
+    con.execute("SET enable_progress_bar = false")
     while (request := pipe.recv()) is not None:
         sql, wants_result = request
         try:

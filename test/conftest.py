@@ -1,8 +1,6 @@
 """What all Python tests share."""
 
 import faulthandler
-import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support import cluster as clusters  # noqa: E402
-from support.cluster import Cluster  # noqa: E402
+from support.cluster import Cluster, use_new_token  # noqa: E402
 
 #: A test that is stuck inside a library call cannot be interrupted: the whole run ends then, with all stacks
 STUCK_SECONDS = 600
@@ -23,12 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One token for all nodes and sessions of this run, away from the user's own."""
-    path = tmp_path_factory.mktemp("token") / "token"
-    path.touch(mode=0o600)
-    path.write_text(secrets.token_hex(32) + "\n")
-    os.environ["DUCKHERDER_TOKEN_FILE"] = str(path)
-    return path
+    return use_new_token(tmp_path_factory.mktemp("token"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,15 @@ STATUS_TIMEOUT_SECONDS = 20
 REGISTER_TIMEOUT_SECONDS = 15.0
 #: All clusters that run now, so that a failed test can show their logs
 running: list["Cluster"] = []
+
+
+def use_new_token(directory: Path) -> Path:
+    """One token for all nodes and sessions that this process starts, away from the user's own."""
+    path = directory / "token"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32) + "\n")
+    os.environ["DUCKHERDER_TOKEN_FILE"] = str(path)
+    return path
 
 
 class Cluster:

@@ -1,5 +1,6 @@
 """TPC-H by the pinned extension: the data as Parquet files, generated once, and the 22 queries."""
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -28,18 +29,27 @@ def parquet_directory(scale: float, base: Path = paths.ROOT / "build" / "test-da
     """Generates the data if it is not there."""
     def fill(fresh: Path) -> None:
         with _generator(str(fresh / "tpch.duckdb")) as con:
-            con.execute(f"CALL dbgen(sf = {scale})")
+            # In parts that fit in memory; the database file takes what is done
+            children = max(1, math.ceil(scale))
+            for step in range(children):
+                part = f", children = {children}, step = {step}" if children > 1 else ""
+                con.execute(f"CALL dbgen(sf = {scale}{part})")
+                con.execute("CHECKPOINT")
             export_tables(con, TABLES, fresh)
         (fresh / "tpch.duckdb").unlink()
 
     return generate_once(base / f"tpch-sf{scale:g}", fill)
 
 
-def create_views(con: Connection, directory: Path) -> None:
+def create_sources(con: Connection, directory: Path, kind: str) -> None:
+    """`kind`: VIEW over the files, or TABLE with their rows."""
     for table in TABLES:
-        con.execute(f"CREATE VIEW {table} AS FROM {paths.quoted(directory / (table + '.parquet'))}")
+        con.execute(f"CREATE {kind} {table} AS FROM {paths.quoted(directory / (table + '.parquet'))}")
+
+
+def create_views(con: Connection, directory: Path) -> None:
+    create_sources(con, directory, "VIEW")
 
 
 def create_tables(con: Connection, directory: Path) -> None:
-    for table in TABLES:
-        con.execute(f"CREATE TABLE {table} AS FROM {paths.quoted(directory / (table + '.parquet'))}")
+    create_sources(con, directory, "TABLE")
