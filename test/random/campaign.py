@@ -17,6 +17,8 @@ from support.cluster import Cluster
 
 QUERIES_PER_ROUND = 40
 SHRINK_SECONDS = 60.0
+#: Counted apart: an empty table or a condition that is always false leaves nothing that workers could read
+NO_SCAN_REASON, NO_SCAN = "the optimizer left no scan in the plan", "no scan"
 #: Of these kinds of problems only so many are shrunk
 SHRUNK_PER_SIGNATURE = 3
 
@@ -34,7 +36,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     keep: Path | None = None
     verbose: bool = False
-    quiet: bool = False
+    queries_per_round: int = QUERIES_PER_ROUND
 
 
 class Campaign:
@@ -91,7 +93,7 @@ class Campaign:
         directory = self._directory / f"round-{number}"
         try:
             prepared = False
-            for query in range(QUERIES_PER_ROUND):
+            for query in range(self.options.queries_per_round):
                 if only_query is not None and query != only_query:
                     continue
                 if self._done():
@@ -110,7 +112,8 @@ class Campaign:
         rng = Random(f"{self.options.seed}/{name}")
         case = Queries(rng, schema).case()
         settings = (f"SET duckherder_tasks_per_worker = {rng.choice((1, 2, 4, 4, 7))}",
-                    f"SET duckherder_broadcast_limit = {rng.choice((0, 0, 1000, 67108864))}")
+                    f"SET duckherder_broadcast_limit = {rng.choice((0, 0, 1000, 67108864))}",
+                    f"SET duckherder_min_task_bytes = {rng.choice((1, 1, 1, 5000, 1048576))}")
         if self.options.verbose:
             print(f"{name}: {case.sql}", flush=True)
         finding = Finding(schema, case.sql, case.ordered, settings, workers, self._locations(workers), Outcome(SAME))
@@ -129,7 +132,7 @@ class Campaign:
 
     def _count(self, case: Case, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
-        mode = outcome.mode or "not recorded"
+        mode = NO_SCAN if outcome.reason == NO_SCAN_REASON else outcome.mode or "not recorded"
         if outcome.status == SAME:
             self.modes[case.shape, mode] += 1
             for feature in case.features:
@@ -150,21 +153,27 @@ class Campaign:
                 # The shrinker's tables are not those of the round
                 self._runner.stop()
         self.findings.append(finding)
-        text = (f"-- {finding.outcome.status}, seed {self.options.seed}, --only {name}\n"
+        text = (f"-- {finding.outcome.status}: {self._command(name)}\n"
                 + "".join(f"-- {line}\n" for line in finding.outcome.detail.splitlines()) + finding.script())
         print(text, flush=True)
         if self.options.keep:
             self.options.keep.mkdir(parents=True, exist_ok=True)
             (self.options.keep / f"{self.options.seed}-{name.replace('/', '-')}.sql").write_text(text)
 
+    def _command(self, name: str) -> str:
+        """Runs the query again."""
+        return (f"build/deps/venv/bin/python test/random/run.py --seed {self.options.seed} --only {name}"
+                + (f" --workers {self.options.workers}" if self.options.workers else "")
+                + (" --processes" if self.options.processes else ""))
+
     def distributed_share(self) -> float:
-        """Of the queries that plain DuckDB answered, and that read something."""
-        total = sum(self.modes.values())
+        """Of the queries that have equal answers and whose plan reads something."""
+        total = sum(count for (_, mode), count in self.modes.items() if mode != NO_SCAN)
         return sum(count for (_, mode), count in self.modes.items() if mode == "DISTRIBUTED") / max(total, 1)
 
     def summary(self) -> str:
         lines = [f"{self._asked} queries in {time.monotonic() - self._begin:.0f} s, "
-                 f"{100 * self.distributed_share():.1f} % of the equal ones DISTRIBUTED"]
+                 f"{100 * self.distributed_share():.1f} % of the equal ones that scan DISTRIBUTED"]
         lines += [f"  {count:6} {status}" for status, count in self.outcomes.most_common()]
         for title, counts in (("shape", self.modes), ("feature", self.features)):
             modes = sorted({mode for _, mode in counts})

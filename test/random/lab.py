@@ -28,6 +28,9 @@ MAX_ROWS = 50_000
 #: Standard deviations add up in another order
 TOLERANCE = 1e-7
 
+#: Queries set them; none is left from the query before
+DRAWN_SETTINGS = ("duckherder_tasks_per_worker", "duckherder_broadcast_limit")
+
 SAME, BOTH_FAILED = "same", "both failed"
 #: Not comparable
 SKIPPED = SLOW, LARGE, UNDETERMINED = "slow in plain DuckDB", "many rows", "plain DuckDB disagrees with itself"
@@ -130,6 +133,9 @@ class Lab:
             self.ours.execute(statement)
 
     def ask(self, question: Question) -> Outcome:
+        for name in DRAWN_SETTINGS:
+            self.ours.execute(f"RESET {name}")
+        distribute_everything(self.ours)
         for statement in question.settings:
             self.ours.execute(statement)
         begin = time.monotonic()

@@ -31,7 +31,7 @@ class Finding:
         here = Path()
         lines = [*self.schema.file_statements(here), *self.schema.session_statements(here),
                  f"SELECT duckherder_start_local_server(0, {self.workers})", "SET duckherder_mode = 'always'",
-                 "SET duckherder_min_rows = 1", *self.settings, str(self.sql)]
+                 "SET duckherder_min_rows = 1", "SET duckherder_min_task_bytes = 1", *self.settings, str(self.sql)]
         return "".join(f"{line};\n" for line in lines)
 
 
