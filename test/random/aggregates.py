@@ -45,6 +45,9 @@ FRAMES = ("ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", "ROWS BETWEEN UNBOUNDED PR
 PEER_FRAMES = ("", "", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
                "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
                "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING", "RANGE UNBOUNDED PRECEDING EXCLUDE TIES")
+#: By the kind of the only key
+DISTANCES = {"INT": ("2", "0"), "DATE": ("INTERVAL 3 DAY", "INTERVAL 1 MONTH"), "TS": ("INTERVAL 90 MINUTE",),
+             "DEC": ("1.5",), "DBL": ("0.5",)}
 
 
 def takes_clauses(call: str) -> bool:
@@ -87,9 +90,9 @@ class Aggregates(Expressions):
 
     def window(self, scope: Scope, inexact: bool) -> Value:
         rng = self.rng
-        partition = [self.key(scope)[1] for _ in range(rng.choice((0, 1, 1, 1, 1, 2)))]
-        orders: list[Node] = [Node("order", self.key(scope, ORDERED)[1], self.direction())
-                              for _ in range(rng.randrange(3))]
+        partition = [self.collated(*self.key(scope)) for _ in range(rng.choice((0, 1, 1, 1, 1, 2)))]
+        order_keys = [self.key(scope, ORDERED) for _ in range(rng.randrange(3))]
+        orders: list[Node] = [Node("order", self.collated(*key), self.direction()) for key in order_keys]
         kind_of_call = rng.randrange(4)
         frame = ""
         if kind_of_call == 0:
@@ -106,6 +109,11 @@ class Aggregates(Expressions):
             if rng.random() < 0.4:
                 orders += self.total_order(scope)
                 frame = rng.choice(FRAMES)
+            elif len(orders) == 1 and order_keys[0][0] in DISTANCES and rng.random() < 0.4:
+                self.features.add("RANGE with a distance")
+                distances = DISTANCES[order_keys[0][0]]
+                frame = (f"RANGE BETWEEN {rng.choice(distances)} PRECEDING AND "
+                         f"{rng.choice(('CURRENT ROW', rng.choice(distances) + ' FOLLOWING'))}")
             elif orders:
                 frame = rng.choice(PEER_FRAMES)
             if rng.random() < 0.1:

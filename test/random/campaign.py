@@ -13,6 +13,7 @@ from queries import Case, Queries
 from runner import Runner, SetupFailed
 from schema import Schema, make_schema
 from shrink import Finding, Shrinker, signature
+from sqltree import statement
 from support.cluster import Cluster
 
 QUERIES_PER_ROUND = 40
@@ -115,7 +116,7 @@ class Campaign:
                     f"SET duckherder_broadcast_limit = {rng.choice((0, 0, 1000, 67108864))}",
                     f"SET duckherder_min_task_bytes = {rng.choice((1, 1, 1, 5000, 1048576))}")
         if self.options.verbose:
-            print(f"{name}: {case.sql}", flush=True)
+            print(f"{name}: {statement(case.sql)}", flush=True)
         finding = Finding(schema, case.sql, case.ordered, settings, workers, self._locations(workers), Outcome(SAME))
         outcome = self._runner.ask(finding.question())
         if self._cluster:

@@ -25,10 +25,16 @@ LITERALS: dict[str, tuple[str, ...]] = {
     "LSTR": ("['a', 'x1']",),
     "ST": ("{'a': 1, 'b': 'x1'}",),
     "MAP": ("MAP {'k1': 1}",),
+    "BIG": ("7::BIGNUM", "'98989898989898989898'::BIGNUM"),
+    "TTZ": ("'12:00:00+01'::TIMETZ",),
+    "BIT": ("5::INTEGER::BIT",),
+    "ARR": ("[1, 2]::INTEGER[2]",),
+    "UNI": ("union_value(n := 3)::UNION(n INTEGER, s VARCHAR)",),
     #: Inexact: only compared with a tolerance
     "FLT": ("0.5::DOUBLE",),
 }
-ORDERED = ("INT", "DEC", "DBL", "STR", "DATE", "TS", "TSTZ", "TIME", "BOOL", "ENUM", "UUID")
+ORDERED = ("INT", "DEC", "DBL", "STR", "DATE", "TS", "TSTZ", "TIME", "BOOL", "ENUM", "UUID", "BIG")
+COLLATIONS = ("NOCASE", "NOACCENT", "NOCASE.NOACCENT")
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ FUNCTIONS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("xor({0}::BIGINT % 128, 5)", ("INT",)), ("cardinality({0})", ("MAP",)), ("{0}['k1']", ("MAP",)),
         ("octet_length({0})", ("BLOB",)), ("extract('epoch' FROM {0})::BIGINT", ("IVL",)),
         ("list_position({0}, {1})", ("LINT", "INT")), ("ascii({0})", ("STR",)), ("sign({0})", ("DEC",)),
+        ("{0}[2]", ("ARR",)), ("bit_count({0})", ("BIT",)), ("({0}).n", ("UNI",)),
         ("(hash({0}) % 10)::INTEGER", ("STR",)), ("enum_code({0})::INTEGER", ("ENUM",)),
     ],
     "DEC": [
@@ -127,6 +134,9 @@ FUNCTIONS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "LSTR": [("[{0}, {1}]", ("STR", "STR")), ("string_split({0}, ' ')", ("STR",))],
     "ST": [("{{'a': ({0} % 100)::INTEGER, 'b': {1}}}", ("INT", "STR"))],
     "MAP": [("MAP {{'k1': ({0} % 9)::INTEGER}}", ("INT",))],
+    "BIG": [("({0} + {1})", ("BIG", "BIG")), ("{0}::BIGNUM", ("INT",)), ("(-{0})", ("BIG",))],
+    "TTZ": [], "BIT": [("(~{0})", ("BIT",))], "ARR": [("[({0} % 5)::INTEGER, 3]::INTEGER[2]", ("INT",))],
+    "UNI": [("union_value(s := {0})::UNION(n INTEGER, s VARCHAR)", ("STR",))],
 }
 
 
@@ -256,7 +266,14 @@ class Expressions:
             return expression("BOOL", "(", left, between, self.literal(kind), " AND ", upper, ")")
         operator = rng.choice(("=", "=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"))
         right = self.literal(kind) if rng.random() < 0.5 else self.expr(kind, scope, depth - 1)
-        return expression("BOOL", "(", left, f" {operator} ", right, ")")
+        return expression("BOOL", "(", self.collated(kind, left), f" {operator} ", right, ")")
+
+    def collated(self, kind: str, node: Node) -> Node:
+        """For comparing and ordering; not for groups, of whose texts any may stand for the others."""
+        if kind != "STR" or self.rng.random() > 0.1:
+            return node
+        self.features.add("COLLATE")
+        return expression(kind, "(", node, f" COLLATE {self.rng.choice(COLLATIONS)})")
 
     def scalar_subquery(self, kind: str, scope: Scope, depth: int) -> Node | None:
         raise NotImplementedError
@@ -273,7 +290,8 @@ def null_type(kind: str) -> str:
     return {"INT": "INTEGER", "DEC": "DECIMAL(9,2)", "DBL": "DOUBLE", "STR": "VARCHAR", "TS": "TIMESTAMP",
             "TSTZ": "TIMESTAMPTZ", "IVL": "INTERVAL", "BOOL": "BOOLEAN", "LINT": "INTEGER[]", "LSTR": "VARCHAR[]",
             "ENUM": "ENUM('red', 'green', 'blue', 'dark red')", "ST": "STRUCT(a INTEGER, b VARCHAR)",
-            "MAP": "MAP(VARCHAR, INTEGER)", "FLT": "DOUBLE"}.get(kind, kind)
+            "MAP": "MAP(VARCHAR, INTEGER)", "FLT": "DOUBLE", "BIG": "BIGNUM", "TTZ": "TIMETZ", "ARR": "INTEGER[2]",
+            "UNI": "UNION(n INTEGER, s VARCHAR)"}.get(kind, kind)
 
 
 def from_template(kind: str, template: str, arguments: list[Node]) -> Node:

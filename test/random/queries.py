@@ -6,12 +6,13 @@ from random import Random
 from aggregates import Aggregates
 from expressions import LITERALS, ORDERED, Scope, Value, null_type
 from schema import Schema
-from sqltree import Node, expression, items, optional, query, relation
+from sqltree import EXPRESSION, PARAMETER, Node, expression, items, optional, query, relation
 
 #: More rows than this are not joined with each other
 MAX_JOINED = 2_000_000
 OUTER_JOINS = ("LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
-SET_OPERATIONS = ("UNION", "UNION ALL", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL")
+SET_OPERATIONS = ("UNION", "UNION ALL", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL",
+                  "UNION ALL BY NAME")
 
 
 @dataclass
@@ -64,7 +65,18 @@ class Queries(Aggregates):
             parts += self.order_and_limit(output.columns)
         if self.with_clauses:
             parts = ["WITH ", items(self.with_clauses), " ", *parts]
-        return Case(Node("statement", *parts), ordered, output.shape, frozenset(self.features))
+        root = Node("statement", *parts)
+        if rng.random() < 0.08:
+            self._parametrize(root)
+        return Case(root, ordered, output.shape, frozenset(self.features))
+
+    def _parametrize(self, root: Node) -> None:
+        """Some constants become parameters of a prepared statement."""
+        constants = [node for node in root.below() if node.kind.startswith(EXPRESSION) and len(node.parts) == 1
+                     and node.parts[0] in LITERALS.get(node.kind.removeprefix(EXPRESSION), ())]
+        for node in self.rng.sample(constants, min(len(constants), self.rng.choice((1, 2, 4)))):
+            self.features.add("PREPARE with parameters")
+            node.parts = [Node(PARAMETER, *node.parts)]
 
     with_clauses: list[Node]
 
@@ -84,8 +96,16 @@ class Queries(Aggregates):
         return Source(relation("LATERAL (" if lateral else "(", output.node, f") AS {name}"), values, 5000)
 
     def made_up(self) -> Source:
-        """Rows without a table."""
+        """Rows without a table, or a number of rows that does not depend on which they are."""
         rng, name = self.rng, self.names.new("r")
+        if rng.random() < 0.3:
+            self.features.add("LIMIT without ORDER BY")
+            source = self.relation(0, 30000)
+            where = optional(" WHERE ", self.predicate(Scope(source.values), 0)) if rng.random() < 0.5 else ""
+            limited = query("SELECT 1 FROM ", source.node, where, f" LIMIT {rng.choice((0, 1, 5, 100, 2500, 100000))}",
+                            optional(f" OFFSET {rng.choice((0, 3, 600, 5000))}"))
+            return Source(relation("(SELECT count(*) AS v FROM (", limited, f")) AS {name}"),
+                          [Value(f"{name}.v", "INT", True)], 1)
         if rng.random() < 0.35:
             self.features.add("range()")
             return Source(relation(f"range({rng.choice((0, 1, 10, 300))}) AS {name}(v)"),
@@ -110,7 +130,7 @@ class Queries(Aggregates):
         if depth > 0 and draw < 0.55:
             self.features.add("derived table")
             return self.derived(depth - 1)
-        if draw > 0.96:
+        if draw > 0.95:
             return self.made_up()
         return self.table(budget)
 
@@ -138,6 +158,9 @@ class Queries(Aggregates):
             right = self.derived(0, Scope([value for value in left.values if value.plain]), lateral=True)
             return Source(relation(left.node, ", ", right.node), left.values + right.values, left.rows)
         right = self.source(depth - 1, 30000)
+        if rng.random() < 0.06:
+            if nearest := self._asof_join(left, right):
+                return nearest
         kind = rng.choices(("JOIN", *OUTER_JOINS, "SEMI JOIN", "ANTI JOIN", "CROSS JOIN"), (8, 4, 2, 2, 2, 2, 1))[0]
         keys = self._join_keys(left, right)
         big = left.rows * right.rows > MAX_JOINED
@@ -172,6 +195,26 @@ class Queries(Aggregates):
         return Source(relation(left.node, f" {kind} ", right.node, " ON (", items(conditions, " AND "), ")"), values,
                       rows)
 
+    def _asof_join(self, left: Source, right: Source) -> Source | None:
+        """Only what is the same in all rows that are equally near is in scope afterwards."""
+        rng = self.rng
+        pairs = [(one, other) for one in left.values for other in right.values
+                 if one.kind == other.kind and one.kind in ("INT", "DEC", "DATE", "TS", "TSTZ", "STR")]
+        if not pairs:
+            return None
+        self.features.add("ASOF JOIN")
+        near = rng.choice(pairs)
+        equal = [pair for pair in self._join_keys(left, right) if pair[1] is not near[1]]
+        equal = rng.sample(equal, min(len(equal), rng.choice((0, 1, 1, 2))))
+        conditions = [expression("BOOL", "(", expression(one.kind, one.sql), " = ", expression(other.kind, other.sql),
+                                 ")") for one, other in equal]
+        conditions.append(expression("BOOL", "(", expression(near[0].kind, near[0].sql),
+                                     rng.choice((" >= ", " > ", " < ", " <= ")),
+                                     expression(near[1].kind, near[1].sql), ")"))
+        known = {str(other.sql): Value(other.sql, other.kind) for _, other in (*equal, near)}
+        return Source(relation(left.node, rng.choice((" ASOF JOIN ", " ASOF LEFT JOIN ")), right.node, " ON (",
+                               items(conditions, " AND "), ")"), [*left.values, *known.values()], left.rows)
+
     def _comparison(self, left: Source, right: Source, both: Scope) -> Node:
         self.features.add("join by other conditions")
         pairs = [(one, other) for one in left.values for other in right.values
@@ -179,8 +222,8 @@ class Queries(Aggregates):
         if not pairs or self.rng.random() < 0.3:
             return self.predicate(both, 0)
         one, other = self.rng.choice(pairs)
-        return expression("BOOL", "(", expression(one.kind, one.sql), self.rng.choice((" < ", " >= ", " <> ", " > ")),
-                          expression(other.kind, other.sql), ")")
+        return expression("BOOL", "(", self.collated(one.kind, expression(one.kind, one.sql)),
+                          self.rng.choice((" < ", " >= ", " <> ", " > ")), expression(other.kind, other.sql), ")")
 
     def _join_keys(self, left: Source, right: Source) -> list[tuple[Value, Value]]:
         pairs = [(one, other) for one in left.values for other in right.values if one.kind == other.kind != "FLT"]
@@ -207,7 +250,8 @@ class Queries(Aggregates):
                                                          least=len(names)))]
         if rng.random() < 0.5:
             self.features.add("ORDER BY with LIMIT")
-            parts.append(optional(f" LIMIT {0 if rng.random() < 0.02 else rng.choice((1, 5, 10, 100, 3000))}"))
+            limit = rng.choices((0, 1, 5, 10, 100, 3000, "30%", "(SELECT 5)"), (0.1, 1, 1, 1, 1, 1, 0.1, 0.1))[0]
+            parts.append(optional(f" LIMIT {limit}"))
             if rng.random() < 0.3:
                 parts.append(optional(f" OFFSET {rng.choice((0, 1, 7, 500, 5000))}"))
         return parts
@@ -223,7 +267,7 @@ class Queries(Aggregates):
             output = self.set_operation(depth, kinds)
         else:
             output = self.select(depth, kinds, outer, inexact=top)
-        if not top and not outer and rng.random() < 0.15:
+        if not top and rng.random() < 0.15:
             output.node = query(output.node, *self.order_and_limit(output.columns))
         return output
 
@@ -243,6 +287,10 @@ class Queries(Aggregates):
         self.features.add(operation)
         node: Node = query("(", inputs[0].node, ")")
         for following in inputs[1:]:
+            if operation.endswith("BY NAME"):
+                names = [f"{theirs} AS {ours}" for (theirs, _), (ours, _) in zip(following.columns, inputs[0].columns)]
+                rng.shuffle(names)
+                following.node = query(f"SELECT {', '.join(names)} FROM (", following.node, ")")
             node = query(node, f" {operation} ", query("(", following.node, ")"))
         return Output(query("SELECT * FROM (", node, ")"), inputs[0].columns, operation)
 
@@ -344,6 +392,8 @@ class Queries(Aggregates):
             return [" GROUP BY ALL"]
         if draw < 0.3 and len(keys) > 1:
             self.features.add("GROUPING SETS")
+            if not kinds and rng.random() < 0.5:
+                outputs.append((expression("INT", "grouping(", items([key.sql for key in keys]), ")"), "INT"))
             how = rng.choice(("ROLLUP (", "CUBE (", "GROUPING SETS ("))
             if how != "GROUPING SETS (":
                 return [" GROUP BY " + how, items([key.sql for key in keys]), ")"]
@@ -391,6 +441,11 @@ class Queries(Aggregates):
             kind = self.kind_in(scope)
             left = self.expr(kind, scope, 0)
             negated = rng.choice(("IN", "IN", "NOT IN", "= ANY", "<> ALL"))
+            if negated.endswith("IN") and rng.random() < 0.15:
+                self.features.add("IN with two columns")
+                other = self.kind_in(scope)
+                return expression("BOOL", "((", left, ", ", self.expr(other, scope, 0), f") {negated} (",
+                                  self.query(0, [kind, other]).node, "))")
             self.features.add(f"{negated} (subquery)")
             if rng.random() < 0.7:
                 inner = self.query(0, [kind]).node

@@ -16,7 +16,8 @@ TYPES: dict[str, tuple[str, ...]] = {
     "TSTZ": ("TIMESTAMP WITH TIME ZONE",), "TIME": ("TIME",), "IVL": ("INTERVAL",), "BOOL": ("BOOLEAN",),
     "ENUM": ("ENUM('red', 'green', 'blue', 'dark red')",), "UUID": ("UUID",), "BLOB": ("BLOB",),
     "LINT": ("INTEGER[]",), "LSTR": ("VARCHAR[]",), "ST": ("STRUCT(a INTEGER, b VARCHAR)",),
-    "MAP": ("MAP(VARCHAR, INTEGER)",),
+    "MAP": ("MAP(VARCHAR, INTEGER)",), "BIG": ("BIGNUM",), "TTZ": ("TIME WITH TIME ZONE",), "BIT": ("BIT",),
+    "ARR": ("INTEGER[2]",), "UNI": ("UNION(n INTEGER, s VARCHAR)",),
 }
 KINDS = tuple(TYPES)
 #: How often a kind is chosen for a column
@@ -25,7 +26,9 @@ COLOURS = "['red', 'green', 'blue', 'dark red']"
 WORDS = ("['a', 'B', '', 'ab', 'a%b', 'Zoë', 'x_y', 'a string that is longer than twelve bytes', "
          "'another string that does not fit into a pointer', ' ', '7', '-12']")
 STORAGES = ("native", "parquet", "csv")
-NOT_IN_CSV = ("BLOB", "LINT", "LSTR", "ST", "MAP", "IVL", "ENUM")
+#: Without a way there and back, or of another type when they are read again
+NOT_IN_PARQUET = ("BIG", "TTZ", "BIT", "ARR", "UNI")
+NOT_IN_CSV = (*NOT_IN_PARQUET, "BLOB", "LINT", "LSTR", "ST", "MAP", "IVL", "ENUM")
 #: As in DuckDB, where a vector has 2048 rows
 SMALL_ROW_GROUP = 2048
 
@@ -106,6 +109,9 @@ def typed(rng: Random, kind: str, type_name: str, value: str) -> str:
         if not type_name.startswith("U") and rng.random() < 0.3:
             return f"({value} - 20)::{type_name}"
         return f"({value})::{type_name}"
+    if kind == "DBL" and rng.random() < 0.15:
+        special = "WHEN 3 THEN 'nan' WHEN 5 THEN '-0.0' WHEN 6 THEN '0' WHEN 7 THEN 'inf' WHEN 9 THEN '-inf'"
+        return f"(CASE {value} % 11 {special} ELSE ({value} % 1000 / 2)::VARCHAR END)::{type_name}"
     return {
         "DEC": f"(({value} % 900 - 100) * 0.1)::{type_name}",
         # Halves: their sums are exact in any order
@@ -116,7 +122,9 @@ def typed(rng: Random, kind: str, type_name: str, value: str) -> str:
         "TS": f"(TIMESTAMP '2020-01-01 00:00:00' + to_minutes({value} * 7))::{type_name}",
         "TSTZ": f"(TIMESTAMPTZ '2020-01-01 00:00:00+00' + to_hours({value}))",
         "TIME": f"(TIME '00:00:00' + to_seconds({value} % 86400))",
-        "IVL": f"to_hours({value} % 500)",
+        # No two of them are equal: a month would be 30 days
+        "IVL": rng.choice((f"to_hours({value} % 500)", f"(to_months(({value} % 7)::INTEGER) + to_hours({value} % 300))",
+                           f"(to_microseconds({value}) - to_days(3))")),
         "BOOL": f"({value} % 2 = 0)",
         "ENUM": f"({COLOURS}[{value} % 4 + 1])::{type_name}",
         "UUID": f"md5(({value})::VARCHAR)::UUID",
@@ -126,6 +134,12 @@ def typed(rng: Random, kind: str, type_name: str, value: str) -> str:
         "LSTR": f"[{WORDS}[{value} % 12 + 1], 'x' || {value} % 5]",
         "ST": f"{{'a': ({value} % 4)::INTEGER, 'b': 'x' || {value} % 3}}",
         "MAP": f"MAP {{'k' || {value} % 2: ({value} % 3)::INTEGER}}",
+        "BIG": rng.choice((f"({value} - 50)::BIGNUM", f"(repeat('98', ({value} % 40 + 1)::INTEGER))::BIGNUM")),
+        "TTZ": f"((TIME '01:00:00' + to_minutes({value} % 1200))::VARCHAR || '+0' || {value} % 2)::TIMETZ",
+        "BIT": f"({value} % 900)::INTEGER::BIT",
+        "ARR": f"[({value} % 3)::INTEGER, ({value} % 8)::INTEGER]::INTEGER[2]",
+        "UNI": f"(CASE WHEN {value} % 3 = 0 THEN union_value(n := ({value} % 9)::INTEGER)::UNION(n INTEGER, s VARCHAR) "
+               f"ELSE union_value(s := 'u' || {value} % 5)::UNION(n INTEGER, s VARCHAR) END)",
     }[kind]
 
 
@@ -185,7 +199,8 @@ def make_schema(rng: Random) -> Schema:
     storage_mix = rng.choice((("native",), ("parquet",), STORAGES, ("native", "parquet")))
     for number in range(rng.randrange(2, 6)):
         storage = rng.choice(storage_mix)
-        kinds = [kind for kind in KINDS if storage != "csv" or kind not in NOT_IN_CSV]
+        missing = {"csv": NOT_IN_CSV, "parquet": NOT_IN_PARQUET}.get(storage, ())
+        kinds = [kind for kind in KINDS if kind not in missing]
         chosen = rng.choices(kinds, [WEIGHTS.get(kind, 1.5) for kind in kinds], k=rng.randrange(1, 9))
         if rng.random() < 0.8:
             chosen[0] = "INT"

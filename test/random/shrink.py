@@ -10,7 +10,7 @@ from expressions import LITERALS
 from lab import HANG, STUCK, Outcome, Question, Setup
 from runner import Runner, SetupFailed
 from schema import Schema, Table
-from sqltree import EXPRESSION, ITEMS, OPTIONAL, QUERY, RELATION, Node, at, paths, replaced
+from sqltree import EXPRESSION, ITEMS, OPTIONAL, QUERY, RELATION, Node, at, paths, replaced, statement
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,15 @@ class Finding:
     outcome: Outcome
 
     def question(self, seconds: float = 30.0) -> Question:
-        return Question(str(self.sql), self.ordered, self.settings, seconds)
+        return Question(statement(self.sql), self.ordered, self.settings, seconds)
 
     def script(self) -> str:
         """Runs in the shell with the extension, from an empty directory."""
         here = Path()
         lines = [*self.schema.file_statements(here), *self.schema.session_statements(here),
                  f"SELECT duckherder_start_local_server(0, {self.workers})", "SET duckherder_mode = 'always'",
-                 "SET duckherder_min_rows = 1", "SET duckherder_min_task_bytes = 1", *self.settings, str(self.sql)]
+                 "SET duckherder_min_rows = 1", "SET duckherder_min_task_bytes = 1", *self.settings,
+                 statement(self.sql)]
         return "".join(f"{line};\n" for line in lines)
 
 

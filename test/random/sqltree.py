@@ -11,6 +11,8 @@ RELATION = "relation"
 QUERY = "query"
 #: Expressions are of kind "=" and their type: may be replaced by a part of the same type, or by a simple value
 EXPRESSION = "="
+#: A constant that an argument of EXECUTE stands for
+PARAMETER = "parameter"
 
 
 class Node:
@@ -55,6 +57,24 @@ def query(*parts: str | Node) -> Node:
 
 def expression(kind: str, *parts: str | Node) -> Node:
     return Node(EXPRESSION + kind, *parts)
+
+
+def statement(root: Node) -> str:
+    """The SQL of a query; of one with parameters, its PREPARE and EXECUTE."""
+    arguments: list[str] = []
+
+    def text(part: "str | Node") -> str:
+        if isinstance(part, str):
+            return part
+        if part.kind != PARAMETER:
+            return part.separator.join(map(text, part.parts))
+        # By value: a key has to be the same expression in SELECT and in GROUP BY
+        if str(part) not in arguments:
+            arguments.append(str(part))
+        return f"${arguments.index(str(part)) + 1}"
+
+    sql = text(root)
+    return f"PREPARE random_query AS {sql}; EXECUTE random_query({', '.join(arguments)})" if arguments else sql
 
 
 def paths(node: Node, prefix: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
