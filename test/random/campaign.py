@@ -114,6 +114,7 @@ class Campaign:
         case = Queries(rng, schema).case()
         settings = (f"SET duckherder_tasks_per_worker = {rng.choice((1, 2, 4, 4, 7))}",
                     f"SET duckherder_broadcast_limit = {rng.choice((0, 0, 1000, 67108864))}",
+                    f"SET duckherder_dynamic_filters = {rng.choice(('true', 'true', 'true', 'false'))}",
                     f"SET duckherder_min_task_bytes = {rng.choice((1, 1, 1, 5000, 1048576))}")
         if self.options.verbose:
             print(f"{name}: {statement(case.sql)}", flush=True)

@@ -29,7 +29,7 @@ MAX_ROWS = 50_000
 TOLERANCE = 1e-7
 
 #: Queries set them; none is left from the query before
-DRAWN_SETTINGS = ("duckherder_tasks_per_worker", "duckherder_broadcast_limit")
+DRAWN_SETTINGS = ("duckherder_tasks_per_worker", "duckherder_broadcast_limit", "duckherder_dynamic_filters")
 
 SAME, BOTH_FAILED = "same", "both failed"
 #: Not comparable

@@ -25,6 +25,14 @@ WEIGHTS = {"INT": 10, "STR": 6, "DEC": 4, "DBL": 4, "DATE": 3, "TS": 3}
 COLOURS = "['red', 'green', 'blue', 'dark red']"
 WORDS = ("['a', 'B', '', 'ab', 'a%b', 'Zoë', 'x_y', 'a string that is longer than twelve bytes', "
          "'another string that does not fit into a pointer', ' ', '7', '-12']")
+#: Without one of them a plan has other operators, in another order
+OPTIMIZERS = ("expression_rewriter", "filter_pullup", "filter_pushdown", "empty_result_pullup", "cte_filter_pusher",
+              "regex_range", "in_clause", "join_order", "deliminator", "unnest_rewriter", "unused_columns",
+              "statistics_propagation", "common_subexpressions", "common_aggregate", "column_lifetime",
+              "limit_pushdown", "top_n", "build_side_probe_side", "compressed_materialization", "duplicate_groups",
+              "reorder_filter", "sampling_pushdown", "join_filter_pushdown", "materialized_cte", "sum_rewriter",
+              "late_materialization", "cte_inlining", "top_n_window_elimination", "row_group_pruner",
+              "join_elimination", "common_subplan", "window_self_join")
 STORAGES = ("native", "parquet", "csv")
 #: Without a way there and back, or of another type when they are read again
 NOT_IN_PARQUET = ("BIG", "TTZ", "BIT", "ARR", "UNI")
@@ -167,6 +175,9 @@ def _column(rng: Random, name: str, kind: str, storage: str, salt: int) -> Colum
         type_name = "BIGINT"
     number, unique = _number(rng, salt)
     value = typed(rng, kind, type_name, number)
+    if storage == "parquet" and kind == "IVL":
+        # None of them is negative
+        value = f"to_hours({number} % 500)"
     missing = rng.choices((0, 1, 10, 60, 100), (8, 3, 5, 2, 0.2))[0]
     if missing:
         value = f"CASE WHEN hash(i + {salt + 2}) % 100 >= {missing} THEN {value} END"
@@ -216,6 +227,8 @@ def make_schema(rng: Random) -> Schema:
         rows = rng.choice((rng.choice((0, 0, 1, 3)), rng.randrange(10, 300), rng.randrange(10, 300),
                            rng.randrange(10, 300), rng.randrange(1000, 5000), rng.randrange(1000, 5000),
                            rng.randrange(1000, 5000), rng.randrange(8000, 30000)))
+        if rng.random() < 0.02:
+            rows = rng.randrange(100_000, 300_000)
         table = Table(f"t{number}", tuple(columns), rows, storage, rng.choice((1, 1, 2, 5)),
                       SMALL_ROW_GROUP * rng.choice((1, 1, 2, 60)))
         if storage == "native":
@@ -229,9 +242,14 @@ def _settings(rng: Random) -> tuple[str, ...]:
     for share, statement in (
             (0.1, "SET default_null_order = 'nulls_first'"), (0.05, "SET default_order = 'desc'"),
             (0.1, "SET TimeZone = 'America/New_York'"), (0.05, "SET integer_division = true"),
-            (0.15, "SET preserve_insertion_order = false")):
+            (0.15, "SET preserve_insertion_order = false"),
+            (0.5, "SET order_by_non_integer_literal = true"), (0.05, "SET ieee_floating_point_ops = false"),
+            (0.05, "SET merge_join_threshold = 0"), (0.05, "SET nested_loop_join_threshold = 0"),
+            (0.05, "SET prefer_range_joins = true"), (0.05, "SET asof_loop_join_threshold = 0")):
         if rng.random() < share:
             settings.append(statement)
+    if rng.random() < 0.15:
+        settings.append(f"SET disabled_optimizers = '{','.join(rng.sample(OPTIMIZERS, rng.choice((1, 2, 4))))}'")
     return tuple(settings)
 
 
