@@ -4,11 +4,11 @@ import re
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from lab import BOTH_FAILED, CRASH, HANG, SAME, STUCK, Outcome, Setup
+from lab import BOTH_FAILED, CRASH, HANG, PLAIN_CRASH, SAME, STUCK, Outcome, Setup
 from queries import Case, Queries
 from runner import Runner, SetupFailed
 from schema import Schema, make_schema
@@ -124,6 +124,8 @@ class Campaign:
             for worker, node in self._cluster.workers.items():
                 if not node.alive:
                     outcome = Outcome(CRASH, f"{worker} has ended: {node.log()[-500:]}")
+        if outcome.status == CRASH and not self._cluster and self._plain_crashes(finding):
+            outcome = Outcome(PLAIN_CRASH, outcome.detail)
         self._asked += 1
         self._count(case, outcome)
         if self.options.verbose:
@@ -131,6 +133,16 @@ class Campaign:
                   f"{outcome.plain_seconds:.3f} s {outcome.detail}", flush=True)
         if outcome.is_problem and not any(re.search(each, outcome.detail) for each in self.options.ignore):
             self._report(name, Finding(schema, case.sql, case.ordered, settings, workers, finding.locations, outcome))
+
+    def _plain_crashes(self, finding: Finding) -> bool:
+        """Plain DuckDB and the session with workers share a process: whose crash was it?"""
+        try:
+            self._runner.setup(Setup(finding.schema, self._directory / "plain", finding.workers))
+            outcome = self._runner.ask(replace(finding.question(), only_plain=True))
+        finally:
+            self._runner.stop()
+            shutil.rmtree(self._directory / "plain", ignore_errors=True)
+        return outcome.status == CRASH
 
     def _count(self, case: Case, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1

@@ -134,7 +134,8 @@ FUNCTIONS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "LSTR": [("[{0}, {1}]", ("STR", "STR")), ("string_split({0}, ' ')", ("STR",))],
     "ST": [("{{'a': ({0} % 100)::INTEGER, 'b': {1}}}", ("INT", "STR"))],
     "MAP": [("MAP {{'k1': ({0} % 9)::INTEGER}}", ("INT",))],
-    "BIG": [("({0} + {1})", ("BIG", "BIG")), ("{0}::BIGNUM", ("INT",)), ("(-{0})", ("BIG",))],
+    # Not -BIGNUM: DuckDB 1.5.5 leaves a part of its text header unset, and count(DISTINCT -b) is another one each time
+    "BIG": [("({0} + {1})", ("BIG", "BIG")), ("{0}::BIGNUM", ("INT",)), ("abs({0})", ("BIG",))],
     "TTZ": [], "BIT": [("(~{0})", ("BIT",))], "ARR": [("[({0} % 5)::INTEGER, 3]::INTEGER[2]", ("INT",))],
     "UNI": [("union_value(s := {0})::UNION(n INTEGER, s VARCHAR)", ("STR",))],
 }

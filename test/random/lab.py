@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -33,7 +34,11 @@ DRAWN_SETTINGS = ("duckherder_tasks_per_worker", "duckherder_broadcast_limit", "
 
 SAME, BOTH_FAILED = "same", "both failed"
 #: Not comparable
-SKIPPED = SLOW, LARGE, UNDETERMINED = "slow in plain DuckDB", "many rows", "plain DuckDB disagrees with itself"
+SKIPPED = SLOW, LARGE, UNDETERMINED, PLAIN_CRASH = (
+    "slow in plain DuckDB", "many rows", "plain DuckDB disagrees with itself", "plain DuckDB crashes")
+#: How often plain DuckDB is asked again, when it may be its own crash or its own random answer
+PLAIN_RUNS = 200
+WHOSE_CRASH_SECONDS, WHOSE_ANSWER_SECONDS = 20.0, 2.0
 #: What is reported
 PROBLEMS = DIFFERENT, WE_FAILED, PLAIN_FAILED, OTHER_ERROR, HANG, CRASH, STUCK, LEFTOVERS = (
     "different result", "only Duckherder fails", "only plain DuckDB fails", "another class of error", "hang", "crash",
@@ -75,6 +80,8 @@ class Question:
     settings: tuple[str, ...] = ()
     #: After which a query with workers is interrupted
     seconds: float = 30.0
+    #: Plain DuckDB runs it many times, and nobody else does
+    only_plain: bool = False
 
 
 @dataclass
@@ -133,6 +140,9 @@ class Lab:
             self.ours.execute(statement)
 
     def ask(self, question: Question) -> Outcome:
+        if question.only_plain:
+            list(self._plain_answers(question, WHOSE_CRASH_SECONDS))
+            return Outcome(SAME)
         for name in DRAWN_SETTINGS:
             self.ours.execute(f"RESET {name}")
         distribute_everything(self.ours)
@@ -177,8 +187,18 @@ class Lab:
                                         f"{expected}")
         return Outcome(BOTH_FAILED, f"{type(expected).__name__}: {expected}")
 
+    def _plain_answers(self, question: Question, seconds: float) -> Iterator[Result | duckdb.Error]:
+        end = time.monotonic() + seconds
+        for _ in range(PLAIN_RUNS):
+            if time.monotonic() > end:
+                return
+            yield answer(self.plain, question.sql, PLAIN_SECONDS)
+
     def _undetermined(self, question: Question, expected: Result | duckdb.Error) -> bool:
-        """Whether plain DuckDB itself answers otherwise with one thread, or without its optimizer."""
+        """Whether plain DuckDB itself answers otherwise: again, with one thread, or without its optimizer."""
+        if any(self._judge(question, expected, again).status not in (SAME, BOTH_FAILED, HANG)
+               for again in self._plain_answers(question, WHOSE_ANSWER_SECONDS)):
+            return True
         for change, back in (("SET threads = 1", "SET threads = 2"), ("SET threads = 5", "SET threads = 2"),
                              ("PRAGMA disable_optimizer", "PRAGMA enable_optimizer")):
             self.plain.execute(change)
