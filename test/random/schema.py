@@ -108,7 +108,7 @@ def typed(rng: Random, kind: str, type_name: str, value: str) -> str:
     if kind == "INT":
         if type_name == "TINYINT":
             return f"({value} % 200 - 100)::TINYINT"
-        limit = {"UTINYINT": 250, "SMALLINT": 30000}.get(type_name)
+        limit = {"UTINYINT": 250, "SMALLINT": 30000, "USMALLINT": 60000}.get(type_name)
         if limit:
             return f"({value} % {limit})::{type_name}"
         if type_name in ("BIGINT", "HUGEINT") and rng.random() < 0.15:
@@ -188,7 +188,7 @@ def _column(rng: Random, name: str, kind: str, storage: str, salt: int) -> Colum
         # Parquet files keep the texts
         kind, type_name = "STR", "VARCHAR"
     return Column(name, kind, type_name, value, unique and not missing and kind == "INT" and
-                  type_name not in ("TINYINT", "UTINYINT", "SMALLINT"))
+                  type_name not in ("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT"))
 
 
 def _edits(rng: Random, table: Table) -> tuple[str, ...]:
