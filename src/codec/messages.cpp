@@ -175,6 +175,8 @@ void Fields(FIELDS &fields, T &input) {
 	fields.Field(10, "stage", input.stage);
 	fields.Enum(11, "kind", input.kind, ExchangeKind::SINGLE);
 	fields.Objects(12, "outputs", input.outputs);
+	fields.Field(13, "partition", input.partition);
+	fields.Field(14, "partition_count", input.partition_count);
 }
 
 template <class FIELDS, Is<ScanFilter> T>

@@ -99,8 +99,7 @@ void GatherReader::Close() {
 
 GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
     : coordinator(std::move(coordinator_p)), stage(stage_p),
-      max_readers(coordinator->IsSizedLate(stage) ? coordinator->plan.stages[stage].partitions
-                                                  : coordinator->graph.stages[stage].tasks.size()) {
+      max_readers(coordinator->runs.MostTasks(stage)) {
 }
 
 const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {

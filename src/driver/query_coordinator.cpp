@@ -1,7 +1,6 @@
 #include "driver/query_coordinator.hpp"
 
 #include "codec/errors.hpp"
-#include "codec/fragment.hpp"
 #include "driver/gather_source.hpp"
 #include "driver/trace.hpp"
 
@@ -17,36 +16,16 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
                                    CoordinatorServices services_p, CoordinatorOptions options_p,
                                    QueryRecorder::Entry record_p)
     : context(context_p), plan(plan_p), services(std::move(services_p)), options(std::move(options_p)),
-      record(std::move(record_p)), query_id(record->query_id) {
+      record(std::move(record_p)), query_id(record->query_id), runs(context_p, plan_p) {
 }
 
 void QueryCoordinator::Start() {
 	started_at_us = services.clock->NowUs();
 	transaction_start_us = duckdb::MetaTransaction::Get(context).start_timestamp.value;
 	workers = services.cluster->ActiveWorkers();
-	BuildStages();
-
-	std::vector<SchedulerStage> stages;
-	for (auto &stage : graph.stages) {
-		auto scheduled = ToSchedulerStage(stage);
-		scheduled.repeatable = plan.stages[stage.id].repeatable && stage.split_kind != SplitKind::FEED;
-		auto &after = plan.stages[stage.id].after;
-		scheduled.after.assign(after.begin(), after.end());
-		scheduled.sized_late = IsSizedLate(stage.id);
-		if (scheduled.sized_late) {
-			scheduled.task_count = plan.stages[stage.id].partitions;
-			for (auto input : stage.inputs) {
-				auto &exchange = graph.stages[input].output;
-				if (exchange.kind == ExchangeKind::HASH && exchange.partition_count != scheduled.task_count) {
-					throw duckdb::InternalException("Stage %llu makes %llu partitions, its reader wants %llu",
-					                                idx_t(input), idx_t(exchange.partition_count),
-					                                idx_t(scheduled.task_count));
-				}
-				output_bytes[input].resize(graph.stages[input].tasks.size());
-			}
-		}
-		stages.push_back(std::move(scheduled));
-	}
+	runs.Prepare();
+	RecordPlan();
+	auto stages = runs.ForScheduler();
 	SchedulerConfig config;
 	config.task_retries = options.task_retries;
 	config.random_seed = std::hash<std::string>()(query_id);
@@ -65,95 +44,49 @@ void QueryCoordinator::Start() {
 	});
 }
 
-void QueryCoordinator::BuildStages() {
-	auto sql = context.GetCurrentQuery();
+void QueryCoordinator::RecordPlan() {
 	std::string strategy;
 	duckdb::idx_t largest = 0;
-	for (auto &planned : plan.stages) {
-		PipelineTasks split;
-		if (!IsSizedLate(planned.id)) {
-			split = ExtractPipelineTasks(context, planned, sql, plan.options);
-		}
-		Stage stage;
-		stage.id = planned.id;
-		stage.description = planned.description;
-		stage.output = planned.output;
-		stage.inputs = planned.inputs;
-		stage.split_kind = split.kind;
-		stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, *planned.fragment));
-		stage.tasks = split.tasks;
+	for (StageId stage = 0; stage < runs.Count(); stage++) {
 		record_offsets.push_back(0);
-		AddTasks(stage);
-		if (planned.scan) {
-			if (planned.scan->reader == StageScan::Reader::FEED) {
-				feeds[stage.id] = std::make_unique<FeedScan>(context, *planned.scan->feed_scan);
-			}
-			auto rows = std::max(split.total_rows, planned.scan->Get().estimated_cardinality);
+		RecordTasks(stage);
+		if (plan.stages[stage].scan) {
+			auto &split = runs.Split(stage);
+			auto rows = std::max(split.total_rows, plan.stages[stage].scan->Get().estimated_cardinality);
 			if (strategy.empty() || rows > largest) {
 				largest = rows;
 				strategy = SplitKindName(split.kind);
 			}
 		}
-		graph.stages.push_back(std::move(stage));
-		splits.push_back(std::move(split));
 	}
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		query.partition_strategy = strategy;
-		query.num_stages = static_cast<uint32_t>(graph.stages.size());
+		query.num_stages = static_cast<uint32_t>(runs.Count());
 	});
 }
 
-bool QueryCoordinator::IsSizedLate(StageId stage) const {
-	return !plan.stages[stage].scan && plan.stages[stage].partitions > 1;
-}
-
-void QueryCoordinator::AddTasks(Stage &stage) {
+void QueryCoordinator::RecordTasks(StageId stage) {
 	services.recorder->Update(record, [&](QueryRecord &query) {
-		record_offsets[stage.id] = query.tasks.size();
-		for (auto &task : stage.tasks) {
-			task.serialized_plan = stage.fragment;
+		record_offsets[stage] = query.tasks.size();
+		for (auto &task : runs.Get(stage).tasks) {
 			TaskRecord task_record;
-			task_record.stage_id = stage.id;
+			task_record.stage_id = stage;
 			task_record.task = task;
 			query.tasks.push_back(std::move(task_record));
 		}
 	});
 }
 
-void QueryCoordinator::SizeStage(StageId id) {
-	auto &planned = plan.stages[id];
-	std::vector<PartitionedInput> inputs;
-	for (auto input_stage : planned.inputs) {
-		if (graph.stages[input_stage].output.kind != ExchangeKind::HASH) {
-			continue;
-		}
-		PartitionedInput input;
-		input.stage = input_stage;
-		input.bytes = output_bytes.at(input_stage);
-		auto &sliceable = planned.sliceable_inputs;
-		input.may_slice = std::find(sliceable.begin(), sliceable.end(), input_stage) != sliceable.end();
-		inputs.push_back(std::move(input));
+void QueryCoordinator::SizeStage(StageId stage) {
+	auto now = services.clock->NowMs();
+	auto decision = runs.Size(stage);
+	if (auto *merged = std::get_if<StageRuns::Merged>(&decision)) {
+		Apply(scheduler->Handle(event::StageMerged {stage, merged->into}, now));
+		return;
 	}
-	AssignmentOptions assignment;
-	assignment.wanted_tasks = plan.options.Partitions();
-	assignment.min_task_bytes = plan.options.min_task_bytes;
-	assignments[id] = AssignPartitions(inputs, planned.partitions, assignment);
-	auto &stage = graph.stages[id];
-	for (auto &part : assignments[id]) {
-		DistributedPipelineTask task;
-		task.task_id = static_cast<TaskId>(stage.tasks.size());
-		task.total_tasks = static_cast<TaskId>(assignments[id].size());
-		task.split.partition = part.partition;
-		task.split.partition_count = part.partition_count;
-		stage.tasks.push_back(std::move(task));
-	}
-	AddTasks(stage);
-	auto consumed_late = output_bytes.find(id);
-	if (consumed_late != output_bytes.end()) {
-		consumed_late->second.resize(stage.tasks.size());
-	}
-	Apply(
-	    scheduler->Handle(event::StageSized {id, static_cast<uint32_t>(stage.tasks.size())}, services.clock->NowMs()));
+	RecordTasks(stage);
+	auto sized = ToSchedulerStage(runs.Get(stage));
+	Apply(scheduler->Handle(event::StageSized {stage, sized.task_count, std::move(sized.affinity_keys)}, now));
 }
 
 std::optional<TaskId> QueryCoordinator::TaskCount(StageId stage) {
@@ -202,7 +135,7 @@ const WorkerAddress &QueryCoordinator::AddressOf(const WorkerId &id) const {
 }
 
 TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
-	auto &stage = graph.stages[start.task.stage];
+	auto &stage = runs.Get(start.task.stage);
 	TaskRequest request;
 	request.query_id = query_id;
 	request.stage_id = stage.id;
@@ -219,20 +152,13 @@ TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
 			request.scan_filters.push_back({filter.column, filter.encoded});
 		}
 	}
-	auto assigned = assignments.find(stage.id);
-	auto part = assigned == assignments.end() ? nullptr : &assigned->second[start.task.task];
-	for (auto input_stage : stage.inputs) {
-		StageInput input;
-		input.stage = input_stage;
-		input.kind = graph.stages[input_stage].output.kind;
-		for (auto &output : scheduler->StageOutputs(input_stage)) {
-			if (part && !part->Reads(input_stage, output.task)) {
-				continue;
-			}
-			input.outputs.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker)});
+	request.inputs = runs.InputsOf(start.task, [&](StageId input) {
+		std::vector<OutputLocation> locations;
+		for (auto &output : scheduler->StageOutputs(input)) {
+			locations.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker)});
 		}
-		request.inputs.push_back(std::move(input));
-	}
+		return locations;
+	});
 	return request;
 }
 
@@ -259,7 +185,7 @@ const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(St
 		return known->second;
 	}
 	auto &filters = stage_filters[stage];
-	for (auto &planned : plan.stages[stage].scan_filters) {
+	for (auto &planned : runs.ScanFilters(stage)) {
 		auto keys = std::make_shared<KeySet>(collected_keys.at(planned.source).at(planned.key));
 		StageFilter filter;
 		filter.column = planned.column;
@@ -274,13 +200,15 @@ const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(St
 std::shared_ptr<ChunkSource> QueryCoordinator::OpenFeed(const TaskRequest &request,
                                                         std::shared_ptr<std::atomic<uint64_t>> pruned) {
 	std::vector<FeedFilter> filters;
+	duckdb::optional_ptr<FeedScan> scan;
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		for (auto &filter : FiltersOf(request.stage_id)) {
 			filters.push_back({filter.column, filter.keys, pruned});
 		}
+		scan = runs.Feed(request.stage_id);
 	}
-	auto feed = feeds.at(request.stage_id)->Open(request.split, request.task_id, filters);
+	auto feed = scan->Open(request.split, request.task_id, filters);
 	std::lock_guard<std::mutex> guard(lock);
 	open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;
 	if (stopped) {
@@ -357,10 +285,7 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 void QueryCoordinator::NoteOutput(const TaskRequest &request, const TaskResult &result,
                                   const std::vector<KeySet> &keys) {
 	std::lock_guard<std::mutex> guard(lock);
-	auto bytes = output_bytes.find(request.stage_id);
-	if (bytes != output_bytes.end()) {
-		bytes->second[request.task_id] = result.partition_bytes;
-	}
+	runs.NoteOutput(request.stage_id, request.task_id, result.partition_bytes);
 	// a second attempt finds the same keys, so that adding them again adds nothing
 	auto &all_keys = collected_keys[request.stage_id];
 	for (idx_t i = 0; i < keys.size(); i++) {
@@ -412,9 +337,7 @@ void QueryCoordinator::StopWorkers() {
 	for (auto &feed : open_feeds) {
 		feed.second->Cancel();
 	}
-	for (auto &feed : feeds) {
-		feed.second->Cancel();
-	}
+	runs.CancelFeeds();
 	for (auto &output : outputs) {
 		if (auto source = output.lock()) {
 			source->Cancel();
@@ -435,8 +358,8 @@ void QueryCoordinator::StopWorkers() {
 }
 
 void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
-	auto &split = splits[stage];
-	if (!plan.stages[stage].scan || started_tasks[stage] != split.tasks.size()) {
+	auto &split = runs.Split(stage);
+	if (!runs.HasScan(stage) || started_tasks[stage] != split.tasks.size()) {
 		return;
 	}
 	std::vector<WorkerId> assigned;
@@ -460,6 +383,17 @@ double QueryCoordinator::Progress() {
 std::vector<TaskRecord> QueryCoordinator::TaskRecords() const {
 	std::vector<TaskRecord> result;
 	services.recorder->Update(record, [&](QueryRecord &query) { result = query.tasks; });
+	return result;
+}
+
+std::map<StageId, std::string> QueryCoordinator::Decisions() {
+	std::lock_guard<std::mutex> guard(lock);
+	std::map<StageId, std::string> result;
+	for (StageId stage = 0; stage < runs.Count(); stage++) {
+		if (!runs.Decision(stage).empty()) {
+			result[stage] = runs.Decision(stage);
+		}
+	}
 	return result;
 }
 
@@ -564,7 +498,7 @@ void QueryCoordinator::Finish(const std::string *error) {
 	ended.notify_all();
 	changed.wait(guard, [&] { return running_attempts == 0 && !watching; });
 	// now, not when the last thread lets go of this: feeds point into the session's plan
-	feeds.clear();
+	runs.CloseFeeds();
 	guard.unlock();
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		std::set<WorkerId> used;

@@ -3,12 +3,9 @@
 #include "codec/key_set.hpp"
 #include "driver/cluster.hpp"
 #include "driver/dispatch_pool.hpp"
-#include "driver/feed_scan.hpp"
 #include "driver/query_recorder.hpp"
-#include "planner/distributed_plan.hpp"
-#include "planner/split_scans.hpp"
+#include "driver/stage_runs.hpp"
 #include "protocol/worker_service.hpp"
-#include "scheduler/partition_assignment.hpp"
 #include "scheduler/query_scheduler.hpp"
 
 #include <condition_variable>
@@ -61,6 +58,8 @@ public:
 	double Progress();
 	//! Of all stages, as they are now
 	std::vector<TaskRecord> TaskRecords() const;
+	//! For people: what real sizes have decided, by stage
+	std::map<StageId, std::string> Decisions();
 	//! Ends the query: stops what still runs, frees its outputs. `error` is null after success. Idempotent.
 	void Finish(const std::string *error);
 
@@ -81,13 +80,12 @@ private:
 		std::shared_ptr<const std::string> encoded;
 	};
 
-	void BuildStages();
+	void RecordPlan();
+	void RecordTasks(StageId stage);
 	//! With the lock held, when the stages that collect the keys are done
 	const std::vector<StageFilter> &FiltersOf(StageId stage);
-	bool IsSizedLate(StageId stage) const;
-	//! With the lock held: the outputs of the stage's inputs say how many tasks it has
+	//! With the lock held: what the stage waited for says how many tasks it has
 	void SizeStage(StageId stage);
-	void AddTasks(Stage &stage);
 	//! Nothing while the stage is not sized
 	std::optional<TaskId> TaskCount(StageId stage);
 	void HandleEvent(const SchedulerEvent &event);
@@ -132,15 +130,13 @@ private:
 	uint64_t started_at_us = 0;
 	int64_t transaction_start_us = 0;
 	std::vector<WorkerInfo> workers;
-	StageGraph graph;
-	std::vector<PipelineTasks> splits;
-	std::map<StageId, std::unique_ptr<FeedScan>> feeds;
 	//! Position of a stage's first task in the record, once it has tasks
 	std::vector<size_t> record_offsets;
 
 	std::mutex lock;
 	std::condition_variable changed;
 	std::unique_ptr<QueryScheduler> scheduler;
+	StageRuns runs;
 	std::map<TaskKey, ReadyOutput> ready;
 	std::optional<TaskError> failure;
 	std::optional<TimeMs> timer;
@@ -149,10 +145,6 @@ private:
 	std::set<WorkerId> lost_workers;
 	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;
 	std::map<StageId, uint32_t> started_tasks;
-	//! Of the stages whose partitions will be dealt out: bytes[task][partition] as the tasks reported them
-	std::map<StageId, std::vector<std::vector<uint64_t>>> output_bytes;
-	//! Of the stages that were sized late, by task
-	std::map<StageId, std::vector<PartitionTask>> assignments;
 	//! By stage, as its tasks find them: what is in its exchange's collected_keys
 	std::map<StageId, std::vector<KeySet>> collected_keys;
 	//! By stage, once its tasks may start: what its scan filters by

@@ -29,6 +29,10 @@ string DescribeOutput(const StagePlan &stage) {
 		}
 		text += " by (" + keys + "), " + to_string(stage.output.partition_count) + " partitions";
 	}
+	if (stage.join_chance) {
+		auto reader = "stage " + to_string(stage.join_chance->reader);
+		text += "\nor part of " + reader + ",\nif stage " + to_string(stage.join_chance->build) + " is small";
+	}
 	return text;
 }
 
@@ -135,7 +139,8 @@ InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const 
 }
 
 InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, StageId root,
-                                                 const std::vector<TaskRecord> &tasks) {
+                                                 const std::vector<TaskRecord> &tasks,
+                                                 const std::map<StageId, std::string> &decisions) {
 	std::set<StageId> stages;
 	CollectStages(plan, root, stages);
 	std::map<StageId, StageTotals> totals;
@@ -145,8 +150,16 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
 		}
 	}
 	InsertionOrderPreservingMap<string> result;
-	for (auto &stage : totals) {
-		result["Stage " + to_string(stage.first) + " ran"] = DescribeTotals(plan.stages[stage.first], stage.second);
+	for (auto id : stages) {
+		auto ran = totals.find(id);
+		auto decision = decisions.find(id);
+		auto text = decision == decisions.end() ? string() : decision->second;
+		if (ran != totals.end()) {
+			text += (text.empty() ? "" : "\n") + DescribeTotals(plan.stages[id], ran->second);
+		}
+		if (!text.empty()) {
+			result["Stage " + to_string(id) + " ran"] = text;
+		}
 	}
 	return result;
 }

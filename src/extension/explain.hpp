@@ -5,6 +5,9 @@
 
 #include "duckdb.hpp"
 
+#include <map>
+#include <string>
+
 namespace duckherder {
 
 //! What EXPLAIN shows in the gather of `root`: each stage below it with its operators, its split and its exchange.
@@ -12,8 +15,9 @@ duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainStages(duckdb::Client
                                                                   const DistributedPlan &plan, StageId root);
 
 //! What the finished tasks of each of these stages add up to, for EXPLAIN ANALYZE: tasks, workers, retries, rows,
-//! bytes, what was spilled, time, and the slowest task.
+//! bytes, what was spilled, time, and the slowest task; and what real sizes have decided.
 duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainTasks(const DistributedPlan &plan, StageId root,
-                                                                 const std::vector<TaskRecord> &tasks);
+                                                                 const std::vector<TaskRecord> &tasks,
+                                                                 const std::map<StageId, std::string> &decisions);
 
 } // namespace duckherder

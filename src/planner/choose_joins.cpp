@@ -1,6 +1,9 @@
 #include "planner/choose_joins.hpp"
 
+#include "planner/logical_exchange.hpp"
+
 #include "duckdb/planner/operator/logical_any_join.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
 
 namespace duckherder {
 
@@ -23,6 +26,74 @@ JoinType TypeOf(const LogicalOperator &op) {
 	}
 }
 
+idx_t Rows(LogicalOperator &op) {
+	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
+}
+
+uint64_t RowWidth(LogicalOperator &op) {
+	uint64_t width = 0;
+	for (auto &type : op.types) {
+		auto physical = type.InternalType();
+		width += TypeIsConstantSize(physical) ? GetTypeIdSize(physical) : STRING_BYTES;
+	}
+	return MaxValue<uint64_t>(width, 1);
+}
+
+constexpr uint64_t UNBOUNDED = NumericLimits<uint64_t>::Maximum();
+
+uint64_t Times(uint64_t left, uint64_t right) {
+	return left > 0 && right > UNBOUNDED / left ? UNBOUNDED : left * right;
+}
+
+//! More rows than these an operator cannot give
+uint64_t LargestRows(ClientContext &context, LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_GET: {
+		auto &get = op.Cast<LogicalGet>();
+		auto statistics = get.function.cardinality ? get.function.cardinality(context, get.bind_data.get()) : nullptr;
+		if (!statistics) {
+			return UNBOUNDED;
+		}
+		return statistics->has_max_cardinality         ? statistics->max_cardinality
+		       : statistics->has_estimated_cardinality ? statistics->estimated_cardinality
+		                                               : UNBOUNDED;
+	}
+	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+		return 1;
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+		return Rows(op);
+	case LogicalOperatorType::LOGICAL_PROJECTION:
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+		return LargestRows(context, *op.children[0]);
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT: {
+		auto left = LargestRows(context, *op.children[0]);
+		auto type = TypeOf(op);
+		if (type == JoinType::SEMI || type == JoinType::ANTI || type == JoinType::MARK || type == JoinType::SINGLE) {
+			return left;
+		}
+		auto right = LargestRows(context, *op.children[1]);
+		return type == JoinType::INNER ? Times(left, right) : UNBOUNDED;
+	}
+	default:
+		return IsExchange(op) ? LargestRows(context, *op.children[0]) : UNBOUNDED;
+	}
+}
+
+bool IsEquality(const JoinCondition &condition) {
+	return condition.comparison == ExpressionType::COMPARE_EQUAL ||
+	       condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM;
+}
+
+} // namespace
+
 bool MayShuffle(const LogicalOperator &op) {
 	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
 		return false;
@@ -39,12 +110,6 @@ bool MayShuffle(const LogicalOperator &op) {
 	idx_t range_count = 0;
 	return join.HasEquality(range_count);
 }
-
-idx_t Rows(LogicalOperator &op) {
-	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
-}
-
-} // namespace
 
 bool MayCopyRight(const LogicalOperator &op) {
 	switch (TypeOf(op)) {
@@ -77,19 +142,17 @@ bool MayCopyLeft(const LogicalOperator &op) {
 }
 
 uint64_t EstimatedBytes(LogicalOperator &op) {
-	uint64_t width = 0;
-	for (auto &type : op.types) {
-		auto physical = type.InternalType();
-		width += TypeIsConstantSize(physical) ? GetTypeIdSize(physical) : STRING_BYTES;
-	}
-	return Rows(op) * MaxValue<uint64_t>(width, 1);
+	return Times(Rows(op), RowWidth(op));
+}
+
+uint64_t LargestBytes(ClientContext &context, LogicalOperator &op) {
+	return Times(LargestRows(context, op), RowWidth(op));
 }
 
 JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
 	JoinKeys result;
 	for (auto &condition : join.conditions) {
-		if (condition.comparison == ExpressionType::COMPARE_EQUAL ||
-		    condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM) {
+		if (IsEquality(condition)) {
 			result.left.push_back(*condition.left);
 			result.right.push_back(*condition.right);
 		}
@@ -97,29 +160,64 @@ JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
 	return result;
 }
 
-JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, bool left_splits,
-                        bool right_splits) {
-	auto copy_right = left_splits && MayCopyRight(join);
-	auto copy_left = right_splits && MayCopyLeft(join);
-	auto shuffle = left_splits && right_splits && MayShuffle(join);
+void PutConditionsFirst(LogicalComparisonJoin &join, const vector<idx_t> &conditions) {
+	vector<idx_t> equalities;
+	for (idx_t i = 0; i < join.conditions.size(); i++) {
+		if (IsEquality(join.conditions[i])) {
+			equalities.push_back(i);
+		}
+	}
+	vector<JoinCondition> ordered;
+	vector<bool> taken(join.conditions.size(), false);
+	for (auto number : conditions) {
+		auto position = equalities.at(number);
+		ordered.push_back(std::move(join.conditions[position]));
+		taken[position] = true;
+	}
+	for (idx_t i = 0; i < join.conditions.size(); i++) {
+		if (!taken[i]) {
+			ordered.push_back(std::move(join.conditions[i]));
+		}
+	}
+	join.conditions = std::move(ordered);
+}
 
+bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options) {
 	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either
 	// way
 	auto copies = static_cast<double>(options.workers) * 2;
-	auto left = static_cast<double>(EstimatedBytes(*join.children[0]));
-	auto right = static_cast<double>(EstimatedBytes(*join.children[1]));
-	auto limit = static_cast<double>(options.broadcast_limit_bytes);
+	return bytes <= options.broadcast_limit_bytes &&
+	       static_cast<double>(bytes) * copies <= static_cast<double>(moved_bytes) + static_cast<double>(bytes);
+}
 
+CopyableSide FindCopyableSide(const LogicalOperator &join) {
+	auto left = MayCopyLeft(join);
+	auto right = MayCopyRight(join);
+	if (left && right) {
+		left = EstimatedBytes(*join.children[0]) < EstimatedBytes(*join.children[1]);
+	}
+	return left ? CopyableSide::LEFT : right ? CopyableSide::RIGHT : CopyableSide::NONE;
+}
+
+JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, SidePlace left_side,
+                        SidePlace right_side) {
+	auto copy_right = left_side != SidePlace::ANYWHERE && MayCopyRight(join);
+	auto copy_left = right_side != SidePlace::ANYWHERE && MayCopyLeft(join);
+	auto shuffle = left_side != SidePlace::ANYWHERE && right_side != SidePlace::ANYWHERE && MayShuffle(join);
+
+	auto left = EstimatedBytes(*join.children[0]);
+	auto right = EstimatedBytes(*join.children[1]);
 	if (!shuffle) {
 		if (copy_right && (!copy_left || right <= left)) {
 			return JoinStrategy::BROADCAST_RIGHT;
 		}
 		return copy_left ? JoinStrategy::BROADCAST_LEFT : JoinStrategy::SESSION;
 	}
-	if (copy_right && right <= limit && right * copies <= left + right * 2) {
+	auto moved = (left_side == SidePlace::IN_PLACE ? 0 : left) + (right_side == SidePlace::IN_PLACE ? 0 : right);
+	if (copy_right && IsWorthCopying(right, moved, options)) {
 		return JoinStrategy::BROADCAST_RIGHT;
 	}
-	if (copy_left && left <= limit && left * copies <= right + left * 2) {
+	if (copy_left && IsWorthCopying(left, moved, options)) {
 		return JoinStrategy::BROADCAST_LEFT;
 	}
 	return JoinStrategy::SHUFFLE;

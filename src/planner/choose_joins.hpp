@@ -14,11 +14,29 @@ enum class JoinStrategy {
 	SESSION          //! neither is right (or cheap enough): joined in the session
 };
 
+//! Where the rows of a join's side are.
+enum class SidePlace {
+	ANYWHERE, //! at one place or everywhere: to meet the other side they must be copied
+	SPREAD,   //! over the workers
+	IN_PLACE  //! over the workers, and partitioned as the join needs it
+};
+
 //! Chooses by the join's semantics first and the optimizer's estimates second. A side may be copied only if the join
 //! does not have to know which of its rows found no partner anywhere (RIGHT/FULL for the right side, and so on).
-//! `left_splits`, `right_splits`: the side is spread over workers (a side that is not must be copied).
-JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, bool left_splits,
-                        bool right_splits);
+JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, SidePlace left,
+                        SidePlace right);
+
+//! Whether a side of so many bytes is better copied to all tasks than both sides partitioned; `moved_bytes`: what
+//! partitioning would send.
+bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options);
+
+//! The side of a shuffled join that may be copied instead once its size is known, if any: the smaller one of those
+//! that the join allows.
+enum class CopyableSide { NONE, LEFT, RIGHT };
+CopyableSide FindCopyableSide(const duckdb::LogicalOperator &join);
+
+//! Whether rows may be brought together by the hash of the equality keys.
+bool MayShuffle(const duckdb::LogicalOperator &join);
 
 //! Whether the tasks of a join may each read all of one side and a part of the other: no row of the copied side has to
 //! know whether it found a partner anywhere.
@@ -32,7 +50,12 @@ struct JoinKeys {
 };
 JoinKeys EqualityKeys(duckdb::LogicalComparisonJoin &join);
 
+//! Puts the equality conditions with these numbers (among the equality conditions) first, in this order.
+void PutConditionsFirst(duckdb::LogicalComparisonJoin &join, const duckdb::vector<duckdb::idx_t> &conditions);
+
 //! Estimated bytes of an operator's output in memory.
 uint64_t EstimatedBytes(duckdb::LogicalOperator &op);
+//! More than these bytes it cannot be, as far as can be told from the sizes of tables (strings are estimated)
+uint64_t LargestBytes(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 
 } // namespace duckherder

@@ -66,8 +66,33 @@ public:
 	//! What the exchanges have become; only addresses are left of them
 	std::unordered_map<const LogicalExchange *, StageId> stages_of;
 
+	//! Keeps of the joins whose kind is open those where it can still be either; after the key filters
+	void KeepChances() {
+		for (auto &chance : chances) {
+			auto probe = stages_of.at(chance.probe);
+			auto build = stages_of.at(chance.build);
+			auto reader = ConsumerOf(probe);
+			auto &stage = result.stages[probe];
+			if (!reader || !CanJoinEitherWay(*reader, probe, build) || !stage.output.collected_keys.empty() ||
+			    WaitsFor(result.stages, build, probe)) {
+				continue;
+			}
+			stage.join_chance = JoinChance {build, reader->id, chance.probe_bytes};
+			if (std::find(stage.after.begin(), stage.after.end(), build) == stage.after.end()) {
+				stage.after.push_back(build);
+			}
+		}
+	}
+
 private:
+	struct Chance {
+		const LogicalExchange *probe;
+		const LogicalExchange *build;
+		uint64_t probe_bytes;
+	};
+
 	DistributedPlan &result;
+	vector<Chance> chances;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
 
@@ -94,6 +119,26 @@ private:
 		shared_ctes[cte_index] = result.stages.back().id;
 		auto reader = std::move(op->children[1]);
 		op = std::move(reader);
+	}
+
+	optional_ptr<StagePlan> ConsumerOf(StageId producer) {
+		for (auto &stage : result.stages) {
+			if (std::find(stage.inputs.begin(), stage.inputs.end(), producer) != stage.inputs.end()) {
+				return stage;
+			}
+		}
+		return nullptr;
+	}
+
+	//! Nothing in the reader needs the rows to be partitioned other than the join itself
+	bool CanJoinEitherWay(const StagePlan &reader, StageId probe, StageId build) const {
+		auto &sliceable = reader.sliceable_inputs;
+		auto partitioned = std::count_if(reader.inputs.begin(), reader.inputs.end(), [&](StageId input) {
+			return result.stages[input].output.kind == ExchangeKind::HASH;
+		});
+		return !reader.scan && partitioned == 2 &&
+		       std::find(reader.inputs.begin(), reader.inputs.end(), build) != reader.inputs.end() &&
+		       std::find(sliceable.begin(), sliceable.end(), probe) != sliceable.end();
 	}
 
 	void Connect(StagePlan &consumer, StageId producer, bool may_slice) {
@@ -139,6 +184,10 @@ private:
 		stage.id = static_cast<StageId>(result.stages.size());
 
 		auto id = stage.id;
+		if (exchange.may_copy) {
+			chances.push_back({&exchange, exchange.may_copy.get(), EstimatedBytes(exchange)});
+			stage.has_broadcast_input = stage.has_broadcast_input || exchange.expects_copy;
+		}
 		stages_of[&exchange] = id;
 		op = MakeScan(ExchangeScanSource {false, id}, exchange);
 		result.stages.push_back(std::move(stage));
@@ -191,6 +240,7 @@ void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
 	StageCutter cutter(result);
 	cutter.Cut(plan, nullptr, StageCutter::Above());
 	ConnectKeyFilters(key_filters, cutter.stages_of, result);
+	cutter.KeepChances();
 	result.task_local.clear();
 }
 

@@ -6,6 +6,7 @@
 #include "duckdb/planner/logical_operator.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
+#include <optional>
 #include <unordered_set>
 
 namespace duckherder {
@@ -39,6 +40,18 @@ struct PlannedScanFilter {
 	uint32_t column = 0;
 };
 
+//! A stage that feeds one side of a join whose other side may turn out to be small. It starts once that other side is
+//! complete; if it is small, `reader` copies it to its tasks and does this stage's work itself, so that the rows of this
+//! one go nowhere.
+struct JoinChance {
+	//! Whose output may be copied
+	StageId build = 0;
+	//! The stage with the join: it reads this one and `build`, and nothing else that is partitioned
+	StageId reader = 0;
+	//! Estimate of what this stage would send
+	uint64_t probe_bytes = 0;
+};
+
 //! A stage as planned: operators instead of bytes. Encoded and split into tasks when the query starts, because
 //! parameters and row counts are only certain then.
 struct StagePlan {
@@ -52,7 +65,8 @@ struct StagePlan {
 	duckdb::unique_ptr<StageScan> scan;
 	duckdb::vector<PlannedScanFilter> scan_filters;
 	uint64_t estimated_rows = 1;
-	//! A copy of a broadcast input is built into a hash table by each task: few tasks are better then
+	std::optional<JoinChance> join_chance;
+	//! A copy of a broadcast input is (probably) built into a hash table by each task: few tasks are better then
 	bool has_broadcast_input = false;
 	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
 	bool repeatable = true;

@@ -2,7 +2,8 @@
 
 #include "planner/check_support.hpp"
 #include "planner/choose_joins.hpp"
-#include "planner/logical_exchange.hpp"
+#include "planner/partitioning.hpp"
+#include "planner/place_exchange.hpp"
 #include "planner/share_delim_join.hpp"
 #include "planner/split_aggregates.hpp"
 #include "planner/split_scans.hpp"
@@ -29,11 +30,23 @@ namespace {
 //! Groups estimated below this are merged in the session: another stage would cost more than it saves
 constexpr idx_t GATHERED_GROUPS_MAX = 20000;
 
+//! As many input rows as this for each group make partial aggregates worthwhile even where rows are together already
+constexpr idx_t ROWS_PER_GROUP_MIN = 16;
+
 enum class Place {
 	SESSION, //! its rows are in the session's plan
 	WORKERS, //! it is part of a stage that is still open at the top, with many tasks
 	SINGLE,  //! the same, and the stage has one task, which sees all rows
 	ANYWHERE //! constants: may become part of any stage
+};
+
+//! Where the rows of an operator are, and how its tasks share them
+struct Placed {
+	Placed(Place place_p, Partitioning partitioning_p = Partitioning()) // NOLINT: a place alone says nothing of shares
+	    : place(place_p), partitioning(std::move(partitioning_p)) {
+	}
+	Place place;
+	Partitioning partitioning;
 };
 
 bool OnWorkers(Place place) {
@@ -59,8 +72,8 @@ public:
 
 	void Run(unique_ptr<LogicalOperator> &plan) {
 		root = plan.get();
-		auto place = Visit(plan, Above());
-		CloseForSession(plan, place, true);
+		auto placed = Visit(plan, Above());
+		CloseForSession(plan, placed.place, true);
 		result.fully_distributed = result.reason.empty();
 	}
 
@@ -85,64 +98,22 @@ private:
 		return exchange;
 	}
 
-	void Put(unique_ptr<LogicalOperator> &op, Exchange exchange) {
-		op->ResolveOperatorTypes();
-		op = make_uniq<LogicalExchange>(std::move(exchange), std::move(op));
-		op->ResolveOperatorTypes();
-	}
-
 	void CloseForSession(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
 		if (OnWorkers(place)) {
-			Put(op, MakeExchange(ExchangeKind::GATHER, ordered));
+			PutExchange(op, MakeExchange(ExchangeKind::GATHER, ordered));
 		}
 	}
 
 	//! Partitions the rows of `op` by the values of expressions over its columns
-	void Shuffle(unique_ptr<LogicalOperator> &op, const vector<reference<Expression>> &keys, bool ordered) {
-		op->ResolveOperatorTypes();
+	Placed Shuffle(unique_ptr<LogicalOperator> &op, const vector<reference<Expression>> &keys, bool ordered) {
 		auto exchange = MakeExchange(ExchangeKind::HASH, ordered);
 		exchange.partition_count = result.options.Partitions();
-		auto bindings = op->GetColumnBindings();
-		vector<unique_ptr<Expression>> computed;
-		for (auto &key : keys) {
-			auto position = bindings.size();
-			if (key.get().GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
-				auto &binding = key.get().Cast<BoundColumnRefExpression>().binding;
-				position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
-			}
-			if (position == bindings.size()) {
-				position += computed.size();
-				computed.push_back(key.get().Copy());
-			}
-			exchange.key_columns.push_back(static_cast<uint32_t>(position));
-		}
-		if (!computed.empty()) {
-			exchange.column_count = static_cast<uint32_t>(bindings.size());
-			op = AppendColumns(std::move(op), std::move(computed));
-		}
-		Put(op, exchange);
-		op->Cast<LogicalExchange>().bindings = bindings;
-		op->ResolveOperatorTypes();
+		auto partitioning = Partitioning::By(keys);
+		PutHashExchange(binder, op, std::move(exchange), keys);
+		return {Place::WORKERS, std::move(partitioning)};
 	}
 
-	unique_ptr<LogicalOperator> AppendColumns(unique_ptr<LogicalOperator> op, vector<unique_ptr<Expression>> columns) {
-		auto bindings = op->GetColumnBindings();
-		vector<unique_ptr<Expression>> select_list;
-		for (idx_t i = 0; i < bindings.size(); i++) {
-			select_list.push_back(make_uniq<BoundColumnRefExpression>(op->types[i], bindings[i]));
-		}
-		for (auto &column : columns) {
-			select_list.push_back(std::move(column));
-		}
-		auto projection = make_uniq<LogicalProjection>(binder.GenerateTableIndex(), std::move(select_list));
-		if (op->has_estimated_cardinality) {
-			projection->SetEstimatedCardinality(op->estimated_cardinality);
-		}
-		projection->children.push_back(std::move(op));
-		return projection;
-	}
-
-	Place Visit(unique_ptr<LogicalOperator> &op, Above above) {
+	Placed Visit(unique_ptr<LogicalOperator> &op, Above above) {
 		switch (op->type) {
 		case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
 			return VisitCTE(*op, above);
@@ -173,7 +144,7 @@ private:
 		case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
 			return Place::ANYWHERE;
 		case LogicalOperatorType::LOGICAL_PROJECTION:
-			return Visit(op->children[0], above.Below(*op, true));
+			return VisitProjection(*op, above);
 		case LogicalOperatorType::LOGICAL_FILTER:
 		case LogicalOperatorType::LOGICAL_UNNEST:
 		case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
@@ -198,7 +169,7 @@ private:
 	}
 
 	//! The operator stays in the session; what is below may still go to the workers
-	Place VisitInSession(LogicalOperator &op, Above above, const string &reason) {
+	Placed VisitInSession(LogicalOperator &op, Above above, const string &reason) {
 		auto transparent = OnlyPassesRowsOn(op);
 		auto below = transparent ? above : Above {false, ResultDependsOnInputOrder(op, above.order_matters)};
 		for (idx_t i = 0; i < op.children.size(); i++) {
@@ -206,8 +177,8 @@ private:
 				// runs once per iteration: its scans stay beside it
 				break;
 			}
-			auto place = Visit(op.children[i], below);
-			CloseForSession(op.children[i], place, below.order_matters);
+			auto placed = Visit(op.children[i], below);
+			CloseForSession(op.children[i], placed.place, below.order_matters);
 		}
 		if (!transparent) {
 			Blame(reason);
@@ -215,7 +186,7 @@ private:
 		return Place::SESSION;
 	}
 
-	Place VisitGet(LogicalGet &get) {
+	Placed VisitGet(LogicalGet &get) {
 		auto reason = WhyNotSplit(context, get);
 		if (reason.empty()) {
 			RemoveDynamicFilters(get);
@@ -223,7 +194,7 @@ private:
 		}
 		auto from_constants = MakesRowsFromConstants(get);
 		for (auto &child : get.children) {
-			auto place = Visit(child, Above {false, true});
+			auto place = Visit(child, Above {false, true}).place;
 			from_constants = from_constants && place == Place::ANYWHERE;
 			CloseForSession(child, place, true);
 		}
@@ -234,79 +205,99 @@ private:
 		return Place::SESSION;
 	}
 
-	Place VisitAggregate(unique_ptr<LogicalOperator> &op, Above above) {
+	Placed VisitProjection(LogicalOperator &op, Above above) {
+		auto placed = Visit(op.children[0], above.Below(op, true));
+		return {placed.place, placed.partitioning.Above(op.Cast<LogicalProjection>())};
+	}
+
+	Placed VisitAggregate(unique_ptr<LogicalOperator> &op, Above above) {
 		auto &aggregate = op->Cast<LogicalAggregate>();
 		auto below = above.Below(*op, false);
-		auto place = Visit(op->children[0], below);
-		if (place != Place::WORKERS) {
-			return place;
+		auto placed = Visit(op->children[0], below);
+		if (placed.place != Place::WORKERS) {
+			return placed.place;
 		}
 		auto grouped = !aggregate.groups.empty();
-		if (CanSplitAggregate(aggregate)) {
-			return FinishSplitAggregate(aggregate, above, grouped);
-		}
 		auto plain_groups =
 		    aggregate.grouping_sets.size() <= 1 && aggregate.grouping_functions.empty() &&
 		    (aggregate.grouping_sets.empty() || aggregate.grouping_sets[0].size() == aggregate.groups.size());
+		auto keys = References(aggregate.groups);
+		auto in_place = grouped && plain_groups && placed.partitioning.BringsTogether(keys);
+		auto can_split = CanSplitAggregate(aggregate);
+		if (in_place && !(can_split && MakesFewGroups(aggregate))) {
+			return {Place::WORKERS, placed.partitioning.AboveGroups(aggregate)};
+		}
+		if (can_split) {
+			return FinishSplitAggregate(aggregate, above, grouped);
+		}
 		if (!grouped || !plain_groups) {
-			Put(op->children[0], MakeExchange(ExchangeKind::SINGLE, below.order_matters));
+			PutExchange(op->children[0], MakeExchange(ExchangeKind::SINGLE, below.order_matters));
 			return Place::SINGLE;
 		}
-		vector<reference<Expression>> keys;
-		for (auto &group : aggregate.groups) {
-			keys.push_back(*group);
-		}
-		Shuffle(op->children[0], keys, below.order_matters);
-		return Place::WORKERS;
+		auto shuffled = Shuffle(op->children[0], keys, below.order_matters);
+		return {Place::WORKERS, shuffled.partitioning.AboveGroups(aggregate)};
 	}
 
-	Place FinishSplitAggregate(LogicalAggregate &aggregate, Above above, bool grouped) {
+	//! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a group
+	//! at one place may share the rows of a frequent one
+	static bool MakesFewGroups(LogicalAggregate &aggregate) {
+		auto &child = *aggregate.children[0];
+		return aggregate.has_estimated_cardinality && child.has_estimated_cardinality &&
+		       aggregate.estimated_cardinality <= child.estimated_cardinality / ROWS_PER_GROUP_MIN;
+	}
+
+	Placed FinishSplitAggregate(LogicalAggregate &aggregate, Above above, bool grouped) {
 		auto partial = SplitAggregate(binder, aggregate);
 		auto group_count = partial->groups.size();
 		result.task_local.insert(partial.get());
 		unique_ptr<LogicalOperator> child = std::move(partial);
 		auto few =
 		    !grouped || (aggregate.has_estimated_cardinality && aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
-		auto place = Place::WORKERS;
+		Placed placed = Place::WORKERS;
 		if (above.only_final && few) {
-			Put(child, MakeExchange(ExchangeKind::GATHER, false));
+			PutExchange(child, MakeExchange(ExchangeKind::GATHER, false));
 			result.merge_strategy = "AGGREGATE";
-			place = Place::SESSION;
+			placed = Place::SESSION;
 		} else if (!grouped) {
-			Put(child, MakeExchange(ExchangeKind::SINGLE, false));
-			place = Place::SINGLE;
+			PutExchange(child, MakeExchange(ExchangeKind::SINGLE, false));
+			placed = Place::SINGLE;
 		} else {
 			auto exchange = MakeExchange(ExchangeKind::HASH, false);
 			exchange.partition_count = result.options.Partitions();
+			Partitioning::Columns groups;
 			for (idx_t i = 0; i < group_count; i++) {
 				exchange.key_columns.push_back(static_cast<uint32_t>(i));
+				groups.emplace_back(aggregate.group_index, i);
 			}
-			Put(child, std::move(exchange));
+			placed.partitioning = Partitioning(std::move(groups));
+			PutExchange(child, std::move(exchange));
 		}
 		aggregate.children.push_back(std::move(child));
 		aggregate.ResolveOperatorTypes();
-		return place;
+		return placed;
 	}
 
-	Place VisitDistinct(unique_ptr<LogicalOperator> &op, Above above) {
+	Placed VisitDistinct(unique_ptr<LogicalOperator> &op, Above above) {
 		auto &distinct = op->Cast<LogicalDistinct>();
-		auto place = Visit(op->children[0], above.Below(*op, false));
-		if (place != Place::WORKERS) {
-			return place;
+		auto placed = Visit(op->children[0], above.Below(*op, false));
+		if (placed.place != Place::WORKERS) {
+			return placed.place;
 		}
 		auto first_row_wins = distinct.distinct_type == DistinctType::DISTINCT_ON && !distinct.order_by;
 		if (first_row_wins) {
-			CloseForSession(op->children[0], place, true);
+			CloseForSession(op->children[0], placed.place, true);
 			Blame("DISTINCT ON without ORDER BY takes the first row, which only one node can know");
 			return Place::SESSION;
 		}
-		vector<unique_ptr<Expression>> targets;
-		vector<reference<Expression>> keys;
-		for (auto &target : distinct.distinct_targets) {
-			targets.push_back(target->Copy());
-			keys.push_back(*target);
+		auto keys = References(distinct.distinct_targets);
+		if (placed.partitioning.BringsTogether(keys)) {
+			return placed;
 		}
 		if (distinct.distinct_type == DistinctType::DISTINCT) {
+			vector<unique_ptr<Expression>> targets;
+			for (auto &target : distinct.distinct_targets) {
+				targets.push_back(target->Copy());
+			}
 			auto local = make_uniq<LogicalDistinct>(std::move(targets), distinct.distinct_type);
 			local->children.push_back(std::move(op->children[0]));
 			if (op->has_estimated_cardinality) {
@@ -315,18 +306,17 @@ private:
 			result.task_local.insert(local.get());
 			op->children[0] = std::move(local);
 		}
-		Shuffle(op->children[0], keys, false);
-		return Place::WORKERS;
+		return Shuffle(op->children[0], keys, false);
 	}
 
 	//! Sort, top-N and limit run in each task first, then once more over what is left
-	Place VisitOrderOrLimit(unique_ptr<LogicalOperator> &op, Above above) {
-		auto place = Visit(op->children[0], above.Below(*op, true));
+	Placed VisitOrderOrLimit(unique_ptr<LogicalOperator> &op, Above above) {
+		auto place = Visit(op->children[0], above.Below(*op, true)).place;
 		if (place != Place::WORKERS) {
 			return place;
 		}
 		auto child = std::move(op->children[0]);
-		auto local = LocalForm(*op);
+		auto local = LocalFormOf(*op);
 		auto is_limit = op->type == LogicalOperatorType::LOGICAL_LIMIT;
 		if (local) {
 			result.task_local.insert(local.get());
@@ -334,7 +324,7 @@ private:
 			child = std::move(local);
 		}
 		auto kind = above.only_final ? ExchangeKind::GATHER : ExchangeKind::SINGLE;
-		Put(child, MakeExchange(kind, is_limit || op->type == LogicalOperatorType::LOGICAL_ORDER_BY));
+		PutExchange(child, MakeExchange(kind, is_limit || op->type == LogicalOperatorType::LOGICAL_ORDER_BY));
 		op->children[0] = std::move(child);
 		if (!above.only_final) {
 			return Place::SINGLE;
@@ -343,41 +333,10 @@ private:
 		return Place::SESSION;
 	}
 
-	unique_ptr<LogicalOperator> LocalForm(LogicalOperator &op) {
-		vector<BoundOrderByNode> orders;
-		switch (op.type) {
-		case LogicalOperatorType::LOGICAL_TOP_N: {
-			auto &top_n = op.Cast<LogicalTopN>();
-			for (auto &order : top_n.orders) {
-				orders.push_back(order.Copy());
-			}
-			return make_uniq<LogicalTopN>(std::move(orders), top_n.limit + top_n.offset, 0);
-		}
-		case LogicalOperatorType::LOGICAL_LIMIT: {
-			auto &limit = op.Cast<LogicalLimit>();
-			if (limit.limit_val.Type() != LimitNodeType::CONSTANT_VALUE) {
-				return nullptr;
-			}
-			auto rows = limit.limit_val.GetConstantValue();
-			if (limit.offset_val.Type() == LimitNodeType::CONSTANT_VALUE) {
-				rows += limit.offset_val.GetConstantValue();
-			}
-			return make_uniq<LogicalLimit>(BoundLimitNode::ConstantValue(NumericCast<int64_t>(rows)), BoundLimitNode());
-		}
-		default: {
-			// the session sorts again: runs that are sorted already cost it one pass
-			for (auto &order : op.Cast<LogicalOrder>().orders) {
-				orders.push_back(order.Copy());
-			}
-			return make_uniq<LogicalOrder>(std::move(orders));
-		}
-		}
-	}
-
-	Place VisitWindow(LogicalOperator &op, Above above) {
-		auto place = Visit(op.children[0], above.Below(op, false));
-		if (place != Place::WORKERS) {
-			return place;
+	Placed VisitWindow(LogicalOperator &op, Above above) {
+		auto placed = Visit(op.children[0], above.Below(op, false));
+		if (placed.place != Place::WORKERS) {
+			return placed.place;
 		}
 		auto &first = op.expressions[0]->Cast<BoundWindowExpression>();
 		vector<reference<Expression>> keys;
@@ -393,61 +352,115 @@ private:
 		}
 		if (keys.empty()) {
 			if (!above.only_final) {
-				Put(op.children[0], MakeExchange(ExchangeKind::SINGLE, true));
+				PutExchange(op.children[0], MakeExchange(ExchangeKind::SINGLE, true));
 				return Place::SINGLE;
 			}
 			// its rows are on their way to the session anyway
-			CloseForSession(op.children[0], place, true);
+			CloseForSession(op.children[0], placed.place, true);
 			Blame("a window without a common PARTITION BY needs all rows at one place");
 			return Place::SESSION;
 		}
-		Shuffle(op.children[0], keys, true);
-		return Place::WORKERS;
+		if (placed.partitioning.BringsTogether(keys)) {
+			return placed;
+		}
+		return Shuffle(op.children[0], keys, true);
 	}
 
-	Place VisitJoin(LogicalOperator &op, Above above) {
+	Placed VisitJoin(LogicalOperator &op, Above above) {
 		auto below = above.Below(op, false);
 		auto left = Visit(op.children[0], below);
 		auto right = Visit(op.children[1], below);
-		if (left == Place::ANYWHERE && right == Place::ANYWHERE) {
+		if (left.place == Place::ANYWHERE && right.place == Place::ANYWHERE) {
 			return Place::ANYWHERE;
 		}
-		if (left == Place::SINGLE && right == Place::SINGLE) {
+		if (left.place == Place::SINGLE && right.place == Place::SINGLE) {
 			return Place::SINGLE;
 		}
-		auto in_session = left == Place::SESSION || right == Place::SESSION;
+		auto in_session = left.place == Place::SESSION || right.place == Place::SESSION;
 		op.ResolveOperatorTypes();
-		auto strategy =
-		    in_session ? JoinStrategy::SESSION : ChooseJoin(op, result.options, OnWorkers(left), OnWorkers(right));
+		JoinMatch match;
+		auto strategy = JoinStrategy::SESSION;
+		if (!in_session) {
+			match = MatchSides(op, left, right);
+			strategy = ChooseJoin(op, result.options, SideOf(left, match.left_in_place),
+			                      SideOf(right, match.right_in_place));
+		}
+		if (strategy == JoinStrategy::SHUFFLE || IsOpenChoice(op, strategy, left, right)) {
+			return ShuffleJoin(op.Cast<LogicalComparisonJoin>(), match, strategy, below.order_matters);
+		}
 		switch (strategy) {
 		case JoinStrategy::BROADCAST_RIGHT:
-			CloseForBroadcast(op.children[1], right, below.order_matters);
+			CloseForBroadcast(op.children[1], right.place, below.order_matters);
 			return left;
 		case JoinStrategy::BROADCAST_LEFT:
-			CloseForBroadcast(op.children[0], left, below.order_matters);
+			CloseForBroadcast(op.children[0], left.place, below.order_matters);
 			return right;
-		case JoinStrategy::SHUFFLE: {
-			auto keys = EqualityKeys(op.Cast<LogicalComparisonJoin>());
-			Shuffle(op.children[0], keys.left, below.order_matters);
-			Shuffle(op.children[1], keys.right, false);
-			return Place::WORKERS;
-		}
-		case JoinStrategy::SESSION:
+		default:
 			break;
 		}
-		CloseForSession(op.children[0], left, below.order_matters);
-		CloseForSession(op.children[1], right, below.order_matters);
+		CloseForSession(op.children[0], left.place, below.order_matters);
+		CloseForSession(op.children[1], right.place, below.order_matters);
 		Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
 		return Place::SESSION;
 	}
 
+	static JoinMatch MatchSides(LogicalOperator &op, const Placed &left, const Placed &right) {
+		return MayShuffle(op) ? MatchPartitioning(left.partitioning, right.partitioning,
+		                                          EqualityKeys(op.Cast<LogicalComparisonJoin>()))
+		                      : JoinMatch();
+	}
+
+	static SidePlace SideOf(const Placed &placed, bool in_place) {
+		return in_place ? SidePlace::IN_PLACE : OnWorkers(placed.place) ? SidePlace::SPREAD : SidePlace::ANYWHERE;
+	}
+
+	//! The estimates speak for copies, but cannot be trusted: planned as a shuffle, from which the small side's real size
+	//! takes it back
+	bool IsOpenChoice(LogicalOperator &op, JoinStrategy strategy, const Placed &left, const Placed &right) {
+		auto copies_right = strategy == JoinStrategy::BROADCAST_RIGHT;
+		if (!MayShuffle(op) || left.place != Place::WORKERS || right.place != Place::WORKERS ||
+		    FindCopyableSide(op) != (copies_right ? CopyableSide::RIGHT : CopyableSide::LEFT)) {
+			return false;
+		}
+		return LargestBytes(context, *op.children[copies_right ? 1 : 0]) > result.options.broadcast_limit_bytes;
+	}
+
+	//! Both sides are partitioned, or one is copied once its size is known
+	Placed ShuffleJoin(LogicalComparisonJoin &join, JoinMatch match, JoinStrategy estimated, bool order_matters) {
+		auto expects_copy = estimated != JoinStrategy::SHUFFLE;
+		if (expects_copy) {
+			match = MatchPartitioning(Partitioning(), Partitioning(), EqualityKeys(join));
+		}
+		// what finds the key of a condition by its number finds it among the columns of the exchange
+		PutConditionsFirst(join, match.conditions);
+		auto keys = EqualityKeys(join);
+		auto count = match.conditions.size();
+		D_ASSERT(count > 0);
+		keys.left.erase(keys.left.begin() + NumericCast<int64_t>(count), keys.left.end());
+		keys.right.erase(keys.right.begin() + NumericCast<int64_t>(count), keys.right.end());
+		auto partitioning = OfShuffledJoin(join, keys);
+		if (!match.left_in_place) {
+			Shuffle(join.children[0], keys.left, order_matters);
+		}
+		if (!match.right_in_place) {
+			Shuffle(join.children[1], keys.right, false);
+		}
+		auto copyable = FindCopyableSide(join);
+		if (copyable != CopyableSide::NONE && !match.left_in_place && !match.right_in_place) {
+			auto &probe = join.children[copyable == CopyableSide::RIGHT ? 0 : 1]->Cast<LogicalExchange>();
+			probe.may_copy = join.children[copyable == CopyableSide::RIGHT ? 1 : 0]->Cast<LogicalExchange>();
+			probe.expects_copy = expects_copy;
+		}
+		return {Place::WORKERS, expects_copy ? Partitioning() : std::move(partitioning)};
+	}
+
 	//! The inputs of UNION ALL are dealt out to the tasks above. The others bring equal rows together.
-	Place VisitSetOperation(LogicalSetOperation &op, Above above) {
+	Placed VisitSetOperation(LogicalSetOperation &op, Above above) {
 		auto is_concatenation = op.type == LogicalOperatorType::LOGICAL_UNION && op.setop_all;
 		auto order_matters = is_concatenation && above.order_matters;
 		vector<Place> places;
 		for (auto &child : op.children) {
-			places.push_back(Visit(child, Above {false, order_matters}));
+			places.push_back(Visit(child, Above {false, order_matters}).place);
 		}
 		auto in_session = std::count(places.begin(), places.end(), Place::SESSION) > 0;
 		if (std::count(places.begin(), places.end(), Place::ANYWHERE) == NumericCast<int64_t>(places.size())) {
@@ -467,7 +480,7 @@ private:
 		}
 		for (auto &child : op.children) {
 			if (is_concatenation) {
-				Put(child, MakeDealtExchange());
+				PutExchange(child, MakeDealtExchange());
 				continue;
 			}
 			child->ResolveOperatorTypes();
@@ -498,20 +511,20 @@ private:
 	}
 
 	//! Computed once; its scans read what the workers kept
-	Place VisitCTE(LogicalOperator &op, Above above) {
+	Placed VisitCTE(LogicalOperator &op, Above above) {
 		auto &cte = op.Cast<LogicalMaterializedCTE>();
 		if (ContainsOperator(*op.children[1], LogicalOperatorType::LOGICAL_RECURSIVE_CTE)) {
 			return VisitInSession(op, above, "a recursive CTE runs in the session");
 		}
 		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
-		auto place = Visit(op.children[0], Above {false, ordered});
+		auto place = Visit(op.children[0], Above {false, ordered}).place;
 		if (place == Place::SESSION) {
-			auto main_place = Visit(op.children[1], Above {false, above.order_matters});
+			auto main_place = Visit(op.children[1], Above {false, above.order_matters}).place;
 			CloseForSession(op.children[1], main_place, above.order_matters);
 			Blame("the CTE " + cte.ctename + " is computed in the session");
 			return Place::SESSION;
 		}
-		Put(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
+		PutExchange(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
 		shared_ctes[cte.table_index] = ordered ? Place::SINGLE : Place::WORKERS;
 		return Visit(op.children[1], above);
 	}
@@ -525,21 +538,21 @@ private:
 		                   [&](auto &child) { return ReadInOrder(*child, cte_index, below); });
 	}
 
-	Place VisitDelimJoin(unique_ptr<LogicalOperator> &op, Above above) {
+	Placed VisitDelimJoin(unique_ptr<LogicalOperator> &op, Above above) {
 		auto flipped = op->Cast<LogicalComparisonJoin>().delim_flipped;
 		auto &source = op->children[flipped ? 1 : 0];
-		auto place = Visit(source, Above {false, false});
+		auto place = Visit(source, Above {false, false}).place;
 		if (place == Place::SESSION) {
 			return VisitRestInSession(*op, op->children[flipped ? 0 : 1], above);
 		}
-		Put(source, MakeDealtExchange());
+		PutExchange(source, MakeDealtExchange());
 		auto cte_index = ShareDelimJoin(binder, *root, op);
 		shared_ctes[cte_index] = Place::WORKERS;
 		return Visit(op->children[1], above);
 	}
 
-	Place VisitRestInSession(LogicalOperator &op, unique_ptr<LogicalOperator> &other, Above above) {
-		auto place = Visit(other, Above {false, above.order_matters});
+	Placed VisitRestInSession(LogicalOperator &op, unique_ptr<LogicalOperator> &other, Above above) {
+		auto place = Visit(other, Above {false, above.order_matters}).place;
 		CloseForSession(other, place, false);
 		Blame(LogicalOperatorToString(op.type) + " runs in the session");
 		return Place::SESSION;
@@ -547,7 +560,7 @@ private:
 
 	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
 		if (place != Place::ANYWHERE) {
-			Put(op, MakeExchange(ExchangeKind::BROADCAST, ordered));
+			PutExchange(op, MakeExchange(ExchangeKind::BROADCAST, ordered));
 		}
 	}
 };

@@ -2,10 +2,10 @@
 
 #include "codec/key_set.hpp"
 #include "planner/choose_joins.hpp"
+#include "planner/partitioning.hpp"
 #include "planner/split_scans.hpp"
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
-#include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/operator/logical_aggregate.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
@@ -30,14 +30,6 @@ optional_idx PositionOf(LogicalOperator &op, const ColumnBinding &binding) {
 		}
 	}
 	return optional_idx();
-}
-
-optional_ptr<const ColumnBinding> AsColumn(const Expression &expression) {
-	if (expression.GetExpressionClass() != ExpressionClass::BOUND_COLUMN_REF) {
-		return nullptr;
-	}
-	auto &column = expression.Cast<BoundColumnRefExpression>();
-	return column.depth == 0 ? &column.binding : nullptr;
 }
 
 //! Rows of this side without a partner change nothing in what the join returns, other than being left out themselves
@@ -242,18 +234,6 @@ private:
 	}
 };
 
-bool WaitsFor(const vector<StagePlan> &stages, StageId stage, StageId other) {
-	if (stage == other) {
-		return true;
-	}
-	for (auto *before : {&stages[stage].inputs, &stages[stage].after}) {
-		if (std::any_of(before->begin(), before->end(), [&](StageId next) { return WaitsFor(stages, next, other); })) {
-			return true;
-		}
-	}
-	return false;
-}
-
 bool MakesTheSameRowsAgain(const vector<StagePlan> &stages, StageId stage) {
 	auto &inputs = stages[stage].inputs;
 	return stages[stage].repeatable && std::all_of(inputs.begin(), inputs.end(),
@@ -284,6 +264,18 @@ uint32_t CollectKey(StagePlan &stage, uint32_t column, uint64_t estimated_rows) 
 }
 
 } // namespace
+
+bool WaitsFor(const vector<StagePlan> &stages, StageId stage, StageId other) {
+	if (stage == other) {
+		return true;
+	}
+	for (auto *before : {&stages[stage].inputs, &stages[stage].after}) {
+		if (std::any_of(before->begin(), before->end(), [&](StageId next) { return WaitsFor(stages, next, other); })) {
+			return true;
+		}
+	}
+	return false;
+}
 
 vector<KeyFilterCandidate> FindKeyFilters(LogicalOperator &plan) {
 	return KeyFilterFinder().Run(plan);

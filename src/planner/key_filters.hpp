@@ -28,4 +28,7 @@ duckdb::vector<KeyFilterCandidate> FindKeyFilters(duckdb::LogicalOperator &plan)
 void ConnectKeyFilters(const duckdb::vector<KeyFilterCandidate> &candidates,
                        const std::unordered_map<const LogicalExchange *, StageId> &stages_of, DistributedPlan &result);
 
+//! Whether a stage runs only after another (or is it).
+bool WaitsFor(const duckdb::vector<StagePlan> &stages, StageId stage, StageId other);
+
 } // namespace duckherder

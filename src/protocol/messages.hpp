@@ -33,6 +33,9 @@ struct OutputLocation {
 struct StageInput {
 	StageId stage = 0;
 	ExchangeKind kind = ExchangeKind::HASH;
+	//! Of each output the partitions [partition, partition + partition_count)
+	uint32_t partition = 0;
+	uint32_t partition_count = 1;
 	std::vector<OutputLocation> outputs;
 };
 

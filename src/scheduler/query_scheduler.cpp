@@ -127,11 +127,11 @@ void QueryScheduler::On(const event::StageSized &event) {
 		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " is sized to no tasks");
 	}
 	auto &stage = stages[event.stage];
-	stats.total_tasks += event.task_count;
-	stats.total_tasks -= stage.plan.task_count;
-	stage.plan.task_count = event.task_count;
-	stage.sized = true;
-	unsized_stages--;
+	if (!event.affinity_keys.empty() && event.affinity_keys.size() != event.task_count) {
+		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " needs one affinity key per task");
+	}
+	stage.plan.affinity_keys = event.affinity_keys;
+	SetTaskCount(stage, event.task_count);
 	stage.tasks.resize(event.task_count);
 	stage.open = event.task_count;
 	open_tasks += event.task_count;
@@ -139,6 +139,47 @@ void QueryScheduler::On(const event::StageSized &event) {
 	for (TaskId task = 0; task < event.task_count; task++) {
 		Enqueue(TaskKey {event.stage, task});
 	}
+}
+
+void QueryScheduler::SetTaskCount(StageRecord &stage, uint32_t task_count) {
+	stats.total_tasks += task_count;
+	stats.total_tasks -= stage.plan.task_count;
+	stage.plan.task_count = task_count;
+	stage.sized = true;
+	unsized_stages--;
+}
+
+void QueryScheduler::On(const event::StageMerged &event) {
+	if (event.stage >= stages.size() || stages[event.stage].sized) {
+		return;
+	}
+	auto &stage = stages[event.stage];
+	auto alone = stage.consumers.size() == 1 && stage.consumers[0] == event.into && stage.followers.empty();
+	if (!alone || !stage.asked_for_size || stages[event.into].sized) {
+		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " cannot become part of stage " +
+		                            std::to_string(event.into));
+	}
+	SetTaskCount(stage, 0);
+	auto &into = stages[event.into];
+	auto &inputs = into.plan.inputs;
+	inputs.insert(inputs.end(), stage.plan.inputs.begin(), stage.plan.inputs.end());
+	inputs.erase(std::remove(inputs.begin(), inputs.end(), event.stage), inputs.end());
+	std::sort(inputs.begin(), inputs.end());
+	inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+	for (auto input : stage.plan.inputs) {
+		auto &readers = stages[input].consumers;
+		readers.erase(std::remove(readers.begin(), readers.end(), event.stage), readers.end());
+		if (std::find(readers.begin(), readers.end(), event.into) == readers.end()) {
+			readers.push_back(event.into);
+		}
+	}
+	stage.plan.inputs.clear();
+	stage.consumers.clear();
+	into.missing_inputs = 0;
+	for (auto input : inputs) {
+		into.missing_inputs += stages[input].Complete() ? 0 : 1;
+	}
+	into.plan.repeatable = into.plan.repeatable && stage.plan.repeatable;
 }
 
 void QueryScheduler::On(const event::WorkerJoined &event) {

@@ -115,6 +115,7 @@ private:
 	void On(const event::TaskSucceeded &event);
 	void On(const event::TaskFailed &event);
 	void On(const event::StageSized &event);
+	void On(const event::StageMerged &event);
 	void On(const event::TaskOutputConsumed &event);
 	void On(const event::QueryConsumed &event);
 	void On(const event::Cancel &event);
@@ -122,6 +123,7 @@ private:
 	//! The record, if `attempt` is the running one of a known task; otherwise counts the result as ignored
 	TaskRecord *FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker);
 	void CountLate(const SchedulerEvent &event);
+	void SetTaskCount(StageRecord &stage, uint32_t task_count);
 
 	// query_scheduler_dispatch.cpp: what follows from any event
 	void Advance();

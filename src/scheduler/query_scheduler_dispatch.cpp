@@ -36,7 +36,7 @@ void QueryScheduler::AskForSizes() {
 		return;
 	}
 	for (auto &stage : stages) {
-		if (!stage.sized && !stage.asked_for_size && stage.missing_inputs == 0) {
+		if (!stage.sized && !stage.asked_for_size && stage.missing_inputs == 0 && stage.missing_before == 0) {
 			stage.asked_for_size = true;
 			actions.emplace_back(action::SizeStage {stage.plan.id});
 		}

@@ -25,7 +25,7 @@ struct SchedulerStage {
 	//! nothing here.
 	std::vector<StageId> after;
 	uint32_t task_count = 0;
-	//! How many tasks there are is said by StageSized, asked for once all inputs are there; task_count is a guess.
+	//! How many tasks there are is said by StageSized, asked for once it could start; task_count is a guess.
 	bool sized_late = false;
 	//! Empty, or one per task; an empty key means that the task prefers no worker
 	std::vector<std::string> affinity_keys;
@@ -86,6 +86,14 @@ struct StageSized {
 	StageId stage = 0;
 	//! At least 1
 	uint32_t task_count = 1;
+	//! Empty, or one per task, as in SchedulerStage
+	std::vector<std::string> affinity_keys;
+};
+//! The other answer to SizeStage: the stage gets no tasks, its only reader `into` does its work as well. The reader is
+//! not sized yet, reads what this one would have read, and its rows are no more repeatable than this one's.
+struct StageMerged {
+	StageId stage = 0;
+	StageId into = 0;
 };
 //! The session has read all of this gather task's output: nobody needs the output any more.
 struct TaskOutputConsumed {
@@ -101,7 +109,7 @@ struct TimerFired {};
 
 using SchedulerEvent = std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining,
                                     event::TaskSucceeded, event::TaskFailed, event::StageSized,
-                                    event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
+                                    event::StageMerged, event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
 
 //! What has to be done, in this order.
 namespace action {
@@ -118,7 +126,7 @@ struct CancelAttempt {
 	Attempt attempt = 0;
 	WorkerId worker;
 };
-//! All inputs of a stage that is sized late are there: StageSized has to follow.
+//! All that a stage that is sized late waits for is there: StageSized or StageMerged has to follow.
 struct SizeStage {
 	StageId stage = 0;
 };

@@ -192,9 +192,8 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 
 std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
                                                    const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
-	auto hashed = input.kind == ExchangeKind::HASH;
-	auto partition = hashed ? request.split.partition : 0;
-	auto partition_count = hashed ? request.split.partition_count : 1;
+	auto partition = input.partition;
+	auto partition_count = input.partition_count;
 	std::vector<StageInputSource::Output> sources;
 	for (auto &location : input.outputs) {
 		StageInputSource::Output output;

@@ -73,6 +73,7 @@ private:
 	void Apply(const event::TaskSucceeded &event);
 	void Apply(const event::TaskFailed &event);
 	void Apply(const event::StageSized &event);
+	void Apply(const event::StageMerged &event);
 	void Apply(const event::TaskOutputConsumed &event);
 	void Apply(const event::QueryConsumed &event);
 	void Apply(const event::Cancel &event);
@@ -98,11 +99,12 @@ private:
 	//! Those that it does not read, but waits for
 	bool StagesBeforeDone(StageId stage) const;
 	void CheckSizes();
+	void FindConsumers();
 	bool IsGather(StageId stage) const;
 	Task &At(TaskKey key);
 	void Require(bool condition, const std::string &what);
 
-	const std::vector<SchedulerStage> stages;
+	std::vector<SchedulerStage> stages;
 	const SchedulerConfig config;
 	const bool thorough;
 	std::vector<StageAccount> accounts;

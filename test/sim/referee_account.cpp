@@ -1,5 +1,7 @@
 #include "sim/referee.hpp"
 
+#include "sim/scenario.hpp"
+
 #include <algorithm>
 
 //! The referee's own account: what each event must do.
@@ -16,6 +18,15 @@ Referee::Referee(const std::vector<SchedulerStage> &stages, const SchedulerConfi
 		accounts[stage.id].untouched = stage.task_count;
 		accounts[stage.id].sized = !stage.sized_late;
 		accounts[stage.id].was_complete = stage.task_count == 0;
+	}
+	FindConsumers();
+}
+
+void Referee::FindConsumers() {
+	for (auto &account : accounts) {
+		account.consumers.clear();
+	}
+	for (auto &stage : stages) {
 		for (auto input : stage.inputs) {
 			accounts[input].consumers.push_back(stage.id);
 		}
@@ -135,6 +146,19 @@ void Referee::LoseOutput(TaskKey key, bool avoid) {
 
 void Referee::Apply(const event::StageSized &event) {
 	accounts[event.stage].sized = true;
+}
+
+void Referee::Apply(const event::StageMerged &event) {
+	auto &account = accounts[event.stage];
+	if (account.sized) {
+		return;
+	}
+	MergeStage(stages, event.stage, event.into);
+	FindConsumers();
+	account.sized = true;
+	account.was_complete = true;
+	account.tasks.clear();
+	account.untouched = 0;
 }
 
 void Referee::Apply(const event::TaskOutputConsumed &event) {

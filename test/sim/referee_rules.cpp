@@ -81,8 +81,8 @@ void Referee::Check(const action::CancelAttempt &action, const QueryScheduler &)
 
 void Referee::Check(const action::SizeStage &action, const QueryScheduler &) {
 	auto &account = accounts[action.stage];
-	Require(InputsAvailable(action.stage),
-	        "asked for a size without all inputs: stage " + std::to_string(action.stage));
+	Require(InputsAvailable(action.stage) && StagesBeforeDone(action.stage),
+	        "asked too early for the size of stage " + std::to_string(action.stage));
 	Require(!account.sized && !account.asked_for_size, "asked again for a size: " + std::to_string(action.stage));
 	account.asked_for_size = true;
 }
@@ -90,7 +90,8 @@ void Referee::Check(const action::SizeStage &action, const QueryScheduler &) {
 void Referee::CheckSizes() {
 	for (auto &stage : stages) {
 		auto &account = accounts[stage.id];
-		auto forgotten = started && !account.sized && !account.asked_for_size && InputsAvailable(stage.id);
+		auto forgotten = started && !account.sized && !account.asked_for_size && InputsAvailable(stage.id) &&
+		                 StagesBeforeDone(stage.id);
 		Require(!forgotten, "not asked for the size of stage " + std::to_string(stage.id));
 	}
 }

@@ -25,6 +25,8 @@ std::string Scenario::ToString() const {
 			text << " after " << before;
 		}
 		text << (stage.sized_late ? " sized late" : "");
+		auto into = merged.find(stage.id);
+		text << (into == merged.end() ? "" : " merged into " + std::to_string(into->second));
 		text << (stage.output_kind == ExchangeKind::GATHER ? " gather" : "");
 		text << (stage.repeatable ? "" : " unrepeatable") << "]";
 	}
@@ -81,6 +83,45 @@ static void DrawStages(Scenario &scenario, Random &random) {
 	}
 }
 
+//! Stages with one reader that is not sized yet, and that nobody waits for
+static void DrawMerges(Scenario &scenario, Random &random) {
+	auto merges = random.Chance(0.7) ? 0.7 : 0.0;
+	auto &stages = scenario.stages;
+	for (auto &stage : stages) {
+		std::vector<StageId> readers;
+		auto awaited = false;
+		for (auto &other : stages) {
+			auto lists = [&](const std::vector<StageId> &ids) {
+				return std::find(ids.begin(), ids.end(), stage.id) != ids.end();
+			};
+			awaited = awaited || lists(other.after);
+			if (lists(other.inputs)) {
+				readers.push_back(other.id);
+			}
+		}
+		auto may_merge = stage.sized_late && stage.output_kind != ExchangeKind::GATHER && !awaited &&
+		                 readers.size() == 1 && stages[readers[0]].sized_late;
+		if (may_merge && random.Chance(merges)) {
+			scenario.merged[stage.id] = readers[0];
+		}
+	}
+}
+
+void MergeStage(std::vector<SchedulerStage> &stages, StageId stage, StageId into) {
+	auto inputs = stages[stage].inputs;
+	for (auto input : stages[into].inputs) {
+		if (input != stage) {
+			inputs.push_back(input);
+		}
+	}
+	std::sort(inputs.begin(), inputs.end());
+	inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+	stages[into].inputs = inputs;
+	stages[into].repeatable = stages[into].repeatable && stages[stage].repeatable;
+	stages[stage].inputs.clear();
+	stages[stage].task_count = 0;
+}
+
 static void DrawWorkers(Scenario &scenario, Random &random, bool faults) {
 	auto count = random.Between(1, 8);
 	for (uint64_t i = 0; i < count; i++) {
@@ -132,6 +173,7 @@ Scenario MakeScenario(uint64_t seed) {
 	if (faults) {
 		DrawFaults(scenario, random);
 	}
+	DrawMerges(scenario, random);
 	auto repeatable = std::all_of(scenario.stages.begin(), scenario.stages.end(),
 	                              [](const SchedulerStage &stage) { return stage.repeatable; });
 	auto excused = scenario.user_error || scenario.cancel_at > 0;

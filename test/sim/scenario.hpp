@@ -3,6 +3,7 @@
 #include "scheduler/scheduler_types.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ public:
 private:
 	uint64_t state;
 };
+
+//! What StageMerged does to the stages
+void MergeStage(std::vector<SchedulerStage> &stages, StageId stage, StageId into);
 
 struct WorkerPlan {
 	uint32_t slots = 1;
@@ -68,6 +72,8 @@ struct Scenario {
 	//! 0 is never
 	TimeMs cancel_at = 0;
 	TimeMs enough_at = 0;
+	//! By stage: the reader that does its work, for those that are merged when they are asked for their size
+	std::map<StageId, StageId> merged;
 	//! Compares the scheduler's whole state with the referee's after every event
 	bool thorough = true;
 	//! Nothing in this scenario excuses a failure

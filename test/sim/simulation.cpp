@@ -80,8 +80,8 @@ TimeMs Simulation::DriverTime() const {
 void Simulation::Deliver(const SchedulerEvent &event) {
 	if (trace) {
 		static const char *const NAMES[] = {"Start",         "WorkerJoined", "WorkerLost", "WorkerDraining",
-		                                    "TaskSucceeded", "TaskFailed",   "StageSized", "TaskOutputConsumed",
-		                                    "QueryConsumed", "Cancel",       "TimerFired"};
+		                                    "TaskSucceeded", "TaskFailed",   "StageSized", "StageMerged",
+		                                    "TaskOutputConsumed", "QueryConsumed", "Cancel", "TimerFired"};
 		std::string line = std::string("> ") + NAMES[event.index()];
 		std::visit(
 		    [&](const auto &concrete) {
@@ -141,9 +141,15 @@ void Simulation::Do(const action::CancelAttempt &action) {
 
 void Simulation::Do(const action::SizeStage &action) {
 	Trace("  < size " + std::to_string(action.stage));
-	Deliver(event::StageSized {action.stage, scenario.stages[action.stage].task_count});
+	auto merged = scenario.merged.find(action.stage);
+	if (merged == scenario.merged.end()) {
+		Deliver(event::StageSized {action.stage, scenario.stages[action.stage].task_count, {}});
+	} else {
+		MergeStage(scenario.stages, action.stage, merged->second);
+		Deliver(event::StageMerged {action.stage, merged->second});
+	}
 	if (random.Chance(scenario.double_message)) {
-		Deliver(event::StageSized {action.stage, 1});
+		Deliver(event::StageSized {action.stage, 1, {}});
 	}
 }
 

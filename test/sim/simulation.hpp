@@ -104,7 +104,7 @@ private:
 	bool Merge(const Content &from, Content &into) const;
 	uint64_t ExpectedHash(StageId stage);
 
-	const Scenario scenario;
+	Scenario scenario;
 	const bool trace;
 	Random random;
 	AffinityMap affinity;

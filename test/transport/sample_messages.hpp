@@ -23,8 +23,8 @@ inline auto Members(const OutputLocation &m) {
 }
 
 inline auto Members(const StageInput &m) {
-	auto &[stage, kind, outputs] = m;
-	return std::tie(stage, kind, outputs);
+	auto &[stage, kind, partition, partition_count, outputs] = m;
+	return std::tie(stage, kind, partition, partition_count, outputs);
 }
 
 inline auto Members(const CollectedKey &m) {
@@ -108,6 +108,8 @@ inline StageInput SampleInput(StageId stage, ExchangeKind kind) {
 	StageInput input;
 	input.stage = stage;
 	input.kind = kind;
+	input.partition = 5;
+	input.partition_count = 3;
 	input.outputs.push_back({1, 2, {"w2", "grpc://10.0.0.2:8815"}});
 	input.outputs.push_back({4000000000U, 7, {"wörker 3", "inproc"}});
 	return input;

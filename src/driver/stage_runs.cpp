@@ -1,0 +1,287 @@
+#include "driver/stage_runs.hpp"
+
+#include "codec/exchange_scan.hpp"
+#include "codec/fragment.hpp"
+#include "planner/choose_joins.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace duckherder {
+
+using duckdb::idx_t;
+using duckdb::InternalException;
+using duckdb::LogicalOperator;
+using duckdb::unique_ptr;
+
+namespace {
+
+bool Contains(const duckdb::vector<StageId> &stages, StageId stage) {
+	return std::find(stages.begin(), stages.end(), stage) != stages.end();
+}
+
+//! Where a fragment reads the output of a stage; null if nowhere
+unique_ptr<LogicalOperator> *FindScan(unique_ptr<LogicalOperator> &op, StageId stage) {
+	if (op->type == duckdb::LogicalOperatorType::LOGICAL_EXTENSION_OPERATOR &&
+	    op->Cast<duckdb::LogicalExtensionOperator>().GetExtensionName() == EXCHANGE_SCAN_NAME) {
+		auto &source = op->Cast<LogicalExchangeScan>().source;
+		return !source.is_feed && source.stage == stage ? &op : nullptr;
+	}
+	for (auto &child : op->children) {
+		if (auto found = FindScan(child, stage)) {
+			return found;
+		}
+	}
+	return nullptr;
+}
+
+//! While it lives, the fragments of stages stand where another fragment reads their outputs.
+class Splice {
+public:
+	void Put(unique_ptr<LogicalOperator> &fragment, StageId stage, unique_ptr<LogicalOperator> &with) {
+		auto scan = FindScan(fragment, stage);
+		if (!scan) {
+			throw InternalException("Nothing reads stage %llu, which was merged", idx_t(stage));
+		}
+		auto wanted = (*scan)->GetColumnBindings();
+		// columns that were only computed to be hashed were put above
+		auto &part = with->GetColumnBindings() == wanted ? with : with->children.at(0);
+		if (part->GetColumnBindings() != wanted) {
+			throw InternalException("Stage %llu has other columns than those that are read of it", idx_t(stage));
+		}
+		std::swap(*scan, part);
+		swapped.emplace_back(scan, &part);
+	}
+
+	~Splice() {
+		for (auto pair = swapped.rbegin(); pair != swapped.rend(); ++pair) {
+			std::swap(*pair->first, *pair->second);
+		}
+	}
+
+private:
+	std::vector<std::pair<unique_ptr<LogicalOperator> *, unique_ptr<LogicalOperator> *>> swapped;
+};
+
+} // namespace
+
+StageRuns::StageRuns(duckdb::ClientContext &context_p, DistributedPlan &plan_p) : context(context_p), plan(plan_p) {
+}
+
+bool StageRuns::SizedLate(StageId id) const {
+	auto &planned = plan.stages[id];
+	auto dealt = !planned.scan && planned.partitions > 1;
+	auto reads_chance = std::any_of(planned.inputs.begin(), planned.inputs.end(),
+	                                [&](StageId input) { return plan.stages[input].join_chance.has_value(); });
+	return dealt || planned.join_chance || reads_chance;
+}
+
+void StageRuns::Prepare() {
+	auto sql = context.GetCurrentQuery();
+	for (auto &planned : plan.stages) {
+		Run run;
+		run.stage.id = planned.id;
+		run.stage.description = planned.description;
+		run.stage.output = planned.output;
+		run.stage.inputs = planned.inputs;
+		run.scan_from = planned.id;
+		run.scan = planned.scan.get();
+		run.partitions = planned.partitions;
+		run.sliceable_inputs = planned.sliceable_inputs;
+		run.repeatable = planned.repeatable;
+		if (!run.IsDealt()) {
+			run.split = ExtractPipelineTasks(context, planned, sql, plan.options);
+			run.stage.split_kind = run.split.kind;
+			run.repeatable = run.repeatable && run.split.kind != SplitKind::FEED;
+		}
+		if (run.scan && run.scan->reader == StageScan::Reader::FEED) {
+			run.feed = std::make_unique<FeedScan>(context, *run.scan->feed_scan);
+		}
+		for (auto input : planned.inputs) {
+			auto &exchange = plan.stages[input].output;
+			if (run.IsDealt() && exchange.kind == ExchangeKind::HASH && exchange.partition_count != run.partitions) {
+				throw InternalException("Stage %llu makes %llu partitions, its reader wants %llu", idx_t(input),
+				                        idx_t(exchange.partition_count), idx_t(run.partitions));
+			}
+		}
+		runs.push_back(std::move(run));
+		if (!SizedLate(planned.id)) {
+			AssignTasks(runs.back());
+			Encode(runs.back());
+		}
+	}
+}
+
+std::vector<SchedulerStage> StageRuns::ForScheduler() const {
+	std::vector<SchedulerStage> result;
+	for (auto &run : runs) {
+		auto scheduled = ToSchedulerStage(run.stage);
+		auto &after = plan.stages[run.stage.id].after;
+		scheduled.after.assign(after.begin(), after.end());
+		scheduled.repeatable = run.repeatable;
+		scheduled.sized_late = SizedLate(run.stage.id);
+		if (scheduled.sized_late) {
+			scheduled.task_count = run.IsDealt() ? run.partitions : static_cast<uint32_t>(run.split.tasks.size());
+		}
+		result.push_back(std::move(scheduled));
+	}
+	return result;
+}
+
+uint32_t StageRuns::MostTasks(StageId stage) const {
+	if (!SizedLate(stage)) {
+		return static_cast<uint32_t>(runs[stage].stage.tasks.size());
+	}
+	return std::max(runs[stage].partitions, plan.options.MaxTasks());
+}
+
+const duckdb::vector<PlannedScanFilter> &StageRuns::ScanFilters(StageId stage) const {
+	return plan.stages[runs[stage].scan_from].scan_filters;
+}
+
+void StageRuns::NoteOutput(StageId stage, TaskId task, const std::vector<uint64_t> &partition_bytes) {
+	auto &bytes = runs[stage].output_bytes;
+	if (bytes.size() < runs[stage].stage.tasks.size()) {
+		bytes.resize(runs[stage].stage.tasks.size());
+	}
+	bytes.at(task) = partition_bytes;
+}
+
+uint64_t StageRuns::OutputBytes(StageId stage) const {
+	uint64_t result = 0;
+	for (auto &task : runs[stage].output_bytes) {
+		result = std::accumulate(task.begin(), task.end(), result);
+	}
+	return result;
+}
+
+std::variant<StageRuns::Sized, StageRuns::Merged> StageRuns::Size(StageId stage) {
+	auto &chance = plan.stages[stage].join_chance;
+	if (chance) {
+		auto bytes = OutputBytes(chance->build);
+		auto copies = IsWorthCopying(bytes, chance->probe_bytes + bytes, plan.options);
+		auto size = "stage " + std::to_string(chance->build) + " put out " +
+		            duckdb::StringUtil::BytesToHumanReadableString(bytes);
+		if (copies) {
+			runs[stage].decision = "part of stage " + std::to_string(chance->reader) + ": " + size + ", copied to it";
+			Merge(stage);
+			return Merged {chance->reader};
+		}
+		runs[stage].decision = "shuffled: " + size;
+	}
+	AssignTasks(runs[stage]);
+	Encode(runs[stage]);
+	return Sized();
+}
+
+void StageRuns::Merge(StageId probe) {
+	auto &chance = *plan.stages[probe].join_chance;
+	auto &from = runs[probe];
+	auto &into = runs[chance.reader];
+	auto &inputs = into.stage.inputs;
+	inputs.erase(std::remove(inputs.begin(), inputs.end(), probe), inputs.end());
+	for (auto input : from.stage.inputs) {
+		if (!Contains(duckdb::vector<StageId>(inputs.begin(), inputs.end()), input)) {
+			inputs.push_back(input);
+		}
+	}
+	into.merged.push_back(probe);
+	into.merged.insert(into.merged.end(), from.merged.begin(), from.merged.end());
+	into.copied_inputs = from.copied_inputs;
+	into.copied_inputs.push_back(chance.build);
+	into.sliceable_inputs = from.sliceable_inputs;
+	into.scan = from.scan;
+	into.scan_from = from.scan_from;
+	into.split = from.split;
+	into.stage.split_kind = from.stage.split_kind;
+	into.feed = std::move(from.feed);
+	into.partitions = from.partitions;
+	into.repeatable = into.repeatable && from.repeatable;
+	from.scan = nullptr;
+	from.stage.inputs.clear();
+}
+
+void StageRuns::AssignTasks(Run &run) {
+	if (!run.IsDealt()) {
+		run.stage.tasks = run.split.tasks;
+		return;
+	}
+	std::vector<PartitionedInput> inputs;
+	for (auto input_stage : run.stage.inputs) {
+		if (runs[input_stage].stage.output.kind != ExchangeKind::HASH || Contains(run.copied_inputs, input_stage)) {
+			continue;
+		}
+		PartitionedInput input;
+		input.stage = input_stage;
+		input.bytes = runs[input_stage].output_bytes;
+		input.may_slice = Contains(run.sliceable_inputs, input_stage);
+		inputs.push_back(std::move(input));
+	}
+	AssignmentOptions options;
+	options.wanted_tasks = plan.options.Partitions();
+	options.min_task_bytes = plan.options.min_task_bytes;
+	run.assignment = AssignPartitions(inputs, run.partitions, options);
+	for (auto &part : run.assignment) {
+		DistributedPipelineTask task;
+		task.task_id = static_cast<TaskId>(run.stage.tasks.size());
+		task.total_tasks = static_cast<TaskId>(run.assignment.size());
+		task.split.partition = part.partition;
+		task.split.partition_count = part.partition_count;
+		run.stage.tasks.push_back(std::move(task));
+	}
+}
+
+void StageRuns::Encode(Run &run) {
+	auto &fragment = plan.stages[run.stage.id].fragment;
+	Splice splice;
+	for (auto merged : run.merged) {
+		splice.Put(fragment, merged, plan.stages[merged].fragment);
+	}
+	run.stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, *fragment));
+	for (auto &task : run.stage.tasks) {
+		task.serialized_plan = run.stage.fragment;
+	}
+}
+
+std::vector<StageInput> StageRuns::InputsOf(TaskKey task,
+                                            const std::function<std::vector<OutputLocation>(StageId)> &outputs) const {
+	auto &run = runs[task.stage];
+	auto part = run.assignment.empty() ? nullptr : &run.assignment[task.task];
+	auto &split = run.stage.tasks[task.task].split;
+	std::vector<StageInput> result;
+	for (auto input_stage : run.stage.inputs) {
+		auto &exchange = runs[input_stage].stage.output;
+		StageInput input;
+		input.stage = input_stage;
+		input.kind = exchange.kind;
+		if (Contains(run.copied_inputs, input_stage)) {
+			input.partition_count = exchange.partition_count;
+		} else if (exchange.kind == ExchangeKind::HASH) {
+			input.partition = split.partition;
+			input.partition_count = split.partition_count;
+		}
+		for (auto &output : outputs(input_stage)) {
+			if (!part || part->Reads(input_stage, output.task)) {
+				input.outputs.push_back(output);
+			}
+		}
+		result.push_back(std::move(input));
+	}
+	return result;
+}
+
+void StageRuns::CancelFeeds() {
+	for (auto &run : runs) {
+		if (run.feed) {
+			run.feed->Cancel();
+		}
+	}
+}
+
+void StageRuns::CloseFeeds() {
+	for (auto &run : runs) {
+		run.feed.reset();
+	}
+}
+
+} // namespace duckherder
