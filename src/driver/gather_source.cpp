@@ -98,8 +98,7 @@ void GatherReader::Close() {
 }
 
 GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
-    : coordinator(std::move(coordinator_p)), stage(stage_p),
-      max_readers(coordinator->runs.MostTasks(stage)) {
+    : coordinator(std::move(coordinator_p)), stage(stage_p), max_readers(coordinator->runs.MostTasks(stage)) {
 }
 
 const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {

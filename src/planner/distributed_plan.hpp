@@ -41,8 +41,8 @@ struct PlannedScanFilter {
 };
 
 //! A stage that feeds one side of a join whose other side may turn out to be small. It starts once that other side is
-//! complete; if it is small, `reader` copies it to its tasks and does this stage's work itself, so that the rows of this
-//! one go nowhere.
+//! complete; if it is small, `reader` copies it to its tasks and does this stage's work itself, so that the rows of
+//! this one go nowhere.
 struct JoinChance {
 	//! Whose output may be copied
 	StageId build = 0;

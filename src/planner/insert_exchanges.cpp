@@ -238,8 +238,8 @@ private:
 		return {Place::WORKERS, shuffled.partitioning.AboveGroups(aggregate)};
 	}
 
-	//! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a group
-	//! at one place may share the rows of a frequent one
+	//! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a
+	//! group at one place may share the rows of a frequent one
 	static bool MakesFewGroups(LogicalAggregate &aggregate) {
 		auto &child = *aggregate.children[0];
 		return aggregate.has_estimated_cardinality && child.has_estimated_cardinality &&
@@ -382,8 +382,8 @@ private:
 		auto strategy = JoinStrategy::SESSION;
 		if (!in_session) {
 			match = MatchSides(op, left, right);
-			strategy = ChooseJoin(op, result.options, SideOf(left, match.left_in_place),
-			                      SideOf(right, match.right_in_place));
+			strategy =
+			    ChooseJoin(op, result.options, SideOf(left, match.left_in_place), SideOf(right, match.right_in_place));
 		}
 		if (strategy == JoinStrategy::SHUFFLE || IsOpenChoice(op, strategy, left, right)) {
 			return ShuffleJoin(op.Cast<LogicalComparisonJoin>(), match, strategy, below.order_matters);
@@ -414,8 +414,8 @@ private:
 		return in_place ? SidePlace::IN_PLACE : OnWorkers(placed.place) ? SidePlace::SPREAD : SidePlace::ANYWHERE;
 	}
 
-	//! The estimates speak for copies, but cannot be trusted: planned as a shuffle, from which the small side's real size
-	//! takes it back
+	//! The estimates speak for copies, but cannot be trusted: planned as a shuffle, from which the small side's real
+	//! size takes it back
 	bool IsOpenChoice(LogicalOperator &op, JoinStrategy strategy, const Placed &left, const Placed &right) {
 		auto copies_right = strategy == JoinStrategy::BROADCAST_RIGHT;
 		if (!MayShuffle(op) || left.place != Place::WORKERS || right.place != Place::WORKERS ||

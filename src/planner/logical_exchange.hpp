@@ -15,8 +15,8 @@ public:
 
 	Exchange exchange;
 	duckdb::vector<duckdb::ColumnBinding> bindings;
-	//! The exchange on the other side of a join whose rows may be copied instead, if there are few of them; and what was
-	//! expected of that
+	//! The exchange on the other side of a join whose rows may be copied instead, if there are few of them; and what
+	//! was expected of that
 	duckdb::optional_ptr<const LogicalExchange> may_copy;
 	bool expects_copy = false;
 

@@ -108,8 +108,8 @@ struct TimerFired {};
 } // namespace event
 
 using SchedulerEvent = std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining,
-                                    event::TaskSucceeded, event::TaskFailed, event::StageSized,
-                                    event::StageMerged, event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
+                                    event::TaskSucceeded, event::TaskFailed, event::StageSized, event::StageMerged,
+                                    event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
 
 //! What has to be done, in this order.
 namespace action {

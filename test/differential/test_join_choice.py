@@ -100,7 +100,8 @@ def test_what_stands_above(pair):
                     f"SELECT k, i FROM {joined} ORDER BY i DESC LIMIT 10",
                     f"SELECT count(*) FROM (SELECT k FROM {joined} LIMIT 10)",
                     f"SELECT k FROM {joined} EXCEPT SELECT k FROM {joined} WHERE j < 5",
-                    f"WITH c AS MATERIALIZED (FROM {joined}) SELECT count(*) FROM c x JOIN c y ON x.k = y.k AND x.i = y.i",
+                    f"WITH c AS MATERIALIZED (FROM {joined}) "
+                    f"SELECT count(*) FROM c x JOIN c y ON x.k = y.k AND x.i = y.i",
                     f"SELECT count(*) FROM {joined} x JOIN {joined} y ON x.k = y.k AND x.i = y.i + 50000"):
             pair.check(sql)
 
@@ -114,8 +115,8 @@ def test_prepared_statements_decide_each_time(pair):
     for limit in (4, 1000, 3, 1000, 4):
         expected, actual = pair.results(f"EXECUTE pick({limit})")
         assert expected.rows == actual.rows
-        last = rows_as_dicts(pair.ours, "SELECT query_id FROM duckherder_get_query_execution_stats() "
-                                        "WHERE execution_mode = 'DISTRIBUTED' ORDER BY execution_start_time DESC LIMIT 1")
+        last = rows_as_dicts(pair.ours, "SELECT query_id FROM duckherder_get_query_execution_stats() WHERE "
+                                        "execution_mode = 'DISTRIBUTED' ORDER BY execution_start_time DESC LIMIT 1")
         ran = rows_as_dicts(pair.ours, f"SELECT count(DISTINCT stage_id) AS n FROM duckherder_tasks() "
                                        f"WHERE query_id = '{last[0]['query_id']}'")
         stages.append(ran[0]["n"])

@@ -79,9 +79,9 @@ TimeMs Simulation::DriverTime() const {
 
 void Simulation::Deliver(const SchedulerEvent &event) {
 	if (trace) {
-		static const char *const NAMES[] = {"Start",         "WorkerJoined", "WorkerLost", "WorkerDraining",
-		                                    "TaskSucceeded", "TaskFailed",   "StageSized", "StageMerged",
-		                                    "TaskOutputConsumed", "QueryConsumed", "Cancel", "TimerFired"};
+		static const char *const NAMES[] = {
+		    "Start",      "WorkerJoined", "WorkerLost",         "WorkerDraining", "TaskSucceeded", "TaskFailed",
+		    "StageSized", "StageMerged",  "TaskOutputConsumed", "QueryConsumed",  "Cancel",        "TimerFired"};
 		std::string line = std::string("> ") + NAMES[event.index()];
 		std::visit(
 		    [&](const auto &concrete) {

@@ -165,7 +165,7 @@ TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 	for (uint32_t partition = 0; partition < partitions; partition++) {
 		auto request = MakeRequest(fragments.above_scans, 1, partition);
 		request.inputs = {input};
-		request.split.partition = partition;
+		request.inputs[0].partition = partition;
 		auto location = workers.Run(partition % 2, request);
 		Append(rows,
 		       workers.Read(location, request, 0,
