@@ -135,8 +135,17 @@ uint32_t StageRuns::MostTasks(StageId stage) const {
 	return std::max(runs[stage].partitions, plan.options.MaxTasks());
 }
 
-const duckdb::vector<PlannedScanFilter> &StageRuns::ScanFilters(StageId stage) const {
-	return plan.stages[runs[stage].scan_from].scan_filters;
+duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
+	auto &run = runs[stage];
+	duckdb::vector<PlannedScanFilter> result;
+	for (auto &filter : plan.stages[run.scan_from].scan_filters) {
+		// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
+		auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
+		if (!in_task || !Contains(run.copied_inputs, filter.source)) {
+			result.push_back(filter);
+		}
+	}
+	return result;
 }
 
 void StageRuns::NoteOutput(StageId stage, TaskId task, const std::vector<uint64_t> &partition_bytes) {

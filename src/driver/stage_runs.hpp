@@ -47,7 +47,8 @@ public:
 	bool HasScan(StageId stage) const {
 		return runs[stage].scan != nullptr;
 	}
-	const duckdb::vector<PlannedScanFilter> &ScanFilters(StageId stage) const;
+	//! What its scan filters by, besides what joins in the same task tell it
+	duckdb::vector<PlannedScanFilter> ScanFilters(StageId stage) const;
 
 	//! What a task of a stage has put out, by partition
 	void NoteOutput(StageId stage, TaskId task, const std::vector<uint64_t> &partition_bytes);
