@@ -16,7 +16,8 @@ using duckdb::unique_ptr;
 
 namespace {
 
-bool Contains(const duckdb::vector<StageId> &stages, StageId stage) {
+template <class STAGES>
+bool Contains(const STAGES &stages, StageId stage) {
 	return std::find(stages.begin(), stages.end(), stage) != stages.end();
 }
 
@@ -190,7 +191,7 @@ void StageRuns::Merge(StageId probe) {
 	auto &inputs = into.stage.inputs;
 	inputs.erase(std::remove(inputs.begin(), inputs.end(), probe), inputs.end());
 	for (auto input : from.stage.inputs) {
-		if (!Contains(duckdb::vector<StageId>(inputs.begin(), inputs.end()), input)) {
+		if (!Contains(inputs, input)) {
 			inputs.push_back(input);
 		}
 	}

@@ -55,9 +55,4 @@ struct Stage {
 	std::vector<DistributedPipelineTask> tasks;
 };
 
-//! All stages of one query; stages[i].id == i. Stages with a GATHER output are read by the user's session.
-struct StageGraph {
-	std::vector<Stage> stages;
-};
-
 } // namespace duckherder

@@ -9,13 +9,11 @@
 #include "planner/split_scans.hpp"
 
 #include "duckdb/main/settings.hpp"
-#include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
 #include "duckdb/planner/operator/logical_materialized_cte.hpp"
-#include "duckdb/planner/operator/logical_order.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 #include "duckdb/planner/operator/logical_set_operation.hpp"
 #include "duckdb/planner/operator/logical_top_n.hpp"
@@ -207,7 +205,8 @@ private:
 
 	Placed VisitProjection(LogicalOperator &op, Above above) {
 		auto placed = Visit(op.children[0], above.Below(op, true));
-		return {placed.place, placed.partitioning.Above(op.Cast<LogicalProjection>())};
+		return {placed.place,
+		        placed.partitioning.Above(op.Cast<LogicalProjection>().table_index, References(op.expressions))};
 	}
 
 	Placed VisitAggregate(unique_ptr<LogicalOperator> &op, Above above) {
@@ -225,7 +224,7 @@ private:
 		auto in_place = grouped && plain_groups && placed.partitioning.BringsTogether(keys);
 		auto can_split = CanSplitAggregate(aggregate);
 		if (in_place && !(can_split && MakesFewGroups(aggregate))) {
-			return {Place::WORKERS, placed.partitioning.AboveGroups(aggregate)};
+			return {Place::WORKERS, placed.partitioning.Above(aggregate.group_index, keys)};
 		}
 		if (can_split) {
 			return FinishSplitAggregate(aggregate, above, grouped);
@@ -235,7 +234,7 @@ private:
 			return Place::SINGLE;
 		}
 		auto shuffled = Shuffle(op->children[0], keys, below.order_matters);
-		return {Place::WORKERS, shuffled.partitioning.AboveGroups(aggregate)};
+		return {Place::WORKERS, shuffled.partitioning.Above(aggregate.group_index, keys)};
 	}
 
 	//! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a
@@ -484,14 +483,8 @@ private:
 				continue;
 			}
 			child->ResolveOperatorTypes();
-			vector<unique_ptr<Expression>> columns;
-			vector<reference<Expression>> keys;
-			auto bindings = child->GetColumnBindings();
-			for (idx_t i = 0; i < bindings.size(); i++) {
-				columns.push_back(make_uniq<BoundColumnRefExpression>(child->types[i], bindings[i]));
-				keys.push_back(*columns.back());
-			}
-			Shuffle(child, keys, false);
+			auto columns = ColumnsOf(*child);
+			Shuffle(child, References(columns), false);
 		}
 		return Place::WORKERS;
 	}

@@ -79,25 +79,12 @@ bool Partitioning::BringsTogether(const vector<reference<Expression>> &keys) con
 	                   [&](const Columns &columns) { return !FindAll(keys, columns).empty(); });
 }
 
-Partitioning Partitioning::Above(const LogicalProjection &projection) const {
+Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expression>> &columns_above) const {
 	Partitioning result;
-	auto expressions = References(projection.expressions);
 	for (auto &columns : alternatives) {
-		auto positions = FindAll(expressions, columns);
+		auto positions = FindAll(columns_above, columns);
 		if (!positions.empty()) {
-			result.alternatives.push_back(Numbered(projection.table_index, positions));
-		}
-	}
-	return result;
-}
-
-Partitioning Partitioning::AboveGroups(const LogicalAggregate &aggregate) const {
-	Partitioning result;
-	auto groups = References(aggregate.groups);
-	for (auto &columns : alternatives) {
-		auto positions = FindAll(groups, columns);
-		if (!positions.empty()) {
-			result.alternatives.push_back(Numbered(aggregate.group_index, positions));
+			result.alternatives.push_back(Numbered(table_index, positions));
 		}
 	}
 	return result;

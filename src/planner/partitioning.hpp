@@ -3,9 +3,7 @@
 #include "planner/choose_joins.hpp"
 
 #include "duckdb.hpp"
-#include "duckdb/planner/operator/logical_aggregate.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
-#include "duckdb/planner/operator/logical_projection.hpp"
 
 namespace duckherder {
 
@@ -34,9 +32,10 @@ public:
 	//! Rows that are equal in all of these are in the same task
 	bool BringsTogether(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
 
-	//! What is left of it above these operators. Filters and everything else that shows its child's columns keep it.
-	Partitioning Above(const duckdb::LogicalProjection &projection) const;
-	Partitioning AboveGroups(const duckdb::LogicalAggregate &aggregate) const;
+	//! What is left of it above an operator that shows these expressions as columns of its own: a projection, the
+	//! groups of an aggregate. Filters and everything else that shows its child's columns keep it.
+	Partitioning Above(duckdb::idx_t table_index,
+	                   const duckdb::vector<duckdb::reference<duckdb::Expression>> &columns_above) const;
 
 private:
 	duckdb::vector<Columns> alternatives;

@@ -16,11 +16,7 @@ namespace {
 
 unique_ptr<LogicalOperator> AppendColumns(Binder &binder, unique_ptr<LogicalOperator> op,
                                           vector<unique_ptr<Expression>> columns) {
-	auto bindings = op->GetColumnBindings();
-	vector<unique_ptr<Expression>> select_list;
-	for (idx_t i = 0; i < bindings.size(); i++) {
-		select_list.push_back(make_uniq<BoundColumnRefExpression>(op->types[i], bindings[i]));
-	}
+	auto select_list = ColumnsOf(*op);
 	for (auto &column : columns) {
 		select_list.push_back(std::move(column));
 	}
@@ -41,6 +37,15 @@ vector<BoundOrderByNode> CopyOrders(const vector<BoundOrderByNode> &orders) {
 }
 
 } // namespace
+
+vector<unique_ptr<Expression>> ColumnsOf(LogicalOperator &op) {
+	auto bindings = op.GetColumnBindings();
+	vector<unique_ptr<Expression>> result;
+	for (idx_t i = 0; i < bindings.size(); i++) {
+		result.push_back(make_uniq<BoundColumnRefExpression>(op.types[i], bindings[i]));
+	}
+	return result;
+}
 
 void PutExchange(unique_ptr<LogicalOperator> &op, Exchange exchange) {
 	op->ResolveOperatorTypes();

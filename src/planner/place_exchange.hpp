@@ -6,6 +6,9 @@
 
 namespace duckherder {
 
+//! References to all columns of an operator whose types are resolved.
+duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> ColumnsOf(duckdb::LogicalOperator &op);
+
 //! Puts an exchange above an operator.
 void PutExchange(duckdb::unique_ptr<duckdb::LogicalOperator> &op, Exchange exchange);
 

@@ -8,7 +8,7 @@ from support.session import distribute_everything, local_session, plain_session
 DATA = ("CREATE TABLE a AS SELECT i % 40000 AS k, i % 7 AS j, i, 'a' || i AS s FROM range(100000) r(i)",
         "CREATE TABLE b AS SELECT i % 50000 AS k, i % 5 AS j, i, 'b' || i AS s FROM range(90000) r(i)",
         "CREATE TABLE c AS SELECT CASE WHEN i % 9 > 0 THEN i % 45000 END AS k, i % 3 AS j, i FROM range(80000) r(i)")
-#: Stages: one for each scan, those that read exchanges, each with how often it would be more otherwise
+#: How many stages: one for each scan, and one for each change of partitioning; None: not asserted
 CASES = {
     # grouping on the key of a join; k of the groups is the key of the next join
     "SELECT k, count(*), sum(a.i), max(b.s) FROM a JOIN b USING (k) GROUP BY k": 3,
