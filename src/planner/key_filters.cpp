@@ -21,6 +21,8 @@ namespace {
 constexpr idx_t FILTERS_PER_SCAN_MAX = 6;
 //! Estimates are often too small, and a filter that is too small is useless
 constexpr uint64_t KEYS_PER_ESTIMATED_ROW = 4;
+//! Instead of the number of a condition that rows are shuffled by
+constexpr idx_t NO_CONDITION = NumericLimits<idx_t>::Maximum();
 
 optional_idx PositionOf(LogicalOperator &op, const ColumnBinding &binding) {
 	auto bindings = op.GetColumnBindings();
@@ -122,27 +124,12 @@ private:
 	void Try(LogicalOperator &source, const Expression &source_key, idx_t equality, LogicalOperator &target,
 	         const Expression &target_key) {
 		auto column = AsColumn(target_key);
-		if (!IsExchange(source) || !column || !KeySet::Supports(source_key.return_type)) {
-			return;
-		}
-		auto &exchange = source.Cast<LogicalExchange>();
 		KeyFilterCandidate candidate;
-		candidate.source = &exchange;
-		if (exchange.exchange.kind == ExchangeKind::HASH) {
-			if (equality >= exchange.exchange.key_columns.size()) {
-				return;
-			}
-			candidate.source_column = exchange.exchange.key_columns[equality];
-		} else if (exchange.exchange.kind == ExchangeKind::BROADCAST) {
-			auto source_column = AsColumn(source_key);
-			auto position = source_column ? PositionOf(exchange, *source_column) : optional_idx();
-			if (!position.IsValid()) {
-				return;
-			}
-			candidate.source_column = static_cast<uint32_t>(position.GetIndex());
-		} else {
+		if (!column || !KeySet::Supports(source_key.return_type) ||
+		    !FindSource(source, source_key, equality, candidate)) {
 			return;
 		}
+		auto &exchange = *candidate.source;
 		candidate.same_stage = true;
 		packed = 0;
 		if (!Trace(target, *column, candidate)) {
@@ -153,6 +140,47 @@ private:
 		                   exchange.estimated_cardinality <= get.estimated_cardinality;
 		if (enough_rows && MayLeaveRowsOut(*exchange.children[0])) {
 			candidates.push_back(candidate);
+		}
+	}
+
+	//! The exchange whose rows have all values of the key. Operators between it and the join may only take some away.
+	static bool FindSource(LogicalOperator &op, const Expression &key, idx_t equality, KeyFilterCandidate &candidate) {
+		if (IsExchange(op)) {
+			auto &exchange = op.Cast<LogicalExchange>();
+			candidate.source = &exchange;
+			auto column = AsColumn(key);
+			auto position = column ? PositionOf(exchange, *column) : optional_idx();
+			if (position.IsValid()) {
+				candidate.source_column = static_cast<uint32_t>(position.GetIndex());
+			} else if (exchange.exchange.kind == ExchangeKind::HASH && equality < exchange.exchange.key_columns.size()) {
+				candidate.source_column = exchange.exchange.key_columns[equality];
+			} else {
+				return false;
+			}
+			return exchange.exchange.kind == ExchangeKind::HASH || exchange.exchange.kind == ExchangeKind::BROADCAST;
+		}
+		auto column = AsColumn(key);
+		if (!column) {
+			return false;
+		}
+		auto below = [&](const Expression &expression) {
+			return AsColumn(expression) && FindSource(*op.children[0], expression, NO_CONDITION, candidate);
+		};
+		switch (op.type) {
+		case LogicalOperatorType::LOGICAL_PROJECTION: {
+			auto &projection = op.Cast<LogicalProjection>();
+			return column->table_index == projection.table_index &&
+			       below(*projection.expressions.at(column->column_index));
+		}
+		case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: {
+			auto &aggregate = op.Cast<LogicalAggregate>();
+			return column->table_index == aggregate.group_index && below(*aggregate.groups.at(column->column_index));
+		}
+		case LogicalOperatorType::LOGICAL_DISTINCT:
+		case LogicalOperatorType::LOGICAL_FILTER:
+			return below(key);
+		default:
+			return false;
 		}
 	}
 
