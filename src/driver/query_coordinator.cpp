@@ -386,13 +386,11 @@ std::vector<TaskRecord> QueryCoordinator::TaskRecords() const {
 	return result;
 }
 
-std::map<StageId, std::string> QueryCoordinator::Decisions() {
+std::vector<StageOutcome> QueryCoordinator::Outcomes() {
 	std::lock_guard<std::mutex> guard(lock);
-	std::map<StageId, std::string> result;
+	std::vector<StageOutcome> result;
 	for (StageId stage = 0; stage < runs.Count(); stage++) {
-		if (!runs.Decision(stage).empty()) {
-			result[stage] = runs.Decision(stage);
-		}
+		result.push_back(runs.Outcome(stage));
 	}
 	return result;
 }

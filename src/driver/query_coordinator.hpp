@@ -58,8 +58,8 @@ public:
 	double Progress();
 	//! Of all stages, as they are now
 	std::vector<TaskRecord> TaskRecords() const;
-	//! For people: what real sizes have decided, by stage
-	std::map<StageId, std::string> Decisions();
+	//! What has become of the stages of the plan, by their numbers
+	std::vector<StageOutcome> Outcomes();
 	//! Ends the query: stops what still runs, frees its outputs. `error` is null after success. Idempotent.
 	void Finish(const std::string *error);
 

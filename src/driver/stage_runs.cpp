@@ -16,6 +16,10 @@ using duckdb::unique_ptr;
 
 namespace {
 
+//! Each task of a stage builds a hash table of its own from a copied input. Where these, taken together, are more than
+//! this part of what the tasks read, there are better few of them; else many, which share the work better.
+constexpr uint64_t PROBE_BYTES_PER_COPIED_MIN = 16;
+
 template <class STAGES>
 bool Contains(const STAGES &stages, StageId stage) {
 	return std::find(stages.begin(), stages.end(), stage) != stages.end();
@@ -85,13 +89,21 @@ void StageRuns::Prepare() {
 		run.stage.description = planned.description;
 		run.stage.output = planned.output;
 		run.stage.inputs = planned.inputs;
-		run.scan_from = planned.id;
+		run.outcome.scan_from = planned.id;
 		run.scan = planned.scan.get();
 		run.partitions = planned.partitions;
 		run.sliceable_inputs = planned.sliceable_inputs;
 		run.repeatable = planned.repeatable;
 		if (!run.IsDealt()) {
-			run.split = ExtractPipelineTasks(context, planned, sql, plan.options);
+			if (planned.scan) {
+				run.splitter = std::make_unique<ScanSplitter>(context, planned, sql, plan.options);
+				run.split = run.splitter->Split(planned.has_broadcast_input);
+			} else {
+				run.split = ExtractPipelineTasks(context, planned, sql, plan.options);
+			}
+			if (!planned.join_chance || planned.has_broadcast_input) {
+				run.splitter.reset();
+			}
 			run.stage.split_kind = run.split.kind;
 			run.repeatable = run.repeatable && run.split.kind != SplitKind::FEED;
 		}
@@ -139,7 +151,7 @@ uint32_t StageRuns::MostTasks(StageId stage) const {
 duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
 	auto &run = runs[stage];
 	duckdb::vector<PlannedScanFilter> result;
-	for (auto &filter : plan.stages[run.scan_from].scan_filters) {
+	for (auto &filter : plan.stages[run.outcome.scan_from].scan_filters) {
 		// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
 		auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
 		if (!in_task || !Contains(run.copied_inputs, filter.source)) {
@@ -173,11 +185,12 @@ std::variant<StageRuns::Sized, StageRuns::Merged> StageRuns::Size(StageId stage)
 		auto size = "stage " + std::to_string(chance->build) + " put out " +
 		            duckdb::StringUtil::BytesToHumanReadableString(bytes);
 		if (copies) {
-			runs[stage].decision = "part of stage " + std::to_string(chance->reader) + ": " + size + ", copied to it";
+			runs[stage].outcome.decision =
+			    "part of stage " + std::to_string(chance->reader) + ": " + size + ", copied to it";
 			Merge(stage);
 			return Merged {chance->reader};
 		}
-		runs[stage].decision = "shuffled: " + size;
+		runs[stage].outcome.decision = "shuffled: " + size;
 	}
 	AssignTasks(runs[stage]);
 	Encode(runs[stage]);
@@ -201,9 +214,15 @@ void StageRuns::Merge(StageId probe) {
 	into.copied_inputs.push_back(chance.build);
 	into.sliceable_inputs = from.sliceable_inputs;
 	into.scan = from.scan;
-	into.scan_from = from.scan_from;
+	into.outcome.scan_from = from.outcome.scan_from;
+	auto copied_bytes = OutputBytes(chance.build) * from.split.tasks.size();
+	if (from.splitter && copied_bytes > chance.probe_bytes / PROBE_BYTES_PER_COPIED_MIN) {
+		from.split = from.splitter->Split(true);
+	} else {
+		into.splitter = std::move(from.splitter);
+	}
 	into.split = from.split;
-	into.stage.split_kind = from.stage.split_kind;
+	into.stage.split_kind = from.split.kind;
 	into.feed = std::move(from.feed);
 	into.partitions = from.partitions;
 	into.repeatable = into.repeatable && from.repeatable;
@@ -277,6 +296,12 @@ std::vector<StageInput> StageRuns::InputsOf(TaskKey task,
 		}
 		result.push_back(std::move(input));
 	}
+	return result;
+}
+
+StageOutcome StageRuns::Outcome(StageId stage) const {
+	auto result = runs[stage].outcome;
+	result.scan_filters = ScanFilters(stage).size();
 	return result;
 }
 

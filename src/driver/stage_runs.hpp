@@ -15,6 +15,16 @@
 
 namespace duckherder {
 
+//! What has become of a planned stage.
+struct StageOutcome {
+	//! The stage whose scan and scan filters its tasks have: another one if that became part of it
+	StageId scan_from = 0;
+	//! How many filters its tasks got of other stages
+	uint64_t scan_filters = 0;
+	//! For people: what real sizes have decided; empty if there was nothing to decide
+	std::string decision;
+};
+
 //! The stages of one execution of a plan: what each reads, how it is cut into tasks, and what has become of the joins
 //! that are decided by real sizes. The plan itself stays as it is: a prepared statement executes it again.
 //!
@@ -74,18 +84,16 @@ public:
 	//! Now: feeds point into the session's plan
 	void CloseFeeds();
 
-	//! For people: what was decided about a stage; empty if there was nothing to decide
-	std::string Decision(StageId stage) const {
-		return runs[stage].decision;
-	}
+	StageOutcome Outcome(StageId stage) const;
 
 private:
 	struct Run {
 		Stage stage;
-		//! The scan and where it was planned; null if it reads exchanges only
+		//! Null if it reads exchanges only
 		const StageScan *scan = nullptr;
-		StageId scan_from = 0;
 		PipelineTasks split;
+		//! Can cut the scan once more, for fewer tasks; null where that is not needed
+		std::unique_ptr<ScanSplitter> splitter;
 		std::unique_ptr<FeedScan> feed;
 		uint32_t partitions = 1;
 		duckdb::vector<StageId> sliceable_inputs;
@@ -98,7 +106,7 @@ private:
 		std::vector<std::vector<uint64_t>> output_bytes;
 		//! By task, if they are parts of partitions
 		std::vector<PartitionTask> assignment;
-		std::string decision;
+		StageOutcome outcome;
 
 		//! Its tasks read partitions
 		bool IsDealt() const {

@@ -100,15 +100,15 @@ string InMilliseconds(uint64_t duration_us) {
 	return StringUtil::Format("%.1f ms", double(duration_us) / 1000);
 }
 
-string DescribeTotals(const StagePlan &stage, const StageTotals &totals) {
+string DescribeTotals(const DistributedPlan &plan, const StageOutcome &outcome, const StageTotals &totals) {
 	auto text = Counted(totals.tasks, "task") + " on " + Counted(totals.workers.size(), "worker");
 	text += "\nretries: " + to_string(totals.retries);
-	if (stage.scan) {
+	if (plan.stages[outcome.scan_from].scan) {
 		text += "\nread: " + Counted(totals.input_rows, "row");
 		text += totals.table_rows > 0 ? " of " + to_string(totals.table_rows) : "";
 	}
-	if (!stage.scan_filters.empty()) {
-		text += "\ndynamic filters: " + to_string(stage.scan_filters.size());
+	if (outcome.scan_filters > 0) {
+		text += "\ndynamic filters: " + to_string(outcome.scan_filters);
 		text += "\nlooked up and left out: " + Counted(totals.pruned_rows, "row");
 	}
 	text += "\nput out: " + Counted(totals.output_rows, "row") + ", " +
@@ -140,7 +140,7 @@ InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const 
 
 InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, StageId root,
                                                  const std::vector<TaskRecord> &tasks,
-                                                 const std::map<StageId, std::string> &decisions) {
+                                                 const std::vector<StageOutcome> &outcomes) {
 	std::set<StageId> stages;
 	CollectStages(plan, root, stages);
 	std::map<StageId, StageTotals> totals;
@@ -152,10 +152,10 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
 	InsertionOrderPreservingMap<string> result;
 	for (auto id : stages) {
 		auto ran = totals.find(id);
-		auto decision = decisions.find(id);
-		auto text = decision == decisions.end() ? string() : decision->second;
+		auto &outcome = outcomes[id];
+		auto text = outcome.decision;
 		if (ran != totals.end()) {
-			text += (text.empty() ? "" : "\n") + DescribeTotals(plan.stages[id], ran->second);
+			text += (text.empty() ? "" : "\n") + DescribeTotals(plan, outcome, ran->second);
 		}
 		if (!text.empty()) {
 			result["Stage " + to_string(id) + " ran"] = text;

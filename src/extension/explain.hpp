@@ -1,12 +1,12 @@
 #pragma once
 
 #include "driver/query_recorder.hpp"
+#include "driver/stage_runs.hpp"
 #include "planner/distributed_plan.hpp"
 
 #include "duckdb.hpp"
 
-#include <map>
-#include <string>
+#include <vector>
 
 namespace duckherder {
 
@@ -18,6 +18,6 @@ duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainStages(duckdb::Client
 //! bytes, what was spilled, time, and the slowest task; and what real sizes have decided.
 duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainTasks(const DistributedPlan &plan, StageId root,
                                                                  const std::vector<TaskRecord> &tasks,
-                                                                 const std::map<StageId, std::string> &decisions);
+                                                                 const std::vector<StageOutcome> &outcomes);
 
 } // namespace duckherder

@@ -101,7 +101,7 @@ InsertionOrderPreservingMap<string> GatherTasksToString(TableFunctionDynamicToSt
 	auto &bind_data = input.bind_data->Cast<GatherBindData>();
 	auto &state = input.global_state->Cast<GatherGlobalState>();
 	return ExplainTasks(*bind_data.plan, bind_data.stage, state.coordinator->TaskRecords(),
-	                    state.coordinator->Decisions());
+	                    state.coordinator->Outcomes());
 }
 
 TableFunction GatherFunction(bool ordered) {

@@ -152,7 +152,8 @@ private:
 			auto position = column ? PositionOf(exchange, *column) : optional_idx();
 			if (position.IsValid()) {
 				candidate.source_column = static_cast<uint32_t>(position.GetIndex());
-			} else if (exchange.exchange.kind == ExchangeKind::HASH && equality < exchange.exchange.key_columns.size()) {
+			} else if (exchange.exchange.kind == ExchangeKind::HASH &&
+			           equality < exchange.exchange.key_columns.size()) {
 				candidate.source_column = exchange.exchange.key_columns[equality];
 			} else {
 				return false;

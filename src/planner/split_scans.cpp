@@ -1,7 +1,5 @@
 #include "planner/split_scans.hpp"
 
-#include "planner/task_sql.hpp"
-
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/planner/filter/optional_filter.hpp"
@@ -247,19 +245,6 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	return result;
 }
 
-PipelineTasks SplitScan(ClientContext &context, const StagePlan &stage, const PlannerOptions &options) {
-	auto &get = stage.scan->Get();
-	if (!IsParquetScan(get) && !IsTableScan(get)) {
-		return SplitFeed(stage, options);
-	}
-	try {
-		auto information = GetPartitionInformation(context, get);
-		return SplitByInformation(information, options, stage.has_broadcast_input);
-	} catch (std::exception &error) {
-		return SplitWithoutInformation(stage, options, ErrorData(error).Message());
-	}
-}
-
 } // namespace
 
 string WhyNotSplit(ClientContext &, const LogicalGet &get) {
@@ -342,27 +327,28 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 	return result;
 }
 
-PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stage, const string &base_sql,
-                                   const PlannerOptions &options) {
-	PipelineTasks result;
-	if (stage.scan) {
-		result = SplitScan(context, stage, options);
-	} else {
-		for (uint32_t partition = 0; partition < stage.partitions; partition++) {
-			DistributedPipelineTask task;
-			task.split.partition = partition;
-			result.tasks.push_back(std::move(task));
-		}
-		result.natural_parallelism = stage.partitions;
+ScanSplitter::ScanSplitter(ClientContext &context, const StagePlan &stage_p, const string &base_sql,
+                           const PlannerOptions &options_p)
+    : stage(stage_p), options(options_p), sql(base_sql) {
+	auto &get = stage.scan->Get();
+	if (!IsParquetScan(get) && !IsTableScan(get)) {
+		return;
 	}
-	TaskSqlWriter sql(base_sql);
+	try {
+		information = GetPartitionInformation(context, get);
+	} catch (std::exception &error) {
+		failure = ErrorData(error).Message();
+	}
+}
+
+PipelineTasks ScanSplitter::Split(bool few_tasks) const {
+	auto result = information ? SplitByInformation(*information, options, few_tasks)
+	              : failure   ? SplitWithoutInformation(stage, options, *failure)
+	                          : SplitFeed(stage, options);
 	for (idx_t i = 0; i < result.tasks.size(); i++) {
 		auto &task = result.tasks[i];
 		task.task_id = static_cast<TaskId>(i);
 		task.total_tasks = static_cast<TaskId>(result.tasks.size());
-		if (!stage.scan) {
-			continue;
-		}
 		task.split.table_index = stage.scan->table_index;
 		task.split.fed = stage.scan->reader == StageScan::Reader::FEED;
 		task.task_sql = sql.Write(task.split);
@@ -370,6 +356,23 @@ PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stag
 		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0];
 		task.affinity_key = name + "#" + to_string(split.row_start) + "-" + to_string(split.row_end);
 	}
+	return result;
+}
+
+PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stage, const string &base_sql,
+                                   const PlannerOptions &options) {
+	if (stage.scan) {
+		return ScanSplitter(context, stage, base_sql, options).Split(stage.has_broadcast_input);
+	}
+	PipelineTasks result;
+	for (uint32_t partition = 0; partition < stage.partitions; partition++) {
+		DistributedPipelineTask task;
+		task.task_id = static_cast<TaskId>(partition);
+		task.total_tasks = static_cast<TaskId>(stage.partitions);
+		task.split.partition = partition;
+		result.tasks.push_back(std::move(task));
+	}
+	result.natural_parallelism = stage.partitions;
 	return result;
 }
 

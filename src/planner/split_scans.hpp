@@ -2,8 +2,11 @@
 
 #include "planner/distributed_plan.hpp"
 #include "planner/partition_information.hpp"
+#include "planner/task_sql.hpp"
 
 #include "duckdb.hpp"
+
+#include <optional>
 
 namespace duckherder {
 
@@ -30,10 +33,30 @@ struct PipelineTasks {
 	duckdb::string fallback_reason;
 };
 
-//! Cuts the base scan of a stage into pipeline tasks that cover each row exactly once, in storage order.
-//! Number of tasks: the scan's natural parallelism, at least the workers, at most tasks_per_worker times the workers.
-//! When metadata cannot be read: one modulo task per worker for tables, one task per group of files for Parquet.
-//! `base_sql` is the user's statement, for task_sql.
+//! Cuts the base scan of a stage into pipeline tasks that cover each row exactly once, in storage order. Reads the
+//! metadata of storage once, and splits as often as asked.
+class ScanSplitter {
+public:
+	//! `base_sql` is the user's statement, for task_sql. `stage` outlives it.
+	ScanSplitter(duckdb::ClientContext &context, const StagePlan &stage, const duckdb::string &base_sql,
+	             const PlannerOptions &options);
+
+	//! Number of tasks: the scan's natural parallelism, at least the workers, at most tasks_per_worker times the
+	//! workers; at most the workers with `few_tasks`, for where each task does the same work beside its rows.
+	//! When metadata could not be read: one modulo task per worker for tables, one task per group of files for Parquet.
+	PipelineTasks Split(bool few_tasks) const;
+
+private:
+	const StagePlan &stage;
+	PlannerOptions options;
+	TaskSqlWriter sql;
+	//! Empty if it could not be read, or if there is none
+	std::optional<PartitionInformation> information;
+	//! Why it could not be read
+	std::optional<duckdb::string> failure;
+};
+
+//! The tasks of a stage as they are planned: those of its scan, or one for each partition.
 PipelineTasks ExtractPipelineTasks(duckdb::ClientContext &context, const StagePlan &stage,
                                    const duckdb::string &base_sql, const PlannerOptions &options);
 

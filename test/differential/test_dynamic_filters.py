@@ -71,6 +71,10 @@ def broadcast_limit(request, pair):
     "SELECT f.k, f.n FROM (SELECT k, count(*) AS n FROM facts GROUP BY k) f JOIN dims USING (k) WHERE cat = 'cat7'",
     "SELECT count(*), sum(x) FROM (SELECT k AS y, i + 1 AS x FROM facts WHERE i > 5) JOIN dims ON y = k "
     "WHERE cat = 'cat3'",
+    # the keys come through operators that only leave some out
+    "SELECT count(*), sum(i) FROM facts JOIN (SELECT DISTINCT k FROM dims WHERE cat = 'cat7') d USING (k)",
+    "SELECT count(*), sum(i) FROM facts JOIN (SELECT k AS x, max(n) AS m FROM dims WHERE cat = 'cat7' GROUP BY k "
+    "HAVING max(n) > 100) d ON k = x",
 ))
 def test_fewer_rows_leave_the_scan(pair, broadcast_limit, sql: str):
     off, on = compare_on_and_off(pair, sql)

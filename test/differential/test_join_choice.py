@@ -1,10 +1,11 @@
 """Joins whose side to copy turns out smaller or larger than estimated: decided by its real size, equal either way."""
 
 import re
+from collections import Counter
 
 import pytest
 
-from support.pair import Pair, rows_as_dicts
+from support.pair import Pair, rows_as_dicts, tasks_of
 from support.session import distribute_everything, local_session, plain_session
 
 # `facts` is not copied at 1 MB, 20 % of `dims` is (the estimate for a condition that nothing is known about), all of it
@@ -56,6 +57,19 @@ def test_decided_by_the_real_size(pair, build: str, condition: str, choice: str)
     sql = f"SELECT count(*), sum(f.i), max(b.s) FROM facts f JOIN (FROM {build} WHERE {condition}) b ON f.k = b.k"
     pair.check(sql)
     assert decisions(pair, sql) == [choice]
+
+
+@pytest.mark.timeout(60)
+def test_few_tasks_where_copies_are_large(pair):
+    """Each task builds a hash table of the whole copy: then there are no more tasks than workers."""
+    tasks = {}
+    for name, condition in (("empty", NONE), ("large", "length(s) > 1 AND j < 1")):
+        sql = f"SELECT count(*), sum(f.i), max(b.s) FROM facts f JOIN (FROM wide WHERE {condition}) b ON f.k = b.k"
+        assert decisions(pair, sql) == ["copied"]
+        by_stage = Counter(task["stage_id"] for task in tasks_of(pair.ours, pair.check(sql)["query_id"]))
+        tasks[name] = by_stage[max(by_stage)]
+    assert tasks["large"] == 3
+    assert tasks["empty"] > tasks["large"]
 
 
 @pytest.mark.timeout(120)
