@@ -2,9 +2,10 @@
 # make debug      the same without optimization, in build/debug
 # make asan       the same with AddressSanitizer, in build/asan
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
+# make strict     with AddressSanitizer and for a DuckDB with its assertions on, which it compiles first (about 40
+#                 minutes on two cores), in build/strict; make test-strict: every test with it
 #
-# DUCKDB=source make     compiles DuckDB from its source package instead of fetching libduckdb (about 40 minutes on two
-#                        cores); FORCE_ASSERT=1 switches DuckDB's assertions on in it
+# DUCKDB=source make     compiles DuckDB from its source package instead of fetching libduckdb
 # DUCKHERDER_DOWNLOADS   a directory for the downloads, to share them between clones
 # JOBS                   how many compilers run at once
 # FILES                  the files that format and format-check look at, all by default
@@ -20,20 +21,18 @@ PYTHON := build/deps/venv/bin/python
 LOCK := $(if $(shell command -v flock),flock --timeout 7200 build/.lock)
 
 DUCKDB ?= prebuilt
-FORCE_ASSERT ?= 0
 ifeq ($(DUCKDB),source)
-LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source$(if $(filter 1,$(FORCE_ASSERT)),-assert)/src/libduckdb.so
+LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source/src/libduckdb.so
 SOURCE_STEP := build-duckdb
 else ifeq ($(DUCKDB),prebuilt)
-ifeq ($(FORCE_ASSERT),1)
-$(error FORCE_ASSERT=1 needs DUCKDB=source: the fetched libduckdb has no assertions)
-endif
 LIBDUCKDB := $(CURDIR)/build/deps/libduckdb/libduckdb.so
 else
 $(error DUCKDB is '$(DUCKDB)', it can be 'prebuilt' or 'source')
 endif
 
-.PHONY: release debug asan test demo bench format format-check lint package clean deps deps-test build-duckdb
+ASSERTING := build/deps/duckdb-assert
+
+.PHONY: release debug asan strict test test-strict demo bench format format-check lint package clean deps deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
@@ -44,12 +43,17 @@ deps-test: deps
 	@$(LOCK) python3 scripts/fetch.py test venv
 
 build-duckdb: deps
-	@$(LOCK) scripts/build_duckdb.sh $(FORCE_ASSERT) $(JOBS)
+	@$(LOCK) scripts/build_duckdb.sh $(JOBS)
 
 # $(call build,directory,build type,target)
 define build
-@$(LOCK) scripts/build.sh $(1) $(2) $(3) $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(LIBDUCKDB) \
-	-DDUCKHERDER_FORCE_ASSERT=$(FORCE_ASSERT)
+@$(LOCK) scripts/build.sh $(1) $(2) $(3) $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(LIBDUCKDB)
+endef
+
+# $(call build-strict,target)
+define build-strict
+@$(LOCK) scripts/build.sh build/strict Asan $(1) $(JOBS) \
+	-DDUCKHERDER_LIBDUCKDB=$(CURDIR)/$(ASSERTING)/duckdb/src/libduckdb.so -DDUCKHERDER_FORCE_ASSERT=1
 endef
 
 release: deps $(SOURCE_STEP)
@@ -60,6 +64,15 @@ debug: deps $(SOURCE_STEP)
 
 asan: deps $(SOURCE_STEP)
 	$(call build,build/asan,Asan,all)
+
+strict: deps
+	@$(LOCK) python3 scripts/fetch.py strict
+	@$(LOCK) scripts/build_asserting_duckdb.sh $(JOBS)
+	$(call build-strict,all)
+
+test-strict: strict deps-test
+	$(call build-strict,test_programs)
+	@scripts/run_tests.sh build/strict $(JOBS) $(CURDIR)/$(ASSERTING)/python
 
 test: release deps-test
 	$(call build,build/release,Release,test_programs)
@@ -83,4 +96,4 @@ package: release
 	@scripts/package.sh $(RELEASE)
 
 clean:
-	rm -rf build/release build/debug build/asan build/package
+	rm -rf build/release build/debug build/asan build/strict build/package

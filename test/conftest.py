@@ -10,13 +10,21 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support import cluster as clusters  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
+from support.waiting import PATIENCE  # noqa: E402
 
 #: A test that is stuck inside a library call cannot be interrupted: the whole run ends then, with all stacks
-STUCK_SECONDS = 600
+STUCK_SECONDS = 600 * PATIENCE
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("timeout"):
+            item.add_marker(pytest.mark.timeout(marker.args[0] * PATIENCE), append=False)
+            break
 
 
 @pytest.fixture(scope="session", autouse=True)

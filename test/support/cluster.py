@@ -8,9 +8,9 @@ from pathlib import Path
 
 from support import paths
 from support.process import NodeProcess
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
-STATUS_TIMEOUT_SECONDS = 20
+STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
 #: All clusters that run now, so that a failed test can show their logs
 running: list["Cluster"] = []

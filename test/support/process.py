@@ -9,9 +9,11 @@ import subprocess
 import threading
 from pathlib import Path
 
+from support.waiting import PATIENCE
+
 READY = re.compile(r"listening on grpc(?:\+tls)?://(\S+):(\d+)")
-START_TIMEOUT_SECONDS = 30.0
-STOP_TIMEOUT_SECONDS = 15.0
+START_TIMEOUT_SECONDS = 30.0 * PATIENCE
+STOP_TIMEOUT_SECONDS = 15.0 * PATIENCE
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
