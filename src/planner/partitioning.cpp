@@ -32,6 +32,16 @@ vector<idx_t> FindAll(const vector<reference<Expression>> &expressions, const Pa
 	return result;
 }
 
+//! The conditions that compare these columns; empty if one is missing, or compared twice: then the other side cannot be
+//! partitioned alike by as many conditions
+vector<idx_t> FindConditions(const vector<reference<Expression>> &keys, const Partitioning::Columns &columns) {
+	auto result = FindAll(keys, columns);
+	auto sorted = result;
+	std::sort(sorted.begin(), sorted.end());
+	auto twice = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+	return twice ? vector<idx_t>() : result;
+}
+
 Partitioning::Columns Numbered(idx_t table_index, const vector<idx_t> &positions) {
 	Partitioning::Columns result;
 	for (auto position : positions) {
@@ -93,7 +103,7 @@ Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expre
 JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right, const JoinKeys &keys) {
 	JoinMatch result;
 	for (auto &columns : left.Alternatives()) {
-		auto conditions = FindAll(keys.left, columns);
+		auto conditions = FindConditions(keys.left, columns);
 		if (conditions.empty()) {
 			continue;
 		}
@@ -102,7 +112,7 @@ JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right,
 			result.conditions = conditions;
 		}
 		for (auto &other : right.Alternatives()) {
-			if (FindAll(keys.right, other) == conditions) {
+			if (FindConditions(keys.right, other) == conditions) {
 				result.right_in_place = true;
 				result.conditions = conditions;
 				return result;
@@ -113,7 +123,7 @@ JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right,
 		return result;
 	}
 	for (auto &columns : right.Alternatives()) {
-		auto conditions = FindAll(keys.right, columns);
+		auto conditions = FindConditions(keys.right, columns);
 		if (!conditions.empty()) {
 			result.right_in_place = true;
 			result.conditions = conditions;

@@ -35,3 +35,13 @@ def test_sums_of_bignum_travel_as_numbers(pair):
     for _ in range(10):
         pair.check("SELECT g, sum(b), sum(-b) FILTER (g > 3), sum(b - b), count(b) FROM t GROUP BY g")
         pair.check("SELECT sum(b), sum(b) FILTER (g > 9) FROM t")
+
+
+@pytest.mark.timeout(60)
+def test_two_conditions_on_one_column_partition_nothing_above(pair):
+    """Rows hashed by (c, c) were taken for the next join's single condition on c, twice: an internal error."""
+    pair.execute("CREATE TABLE t AS SELECT 'v' || i % 3000 AS c, i FROM range(60000) r(i)",
+                 "CREATE TABLE u AS SELECT 'v' || i AS a, 'v' || i AS b, i FROM range(50000) r(i)")
+    pair.ours.execute("SET duckherder_broadcast_limit = 0")
+    pair.check("SELECT x.c, count(*) FROM (SELECT c FROM t SEMI JOIN u ON c IS NOT DISTINCT FROM a AND c = b) x "
+               "LEFT JOIN u ON x.c = u.a GROUP BY x.c")
