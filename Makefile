@@ -32,7 +32,8 @@ endif
 
 ASSERTING := build/deps/duckdb-assert
 
-.PHONY: release debug asan strict test test-strict demo bench format format-check lint package clean deps deps-test build-duckdb
+.PHONY: release debug asan strict test test-strict demo bench format \
+	format-check lint package clean deps deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
