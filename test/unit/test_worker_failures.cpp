@@ -304,12 +304,14 @@ TEST(WorkerFailures, LostInputsAreNamed) {
 	auto result = workers.nodes[0]->RunTask(consume, nullptr);
 	EXPECT_EQ(result.error.kind, ErrorKind::LOST_INPUT);
 	EXPECT_EQ(result.error.lost_worker, "w1");
+	consume.attempt = 2;
 	consume.inputs[0].outputs[0].attempt = 7;
 	result = workers.nodes[0]->RunTask(consume, nullptr);
 	EXPECT_EQ(result.error.kind, ErrorKind::LOST_INPUT);
 	EXPECT_EQ(result.error.lost_worker, "w0");
 
 	// a worker that is gone
+	consume.attempt = 3;
 	consume.inputs = {input};
 	workers.connector->nodes.erase("w1");
 	result = workers.nodes[0]->RunTask(consume, nullptr);
