@@ -22,9 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for marker in item.iter_markers("timeout"):
+        if marker := item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(marker.args[0] * PATIENCE), append=False)
-            break
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -101,9 +101,6 @@ void StageRuns::Prepare() {
 			} else {
 				run.split = ExtractPipelineTasks(context, planned, sql, plan.options);
 			}
-			if (!planned.join_chance || planned.has_broadcast_input) {
-				run.splitter.reset();
-			}
 			run.stage.split_kind = run.split.kind;
 			run.repeatable = run.repeatable && run.split.kind != SplitKind::FEED;
 		}
@@ -150,10 +147,10 @@ uint32_t StageRuns::MostTasks(StageId stage) const {
 
 duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
 	auto &run = runs[stage];
+	// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
+	auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
 	duckdb::vector<PlannedScanFilter> result;
 	for (auto &filter : plan.stages[run.outcome.scan_from].scan_filters) {
-		// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
-		auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
 		if (!in_task || !Contains(run.copied_inputs, filter.source)) {
 			result.push_back(filter);
 		}
@@ -216,13 +213,10 @@ void StageRuns::Merge(StageId probe) {
 	into.scan = from.scan;
 	into.outcome.scan_from = from.outcome.scan_from;
 	auto copied_bytes = OutputBytes(chance.build) * from.split.tasks.size();
-	if (from.splitter && copied_bytes > chance.probe_bytes / PROBE_BYTES_PER_COPIED_MIN) {
-		from.split = from.splitter->Split(true);
-	} else {
-		into.splitter = std::move(from.splitter);
-	}
-	into.split = from.split;
-	into.stage.split_kind = from.split.kind;
+	auto few_tasks = from.splitter && copied_bytes > chance.probe_bytes / PROBE_BYTES_PER_COPIED_MIN;
+	into.split = few_tasks ? from.splitter->Split(true) : from.split;
+	into.splitter = std::move(from.splitter);
+	into.stage.split_kind = into.split.kind;
 	into.feed = std::move(from.feed);
 	into.partitions = from.partitions;
 	into.repeatable = into.repeatable && from.repeatable;

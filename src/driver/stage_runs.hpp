@@ -92,7 +92,7 @@ private:
 		//! Null if it reads exchanges only
 		const StageScan *scan = nullptr;
 		PipelineTasks split;
-		//! Can cut the scan once more, for fewer tasks; null where that is not needed
+		//! Cuts the scan once more, for fewer tasks; null if there is none
 		std::unique_ptr<ScanSplitter> splitter;
 		std::unique_ptr<FeedScan> feed;
 		uint32_t partitions = 1;
