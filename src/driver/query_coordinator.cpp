@@ -285,7 +285,7 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 void QueryCoordinator::NoteOutput(const TaskRequest &request, const TaskResult &result,
                                   const std::vector<KeySet> &keys) {
 	std::lock_guard<std::mutex> guard(lock);
-	runs.NoteOutput(request.stage_id, request.task_id, result.partition_bytes);
+	runs.NoteOutput(request.stage_id, request.task_id, result.Rows(), result.partition_bytes);
 	// a second attempt finds the same keys, so that adding them again adds nothing
 	auto &all_keys = collected_keys[request.stage_id];
 	for (idx_t i = 0; i < keys.size(); i++) {

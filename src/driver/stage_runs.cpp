@@ -4,6 +4,9 @@
 #include "codec/fragment.hpp"
 #include "planner/choose_joins.hpp"
 
+#include "duckdb/planner/expression/bound_constant_expression.hpp"
+#include "duckdb/planner/operator/logical_empty_result.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -68,6 +71,35 @@ private:
 	std::vector<std::pair<unique_ptr<LogicalOperator> *, unique_ptr<LogicalOperator> *>> swapped;
 };
 
+//! While it lives, the keys that a fragment computes at its top are NULL.
+class NullKeys {
+public:
+	void Put(LogicalOperator &fragment, uint32_t column_count) {
+		if (column_count == 0) {
+			return;
+		}
+		if (fragment.type != duckdb::LogicalOperatorType::LOGICAL_PROJECTION) {
+			throw InternalException("A stage that computes keys does not end in a projection");
+		}
+		for (auto i = idx_t(column_count); i < fragment.expressions.size(); i++) {
+			auto &key = fragment.expressions[i];
+			unique_ptr<duckdb::Expression> null =
+			    duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value(key->return_type));
+			std::swap(key, null);
+			replaced.emplace_back(&key, std::move(null));
+		}
+	}
+
+	~NullKeys() {
+		for (auto &pair : replaced) {
+			*pair.first = std::move(pair.second);
+		}
+	}
+
+private:
+	std::vector<std::pair<unique_ptr<duckdb::Expression> *, unique_ptr<duckdb::Expression>>> replaced;
+};
+
 } // namespace
 
 StageRuns::StageRuns(duckdb::ClientContext &context_p, DistributedPlan &plan_p) : context(context_p), plan(plan_p) {
@@ -78,7 +110,7 @@ bool StageRuns::SizedLate(StageId id) const {
 	auto dealt = !planned.scan && planned.partitions > 1;
 	auto reads_chance = std::any_of(planned.inputs.begin(), planned.inputs.end(),
 	                                [&](StageId input) { return plan.stages[input].join_chance.has_value(); });
-	return dealt || planned.join_chance || reads_chance;
+	return dealt || planned.join_chance || planned.needless || reads_chance;
 }
 
 void StageRuns::Prepare() {
@@ -150,6 +182,9 @@ duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
 	// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
 	auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
 	duckdb::vector<PlannedScanFilter> result;
+	if (!run.scan) {
+		return result;
+	}
 	for (auto &filter : plan.stages[run.outcome.scan_from].scan_filters) {
 		if (!in_task || !Contains(run.copied_inputs, filter.source)) {
 			result.push_back(filter);
@@ -158,7 +193,8 @@ duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
 	return result;
 }
 
-void StageRuns::NoteOutput(StageId stage, TaskId task, const std::vector<uint64_t> &partition_bytes) {
+void StageRuns::NoteOutput(StageId stage, TaskId task, uint64_t rows, const std::vector<uint64_t> &partition_bytes) {
+	runs[stage].has_rows = runs[stage].has_rows || rows > 0;
 	auto &bytes = runs[stage].output_bytes;
 	if (bytes.size() < runs[stage].stage.tasks.size()) {
 		bytes.resize(runs[stage].stage.tasks.size());
@@ -189,9 +225,30 @@ std::variant<StageRuns::Sized, StageRuns::Merged> StageRuns::Size(StageId stage)
 		}
 		runs[stage].outcome.decision = "shuffled: " + size;
 	}
+	auto &needless = plan.stages[stage].needless;
+	if (needless && !runs[needless->without].has_rows) {
+		runs[stage].outcome.decision = "not needed: stage " + std::to_string(needless->without) + " put out no rows";
+		if (!needless->may_fail) {
+			MakeEmpty(runs[stage]);
+			return Sized();
+		}
+		runs[stage].computes_keys = false;
+	}
 	AssignTasks(runs[stage]);
 	Encode(runs[stage]);
 	return Sized();
+}
+
+void StageRuns::MakeEmpty(Run &run) {
+	auto &fragment = *plan.stages[run.stage.id].fragment;
+	DistributedPipelineTask task;
+	task.total_tasks = 1;
+	run.stage.fragment = std::make_shared<const std::string>(
+	    EncodeFragment(context, duckdb::LogicalEmptyResult(fragment.types, fragment.GetColumnBindings())));
+	task.serialized_plan = run.stage.fragment;
+	run.stage.tasks = {std::move(task)};
+	run.stage.inputs.clear();
+	run.scan = nullptr;
 }
 
 void StageRuns::Merge(StageId probe) {
@@ -256,6 +313,10 @@ void StageRuns::AssignTasks(Run &run) {
 
 void StageRuns::Encode(Run &run) {
 	auto &fragment = plan.stages[run.stage.id].fragment;
+	NullKeys null_keys;
+	if (!run.computes_keys) {
+		null_keys.Put(*fragment, run.stage.output.column_count);
+	}
 	Splice splice;
 	for (auto merged : run.merged) {
 		splice.Put(fragment, merged, plan.stages[merged].fragment);

@@ -60,8 +60,8 @@ public:
 	//! What its scan filters by, besides what joins in the same task tell it
 	duckdb::vector<PlannedScanFilter> ScanFilters(StageId stage) const;
 
-	//! What a task of a stage has put out, by partition
-	void NoteOutput(StageId stage, TaskId task, const std::vector<uint64_t> &partition_bytes);
+	//! What a task of a stage has put out, the bytes by partition
+	void NoteOutput(StageId stage, TaskId task, uint64_t rows, const std::vector<uint64_t> &partition_bytes);
 
 	//! The stage became part of its reader, which copies the other side of the join
 	struct Merged {
@@ -102,8 +102,12 @@ private:
 		//! Stages whose work this one does
 		duckdb::vector<StageId> merged;
 		bool repeatable = true;
+		//! Those that are not columns, at the top of the fragment; otherwise they are NULL
+		bool computes_keys = true;
 		//! bytes[task][partition]
 		std::vector<std::vector<uint64_t>> output_bytes;
+		//! Some task has put out rows
+		bool has_rows = false;
 		//! By task, if they are parts of partitions
 		std::vector<PartitionTask> assignment;
 		StageOutcome outcome;
@@ -116,6 +120,8 @@ private:
 
 	uint64_t OutputBytes(StageId stage) const;
 	void Merge(StageId probe);
+	//! Its one task puts out nothing
+	void MakeEmpty(Run &run);
 	void AssignTasks(Run &run);
 	void Encode(Run &run);
 

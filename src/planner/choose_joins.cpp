@@ -141,6 +141,19 @@ bool MayCopyLeft(const LogicalOperator &op) {
 	}
 }
 
+bool IsEmptyWithoutRight(const LogicalOperator &op) {
+	switch (TypeOf(op)) {
+	case JoinType::INNER:
+	case JoinType::RIGHT:
+	case JoinType::SEMI:
+	case JoinType::RIGHT_SEMI:
+	case JoinType::RIGHT_ANTI:
+		return true;
+	default:
+		return false;
+	}
+}
+
 uint64_t EstimatedBytes(LogicalOperator &op) {
 	return Times(Rows(op), RowWidth(op));
 }

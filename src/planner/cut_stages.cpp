@@ -7,6 +7,9 @@
 #include "planner/logical_exchange.hpp"
 #include "planner/split_scans.hpp"
 
+#include "duckdb/planner/expression/bound_cast_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+#include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_materialized_cte.hpp"
 
@@ -15,6 +18,41 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
+
+//! Whether every value of one type has its like in the other. Expression::CanThrow of a cast says yes to types that
+//! cannot be cast at all.
+bool IsWidening(const LogicalType &from, const LogicalType &to) {
+	if (from == to || (to.id() == LogicalTypeId::VARCHAR && !to.IsJSONType())) {
+		return true;
+	}
+	return from.IsNumeric() && to.IsNumeric() && LogicalType::ForceMaxLogicalType(from, to) == to;
+}
+
+//! Some row may make it fail
+bool MayFail(const Expression &expression) {
+	if (expression.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
+		auto &cast = expression.Cast<BoundCastExpression>();
+		if (!cast.try_cast && !IsWidening(cast.child->return_type, cast.return_type)) {
+			return true;
+		}
+	}
+	auto result = expression.CanThrow();
+	ExpressionIterator::EnumerateChildren(expression,
+	                                      [&](const Expression &child) { result = result || MayFail(child); });
+	return result;
+}
+
+bool ExpressionsMayFail(LogicalOperator &op) {
+	auto result = false;
+	LogicalOperatorVisitor::EnumerateExpressions(
+	    op, [&](unique_ptr<Expression> *expression) { result = result || MayFail(**expression); });
+	return result;
+}
+
+bool MayFail(LogicalOperator &op) {
+	return ExpressionsMayFail(op) ||
+	       std::any_of(op.children.begin(), op.children.end(), [](auto &child) { return MayFail(*child); });
+}
 
 class StageCutter {
 public:
@@ -66,6 +104,31 @@ public:
 	//! What the exchanges have become; only addresses are left of them
 	std::unordered_map<const LogicalExchange *, StageId> stages_of;
 
+	//! DuckDB computes the keys of a join's left side only if there is a right side. So a stage whose keys could fail
+	//! waits to learn that. Before the key filters, which must not make the right side wait
+	void KeepFailingKeysBack() {
+		for (auto &entry : needless) {
+			auto &stage = result.stages[stages_of.at(entry.exchange)];
+			auto right = stages_of.at(entry.without);
+			if (stage.output.column_count > 0 && ExpressionsMayFail(*stage.fragment) &&
+			    !WaitsFor(result.stages, right, stage.id)) {
+				stage.after.push_back(right);
+			}
+		}
+	}
+
+	//! A stage that waits for the right side of its join does nothing if there is none. After the key filters
+	void SkipNeedless() {
+		for (auto &entry : needless) {
+			auto &stage = result.stages[stages_of.at(entry.exchange)];
+			auto right = stages_of.at(entry.without);
+			if (std::find(stage.after.begin(), stage.after.end(), right) != stage.after.end()) {
+				auto &below_keys = stage.output.column_count > 0 ? *stage.fragment->children[0] : *stage.fragment;
+				stage.needless = NeedlessStage {right, MayFail(below_keys)};
+			}
+		}
+	}
+
 	//! Keeps of the joins whose kind is open those where it can still be either; after the key filters
 	void KeepChances() {
 		for (auto &chance : chances) {
@@ -91,8 +154,14 @@ private:
 		uint64_t probe_bytes;
 	};
 
+	struct Needless {
+		const LogicalExchange *exchange;
+		const LogicalExchange *without;
+	};
+
 	DistributedPlan &result;
 	vector<Chance> chances;
+	vector<Needless> needless;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
 
@@ -188,6 +257,9 @@ private:
 			chances.push_back({&exchange, exchange.may_copy.get(), EstimatedBytes(exchange)});
 			stage.has_broadcast_input = stage.has_broadcast_input || exchange.expects_copy;
 		}
+		if (exchange.needless_without) {
+			needless.push_back({&exchange, exchange.needless_without.get()});
+		}
 		stages_of[&exchange] = id;
 		op = MakeScan(ExchangeScanSource {false, id}, exchange);
 		result.stages.push_back(std::move(stage));
@@ -239,7 +311,9 @@ void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
 	}
 	StageCutter cutter(result);
 	cutter.Cut(plan, nullptr, StageCutter::Above());
+	cutter.KeepFailingKeysBack();
 	ConnectKeyFilters(key_filters, cutter.stages_of, result);
+	cutter.SkipNeedless();
 	cutter.KeepChances();
 	result.task_local.clear();
 }

@@ -52,6 +52,14 @@ struct JoinChance {
 	uint64_t probe_bytes = 0;
 };
 
+//! A stage that feeds the left side of a join, which asks for none of its rows if the right side is empty.
+struct NeedlessStage {
+	//! Feeds the right side; one of `after`
+	StageId without = 0;
+	//! What is below the join's keys runs all the same, as in DuckDB, if it may fail; else the stage does nothing
+	bool may_fail = false;
+};
+
 //! A stage as planned: operators instead of bytes. Encoded and split into tasks when the query starts, because
 //! parameters and row counts are only certain then.
 struct StagePlan {
@@ -66,6 +74,7 @@ struct StagePlan {
 	duckdb::vector<PlannedScanFilter> scan_filters;
 	uint64_t estimated_rows = 1;
 	std::optional<JoinChance> join_chance;
+	std::optional<NeedlessStage> needless;
 	//! A copy of a broadcast input is (probably) built into a hash table by each task: few tasks are better then
 	bool has_broadcast_input = false;
 	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first

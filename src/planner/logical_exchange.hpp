@@ -19,6 +19,8 @@ public:
 	//! was expected of that
 	duckdb::optional_ptr<const LogicalExchange> may_copy;
 	bool expects_copy = false;
+	//! The exchange of the right side of a join that asks for no row of this one, the left side, if that brings none
+	duckdb::optional_ptr<const LogicalExchange> needless_without;
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,
