@@ -99,6 +99,18 @@ void GatherReader::Close() {
 
 GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
     : coordinator(std::move(coordinator_p)), stage(stage_p), max_readers(coordinator->runs.MostTasks(stage)) {
+	coordinator->open_gathers++;
+}
+
+GatherSource::~GatherSource() {
+	if (--coordinator->open_gathers > 0) {
+		return;
+	}
+	try {
+		coordinator->Quiesce();
+	} catch (std::exception &) {
+		// Finish tries again, and says why
+	}
 }
 
 const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {

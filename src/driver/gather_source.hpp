@@ -10,6 +10,8 @@ class GatherReader;
 class GatherSource : public ChunkSource {
 public:
 	GatherSource(std::shared_ptr<QueryCoordinator> coordinator, StageId stage);
+	//! Quiesces the query if this was the last one
+	~GatherSource() override;
 
 	const duckdb::vector<duckdb::LogicalType> &Types() const override;
 	duckdb::idx_t MaxReaders() const override;

@@ -21,6 +21,7 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
 
 void QueryCoordinator::Start() {
 	started_at_us = services.clock->NowUs();
+	sql = context.GetCurrentQuery();
 	transaction_start_us = duckdb::MetaTransaction::Get(context).start_timestamp.value;
 	workers = services.cluster->ActiveWorkers();
 	runs.Prepare();
@@ -368,7 +369,7 @@ void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
 			assigned.push_back(query.tasks[record_offsets[stage] + i].worker_id);
 		}
 	});
-	WriteTrace(context, options.trace, TraceBlock(split, context.GetCurrentQuery(), workers, assigned));
+	WriteTrace(context, options.trace, TraceBlock(split, sql, workers, assigned));
 }
 
 std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
@@ -481,11 +482,8 @@ void QueryCoordinator::OutputConsumed(StageId stage, TaskId task) {
 	HandleEvent(event::TaskOutputConsumed {TaskKey {stage, task}});
 }
 
-void QueryCoordinator::Finish(const std::string *error) {
+void QueryCoordinator::Quiesce() {
 	std::unique_lock<std::mutex> guard(lock);
-	if (finished) {
-		return;
-	}
 	finished = true;
 	if (scheduler && !scheduler->Ended()) {
 		Apply(scheduler->Handle(event::QueryConsumed {}, services.clock->NowMs()));
@@ -497,7 +495,14 @@ void QueryCoordinator::Finish(const std::string *error) {
 	changed.wait(guard, [&] { return running_attempts == 0 && !watching; });
 	// now, not when the last thread lets go of this: feeds point into the session's plan
 	runs.CloseFeeds();
-	guard.unlock();
+}
+
+void QueryCoordinator::Finish(const std::string *error) {
+	Quiesce();
+	if (recorded) {
+		return;
+	}
+	recorded = true;
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		std::set<WorkerId> used;
 		for (auto &task : query.tasks) {

@@ -41,10 +41,9 @@ struct CoordinatorOptions {
 //! Runs the stages of one execution of one query: splits and encodes them, lets the scheduler decide, sends tasks out,
 //! hands finished outputs to the session, and cleans up on every path.
 //!
-//! Threads: Start and Finish are called by the session; Gather's sources are read by DuckDB's threads in the session;
-//! attempts run on threads of the pool. One lock guards all state and is never held while calling a worker.
-//! Lifetime: lives from Start to Finish within one query of `context`; Finish waits until no attempt is left that could
-//! touch the session.
+//! Threads: Start, Quiesce and Finish are called by the session; Gather's sources are read by DuckDB's threads in the
+//! session; attempts run on threads of the pool. One lock guards all state and is never held while calling a worker.
+//! Lifetime: lives from Start to Finish within one query of `context`; touches the session until Quiesce at most.
 class QueryCoordinator : public std::enable_shared_from_this<QueryCoordinator> {
 public:
 	QueryCoordinator(duckdb::ClientContext &context, DistributedPlan &plan, CoordinatorServices services,
@@ -60,7 +59,11 @@ public:
 	std::vector<TaskRecord> TaskRecords() const;
 	//! What has become of the stages of the plan, by their numbers
 	std::vector<StageOutcome> Outcomes();
-	//! Ends the query: stops what still runs, frees its outputs. `error` is null after success. Idempotent.
+	//! Stops what still runs, frees its outputs, and waits until nothing is left that could touch the session: DuckDB
+	//! ends the transaction, and what the session says of its query, before it tells anybody that the query has ended.
+	//! Called when DuckDB lets go of the last gather, before that. Idempotent.
+	void Quiesce();
+	//! Quiesces, and records how the query has ended. `error` is null after success. Idempotent.
 	void Finish(const std::string *error);
 
 private:
@@ -127,6 +130,8 @@ private:
 	const CoordinatorOptions options;
 	const QueryRecorder::Entry record;
 	const QueryId query_id;
+	//! The text of the query
+	std::string sql;
 	uint64_t started_at_us = 0;
 	int64_t transaction_start_us = 0;
 	std::vector<WorkerInfo> workers;
@@ -156,7 +161,11 @@ private:
 	std::condition_variable ended;
 	bool watching = false;
 	bool stopped = false;
+	//! Quiesce has begun
 	bool finished = false;
+	bool recorded = false;
+	//! Sources that may still be read
+	std::atomic<uint32_t> open_gathers {0};
 };
 
 } // namespace duckherder

@@ -45,3 +45,37 @@ def test_two_conditions_on_one_column_partition_nothing_above(pair):
     pair.ours.execute("SET duckherder_broadcast_limit = 0")
     pair.check("SELECT x.c, count(*) FROM (SELECT c FROM t SEMI JOIN u ON c IS NOT DISTINCT FROM a AND c = b) x "
                "LEFT JOIN u ON x.c = u.a GROUP BY x.c")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("filters", ("true", "false"))
+def test_nothing_is_evaluated_for_a_join_with_an_empty_side(pair, filters: str):
+    """DuckDB computes the keys of a join's left side only if the right side has rows; what is below may fail."""
+    pair.execute("SET disabled_optimizers = 'join_order,build_side_probe_side,join_filter_pushdown'",
+                 "CREATE TABLE t AS SELECT i, (i % 10)::INTEGER AS a, 'x' || i AS s FROM range(3000) r(i)",
+                 "CREATE TABLE u AS SELECT (i % 10)::INTEGER AS a FROM range(30000) r(i)")
+    pair.ours.execute("SET duckherder_broadcast_limit = 1000")
+    pair.ours.execute(f"SET duckherder_dynamic_filters = {filters}")
+    empty = "FROM u WHERE a IS NULL AND a::VARCHAR GLOB 's1%'"
+    pair.check(f"SELECT count(*), sum(t.a) FROM t JOIN (SELECT [a % 5, 3]::INTEGER[2][2] AS k {empty}) v ON t.a = v.k")
+    pair.check(f"SELECT count(*), min(t.a) FROM t JOIN (SELECT a {empty}) v ON t.s::INTEGER = v.a")
+    pair.check(f"SELECT count(*), min(n) FROM (SELECT i::TINYINT AS n, s FROM t WHERE i < 100) w "
+               f"JOIN (SELECT a {empty}) v ON w.s::INTEGER = v.a")
+    failing = ["SELECT count(*) FROM t JOIN (SELECT a FROM u WHERE a > 3) v ON t.s::INTEGER = v.a",
+               f"SELECT count(*), min(n) FROM (SELECT i::TINYINT AS n, s FROM t) w JOIN (SELECT a {empty}) v "
+               "ON w.s::INTEGER = v.a"]
+    if filters == "false":  # else no row gets so far
+        failing.append("SELECT min(n) FROM (SELECT s::INTEGER AS n, a FROM t) w "
+                       f"SEMI JOIN (SELECT a {empty}) v ON w.a = v.a")
+    for sql in failing:
+        plain, ours = pair.failure(sql)
+        assert type(plain) is type(ours)
+
+
+@pytest.mark.timeout(60)
+def test_a_satisfied_query_leaves_its_tasks_nothing_to_ask(pair):
+    """DuckDB forgot the query's text and ended its transaction while tasks still started: the process aborted."""
+    pair.execute("CREATE TABLE t AS SELECT i, 'some text ' || i AS s FROM range(200000) r(i)")
+    pair.ours.execute("SET duckherder_tasks_per_worker = 7")
+    for i in range(100):
+        assert len(pair.ours.execute(f"SELECT * FROM t WHERE i >= {i} LIMIT 3").fetchall()) == 3
