@@ -67,6 +67,10 @@ public:
 	void Text(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
 		serializer.WriteProperty(id, name, value ? *value : std::string());
 	}
+	//! Null is not the same as empty
+	void OptionalText(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
+		List(id, name, value ? std::vector<std::string> {*value} : std::vector<std::string>());
+	}
 
 private:
 	duckdb::Serializer &serializer;
@@ -118,6 +122,11 @@ public:
 		Field(id, name, text);
 		value = std::make_shared<const std::string>(std::move(text));
 	}
+	void OptionalText(field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
+		std::vector<std::string> texts;
+		List(id, name, texts);
+		value = texts.empty() ? nullptr : std::make_shared<const std::string>(std::move(texts[0]));
+	}
 
 private:
 	duckdb::Deserializer &deserializer;
@@ -168,6 +177,7 @@ void Fields(FIELDS &fields, T &output) {
 	fields.Field(10, "task", output.task);
 	fields.Field(11, "attempt", output.attempt);
 	fields.Object(12, "worker", output.worker);
+	fields.OptionalText(13, "rows", output.rows);
 }
 
 template <class FIELDS, Is<StageInput> T>
@@ -205,6 +215,7 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Objects(19, "settings", request.settings);
 	fields.Field(20, "transaction_start_us", request.transaction_start_us);
 	fields.Objects(21, "scan_filters", request.scan_filters);
+	fields.Field(22, "inline_bytes_max", request.inline_bytes_max);
 }
 
 template <class FIELDS, Is<TaskError> T>
@@ -227,6 +238,7 @@ void Fields(FIELDS &fields, T &result) {
 	fields.Field(16, "pruned_rows", result.pruned_rows);
 	fields.List(17, "key_sets", result.key_sets);
 	fields.Field(18, "spilled_bytes", result.spilled_bytes);
+	fields.List(19, "inline_rows", result.inline_rows);
 }
 
 template <class FIELDS, Is<FetchRequest> T>

@@ -1,5 +1,7 @@
 #include "driver/gather_source.hpp"
 
+#include "codec/row_codec.hpp"
+
 #include "duckdb/common/exception.hpp"
 
 namespace duckherder {
@@ -30,7 +32,12 @@ bool GatherReader::Ready() {
 	if (!output) {
 		return false;
 	}
-	Open(output->worker, output->attempt);
+	if (output->rows) {
+		source = DecodeRows(output->rows, parent.Types());
+		reader = source->OpenReader();
+	} else {
+		Open(output->worker, output->attempt);
+	}
 	return true;
 }
 

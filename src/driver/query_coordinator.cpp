@@ -111,7 +111,8 @@ void QueryCoordinator::Apply(const SchedulerActions &actions) {
 		} else if (auto *size = std::get_if<action::SizeStage>(&next)) {
 			SizeStage(size->stage);
 		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
-			ready[output->task] = ReadyOutput {output->attempt, AddressOf(output->worker)};
+			ready[output->task] = ReadyOutput {output->attempt, AddressOf(output->worker),
+			                                   InlineRows(output->task, output->attempt, 0, 1)};
 		} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
 			failure = failed->error;
 			StopWorkers();
@@ -156,11 +157,34 @@ TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
 	request.inputs = runs.InputsOf(start.task, [&](StageId input) {
 		std::vector<OutputLocation> locations;
 		for (auto &output : scheduler->StageOutputs(input)) {
-			locations.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker)});
+			locations.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker), nullptr});
 		}
 		return locations;
 	});
+	uint64_t bytes = 0;
+	for (auto &input : request.inputs) {
+		for (auto &output : input.outputs) {
+			auto rows = InlineRows({input.stage, output.task}, output.attempt, input.partition, input.partition_count);
+			if (rows && bytes + rows->size() <= limits::INLINE_INPUT_BYTES_MAX) {
+				bytes += rows->size();
+				output.rows = std::move(rows);
+			}
+		}
+	}
 	return request;
+}
+
+std::shared_ptr<const std::string> QueryCoordinator::InlineRows(TaskKey task, Attempt attempt, uint32_t partition,
+                                                                uint32_t count) {
+	auto entry = inline_outputs.find(task);
+	if (entry == inline_outputs.end() || entry->second.attempt != attempt) {
+		return nullptr;
+	}
+	auto rows = std::make_shared<std::string>();
+	for (auto i = partition; i < partition + count; i++) {
+		*rows += entry->second.partitions.at(i);
+	}
+	return rows;
 }
 
 void QueryCoordinator::StartTask(const action::StartTask &start) {
@@ -245,7 +269,9 @@ TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const Worker
 			feed = OpenFeed(request, pruned);
 		}
 		auto result = services.connector->Connect(worker)->RunTask(request, feed);
-		if (!result.failed && result.partition_bytes.size() != request.output.partition_count) {
+		auto partitions = request.output.partition_count;
+		auto inlined = result.inline_rows.size();
+		if (!result.failed && (result.partition_bytes.size() != partitions || (inlined > 0 && inlined != partitions))) {
 			throw duckdb::IOException("Worker %s made %llu partitions instead of %llu", worker.id,
 			                          idx_t(result.partition_bytes.size()), idx_t(request.output.partition_count));
 		}
@@ -283,9 +309,16 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 	changed.notify_all();
 }
 
-void QueryCoordinator::NoteOutput(const TaskRequest &request, const TaskResult &result,
-                                  const std::vector<KeySet> &keys) {
+void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys) {
 	std::lock_guard<std::mutex> guard(lock);
+	uint64_t bytes = 0;
+	for (auto &rows : result.inline_rows) {
+		bytes += rows.size();
+	}
+	if (!result.inline_rows.empty() && inline_bytes + bytes <= limits::INLINE_QUERY_BYTES_MAX) {
+		inline_bytes += bytes;
+		inline_outputs[{request.stage_id, request.task_id}] = {request.attempt, std::move(result.inline_rows)};
+	}
 	runs.NoteOutput(request.stage_id, request.task_id, result.Rows(), result.partition_bytes);
 	// a second attempt finds the same keys, so that adding them again adds nothing
 	auto &all_keys = collected_keys[request.stage_id];

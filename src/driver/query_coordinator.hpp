@@ -74,6 +74,14 @@ private:
 	struct ReadyOutput {
 		Attempt attempt;
 		WorkerAddress worker;
+		//! Null if they have to be fetched from the worker
+		std::shared_ptr<const std::string> rows;
+	};
+
+	//! The rows of a small output, which came with its task's result
+	struct InlineOutput {
+		Attempt attempt = 0;
+		std::vector<std::string> partitions;
 	};
 
 	//! What the scan of a stage filters by, decoded and encoded
@@ -100,7 +108,9 @@ private:
 	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker, std::vector<KeySet> &keys);
 	std::shared_ptr<ChunkSource> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
 	//! What the stages that read it have to know before they start
-	void NoteOutput(const TaskRequest &request, const TaskResult &result, const std::vector<KeySet> &keys);
+	void NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys);
+	//! With the lock held: some partitions of an output if it came with the result, else null
+	std::shared_ptr<const std::string> InlineRows(TaskKey task, Attempt attempt, uint32_t partition, uint32_t count);
 	std::vector<KeySet> DecodeKeys(const TaskRequest &request, const TaskResult &result) const;
 	void RecordStart(const TaskRequest &request);
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
@@ -143,6 +153,8 @@ private:
 	std::unique_ptr<QueryScheduler> scheduler;
 	StageRuns runs;
 	std::map<TaskKey, ReadyOutput> ready;
+	std::map<TaskKey, InlineOutput> inline_outputs;
+	uint64_t inline_bytes = 0;
 	std::optional<TaskError> failure;
 	std::optional<TimeMs> timer;
 	TimeMs last_member_check = 0;

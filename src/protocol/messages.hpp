@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! Raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 1;
+constexpr uint32_t PROTOCOL_VERSION = 2;
 
 //! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -27,6 +27,8 @@ struct OutputLocation {
 	TaskId task = 0;
 	Attempt attempt = 0;
 	WorkerAddress worker;
+	//! The rows that are wanted of it, if there are few: nobody has to fetch them then. Null: they are at the worker
+	std::shared_ptr<const std::string> rows;
 };
 
 //! All outputs that a task reads from one producing stage, in task order.
@@ -64,6 +66,9 @@ struct TaskRequest {
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
 	int64_t transaction_start_us = 0;
+	//! An output of at most so many bytes comes with the result; 0: none. Set by a transport for which it costs a call
+	//! to fetch an output
+	uint64_t inline_bytes_max = 0;
 };
 
 //! How an attempt ended. With `failed` only `error` means anything.
@@ -77,6 +82,8 @@ struct TaskResult {
 	uint64_t input_rows = 0;
 	//! Rows that the scan left out one by one because of scan_filters
 	uint64_t pruned_rows = 0;
+	//! The rows of each partition, encoded; empty if the output has to be fetched
+	std::vector<std::string> inline_rows;
 	//! Encoded key sets, in the order of the exchange's collected_keys
 	std::vector<std::string> key_sets;
 	//! The most that was seen in the worker's temporary files while the task wrote its output, whoever put it there

@@ -2,6 +2,7 @@
 
 #include "codec/errors.hpp"
 #include "codec/fragment.hpp"
+#include "codec/row_codec.hpp"
 #include "exchange/exchange_sink.hpp"
 #include "worker/apply_split.hpp"
 #include "worker/join_filters.hpp"
@@ -16,6 +17,7 @@
 #include "duckdb/transaction/meta_transaction.hpp"
 
 #include <chrono>
+#include <numeric>
 
 namespace duckherder {
 
@@ -113,6 +115,25 @@ vector<LogicalType> OutputTypes(const LogicalOperator &plan, const Exchange &exc
 	return types;
 }
 
+//! The rows of each partition if all are small together
+std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
+	std::vector<std::string> result;
+	auto &bytes = output.PartitionBytes();
+	if (std::accumulate(bytes.begin(), bytes.end(), uint64_t(0)) > bytes_max) {
+		return result;
+	}
+	for (uint32_t partition = 0; partition < output.PartitionCount(); partition++) {
+		auto source = output.PartitionRows()[partition] > 0 ? output.Open(partition) : nullptr;
+		auto rows = source ? EncodeRows(*source->OpenReader(), output.Types(), bytes_max) : std::string();
+		if (!rows) {
+			return {};
+		}
+		bytes_max -= rows->size();
+		result.push_back(std::move(*rows));
+	}
+	return result;
+}
+
 } // namespace
 
 TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
@@ -139,6 +160,7 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		result.input_rows = inputs.scans->scanned_rows + *inputs.fed_rows;
 		result.pruned_rows = *inputs.pruned_rows;
 		result.spilled_bytes = output->SpilledBytes();
+		result.inline_rows = InlineRows(*output, request.inline_bytes_max);
 		for (auto &keys : output->KeySets()) {
 			result.key_sets.push_back(keys.Encode());
 		}
@@ -199,7 +221,9 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 		StageInputSource::Output output;
 		output.location = location;
 		// as the driver calls this worker, which may not be how it calls itself
-		if (location.worker.id == request.worker_id) {
+		if (location.rows) {
+			output.source = DecodeRows(location.rows, types);
+		} else if (location.worker.id == request.worker_id) {
 			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
 			if (!buffer) {
 				lost->Set(id);

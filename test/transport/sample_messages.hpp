@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/limits.hpp"
 #include "protocol/messages.hpp"
 
 #include <gtest/gtest.h>
@@ -18,8 +19,10 @@ inline auto Members(const WorkerAddress &m) {
 }
 
 inline auto Members(const OutputLocation &m) {
-	auto &[task, attempt, worker] = m;
-	return std::tie(task, attempt, worker);
+	static const std::string none;
+	auto &[task, attempt, worker, rows] = m;
+	auto &text = rows ? *rows : none;
+	return std::tie(task, attempt, worker, text);
 }
 
 inline auto Members(const StageInput &m) {
@@ -51,11 +54,11 @@ inline auto Members(const ScanSplit &m) {
 
 inline auto Members(const TaskRequest &m) {
 	static const std::string none;
-	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, filters, settings, start] =
-	    m;
+	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, filters, settings, start,
+	       inline_max] = m;
 	auto &text = fragment ? *fragment : none;
 	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, inputs, filters, settings,
-	                start);
+	                start, inline_max);
 }
 
 inline auto Members(const TaskError &m) {
@@ -64,9 +67,10 @@ inline auto Members(const TaskError &m) {
 }
 
 inline auto Members(const TaskResult &m) {
-	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, key_sets, spilled, duration_us] = m;
-	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, key_sets, spilled,
-	                duration_us);
+	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets, spilled,
+	       duration_us] = m;
+	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets,
+	                spilled, duration_us);
 }
 
 inline auto Members(const FetchRequest &m) {
@@ -110,8 +114,9 @@ inline StageInput SampleInput(StageId stage, ExchangeKind kind) {
 	input.kind = kind;
 	input.partition = 5;
 	input.partition_count = 3;
-	input.outputs.push_back({1, 2, {"w2", "grpc://10.0.0.2:8815"}});
-	input.outputs.push_back({4000000000U, 7, {"wörker 3", "inproc"}});
+	auto rows = std::make_shared<const std::string>(std::string("rows\0\xFE", 6));
+	input.outputs.push_back({1, 2, {"w2", "grpc://10.0.0.2:8815"}, rows});
+	input.outputs.push_back({4000000000U, 7, {"wörker 3", "inproc"}, nullptr});
 	return input;
 }
 
@@ -143,6 +148,8 @@ inline TaskRequest SampleTaskRequest() {
 	request.inputs = {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)};
 	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
 	request.transaction_start_us = -5;
+	// what a transport that has to fetch outputs sets anyway
+	request.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
 	return request;
 }
 
@@ -158,6 +165,7 @@ inline TaskResult SampleTaskResult() {
 	result.partition_bytes = {9, 8, 0};
 	result.input_rows = 1234567890123;
 	result.pruned_rows = 77;
+	result.inline_rows = {std::string("\0rows", 5), "", "more"};
 	result.key_sets = {"one", std::string("\0two", 4)};
 	result.spilled_bytes = 1ULL << 33;
 	result.duration_us = 42;

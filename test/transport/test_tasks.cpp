@@ -70,6 +70,7 @@ TEST_P(TransportTasks, RequestArrivesAsItWasSent) {
 
 	TaskRequest bare;
 	bare.worker_id = "w1";
+	bare.inline_bytes_max = IsFlight() ? limits::INLINE_OUTPUT_BYTES_MAX : 0;
 	EXPECT_FALSE(Connect()->RunTask(bare, nullptr).failed);
 	EXPECT_FALSE(had_feed);
 	ASSERT_EQ(worker->Tasks().size(), 2U);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/limits.hpp"
 #include "scripted_worker.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
@@ -92,6 +93,8 @@ inline TaskRequest MakeRequest(bool fed = false) {
 	request.worker_id = "w1";
 	request.fragment = std::make_shared<const std::string>("a plan");
 	request.split.fed = fed;
+	// a transport that has to fetch outputs asks for the small ones itself
+	request.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
 	return request;
 }
 

@@ -1,4 +1,5 @@
 #include "codec/chunk_codec.hpp"
+#include "codec/row_codec.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb.hpp"
@@ -13,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 
 namespace duckherder {
 namespace {
@@ -91,6 +93,47 @@ void ExpectSameRows(ColumnDataCollection &left, ColumnDataCollection &right) {
 	}
 }
 
+//! Reads a collection, the chunks as they are
+class CollectionReader : public ChunkReader {
+public:
+	explicit CollectionReader(ColumnDataCollection &rows_p) : rows(rows_p) {
+		rows.InitializeScan(state);
+	}
+	void Next(DataChunk &chunk) override {
+		rows.Scan(state, chunk);
+		batch++;
+	}
+	idx_t BatchIndex() const override {
+		return batch;
+	}
+
+private:
+	ColumnDataCollection &rows;
+	duckdb::ColumnDataScanState state;
+	idx_t batch = 0;
+};
+
+std::optional<std::string> Encode(ColumnDataCollection &rows, uint64_t bytes_max = 1ULL << 30) {
+	CollectionReader reader(rows);
+	return EncodeRows(reader, rows.Types(), bytes_max);
+}
+
+std::unique_ptr<ColumnDataCollection> Decode(const std::string &bytes, const duckdb::vector<LogicalType> &types) {
+	auto result = std::make_unique<ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(), types);
+	auto source = DecodeRows(std::make_shared<const std::string>(bytes), types);
+	auto reader = source->OpenReader();
+	DataChunk chunk;
+	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+	while (true) {
+		chunk.Reset();
+		reader->Next(chunk);
+		if (chunk.size() == 0) {
+			return result;
+		}
+		result->Append(chunk);
+	}
+}
+
 class ChunkCodec : public testing::Test {
 protected:
 	duckdb::DuckDB db {nullptr};
@@ -125,6 +168,9 @@ protected:
 		EXPECT_EQ(encoder.RowCount(), rows.Count());
 		auto decoded = Decode(rows.Types(), batches);
 		ExpectSameRows(rows, *decoded);
+		auto bytes = Encode(rows);
+		ASSERT_TRUE(bytes);
+		ExpectSameRows(rows, *Decode(*bytes, rows.Types()));
 	}
 };
 
@@ -332,6 +378,40 @@ TEST_F(ChunkCodec, RefusesBatchesOfAnotherShape) {
 	auto longer = arrow::RecordBatch::Make(batch->schema(), 100, batch->columns());
 	ChunkDecoder same({LogicalType::INTEGER});
 	EXPECT_THROW(same.SetBatch(longer), duckdb::IOException);
+}
+
+TEST_F(ChunkCodec, RowsInMessagesAreBounded) {
+	auto result = Query("SELECT i, 'text ' || i AS s FROM range(5000) t(i)");
+	auto &rows = result->Collection();
+	auto bytes = Encode(rows);
+	ASSERT_TRUE(bytes);
+	EXPECT_TRUE(Encode(rows, bytes->size()));
+	EXPECT_FALSE(Encode(rows, bytes->size() - 1));
+	EXPECT_FALSE(Encode(rows, 0));
+	auto none = Query("SELECT 1 AS i WHERE false");
+	EXPECT_EQ(Encode(none->Collection(), 0), "");
+	EXPECT_EQ(Decode("", none->Collection().Types())->Count(), 0U);
+}
+
+TEST_F(ChunkCodec, RowsInMessagesFollowEachOther) {
+	auto result = Query("SELECT i, 'text ' || i AS s FROM range(5000) t(i)");
+	auto bytes = Encode(result->Collection());
+	ASSERT_TRUE(bytes);
+	EXPECT_EQ(Decode(*bytes + *bytes, result->Collection().Types())->Count(), 10000U);
+}
+
+TEST_F(ChunkCodec, RefusesBytesThatAreNoRows) {
+	auto result = Query("SELECT i, 'text ' || i AS s FROM range(100) t(i)");
+	auto &types = result->Collection().Types();
+	auto bytes = Encode(result->Collection());
+	ASSERT_TRUE(bytes);
+	for (size_t size = 1; size < bytes->size(); size++) {
+		EXPECT_THROW(Decode(bytes->substr(0, size), types), duckdb::IOException) << size << " bytes";
+	}
+	EXPECT_THROW(Decode(*bytes + "x", types), duckdb::IOException);
+	EXPECT_THROW(Decode(*bytes, {LogicalType::BIGINT}), duckdb::IOException);
+	EXPECT_THROW(Decode(*bytes, {LogicalType::BIGINT, LogicalType::BLOB}), duckdb::IOException);
+	EXPECT_THROW(Decode(std::string(64, '\xFF'), types), duckdb::IOException);
 }
 
 } // namespace

@@ -194,7 +194,7 @@ public:
 		auto result = nodes[worker]->RunTask(request, nullptr);
 		EXPECT_FALSE(result.failed) << result.error.exception_type << ": " << result.error.message;
 		last = result;
-		return {request.task_id, request.attempt, {"w" + std::to_string(worker), "inproc"}};
+		return {request.task_id, request.attempt, {"w" + std::to_string(worker), "inproc"}, nullptr};
 	}
 
 	Rows Read(const OutputLocation &location, const TaskRequest &request, uint32_t partition,

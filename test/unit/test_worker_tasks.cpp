@@ -134,6 +134,52 @@ TEST(WorkerTasks, RowGroupsOutsideOfTheRangeAreNotRead) {
 	EXPECT_NE(profile.find("\"operator_row_groups_scanned\": 2"), std::string::npos) << profile;
 }
 
+TEST(WorkerTasks, SmallOutputsTravelWithResultsAndRequests) {
+	Session session;
+	TestDirectory directory;
+	auto file = directory.File("a.parquet");
+	WriteFile(session, file, 1000);
+	auto sql = "SELECT k, count(*), sum(id), max(s) FROM '" + file + "' GROUP BY k";
+	auto fragments = session.Catch(sql);
+	Workers workers(2);
+
+	auto request = MakeRequest(fragments.scans.at(0), 0, 0);
+	request.split = RowSplit(fragments, file, 0, ROWS_UNBOUNDED);
+	request.output.kind = ExchangeKind::HASH;
+	request.output.ordered = false;
+	request.output.partition_count = 3;
+	request.output.key_columns = {0};
+	workers.Run(0, request);
+	EXPECT_TRUE(workers.last.inline_rows.empty()) << "nobody has asked for them";
+	request.attempt = 1;
+	request.inline_bytes_max = 100;
+	workers.Run(0, request);
+	EXPECT_TRUE(workers.last.inline_rows.empty()) << "they are too large";
+	request.attempt = 2;
+	request.inline_bytes_max = 1 << 20;
+	auto location = workers.Run(0, request);
+	ASSERT_EQ(workers.last.inline_rows.size(), 3U);
+	auto inline_rows = workers.last.inline_rows;
+
+	// neither its worker nor its number exists: nobody may look for it
+	location.attempt = 9;
+	location.worker.id = "gone";
+	Rows rows;
+	for (uint32_t partition = 0; partition < 3; partition++) {
+		location.rows = std::make_shared<const std::string>(inline_rows[partition]);
+		StageInput input;
+		input.outputs = {location};
+		input.partition = partition;
+		auto reading = MakeRequest(fragments.above_scans, 1, partition);
+		reading.inputs = {input};
+		auto output = workers.Run(1, reading);
+		Append(rows,
+		       workers.Read(output, reading, 0,
+		                    {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::HUGEINT, LogicalType::VARCHAR}));
+	}
+	EXPECT_EQ(Sorted(session.Query(sql)), Sorted(rows));
+}
+
 TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 	Session session;
 	TestDirectory directory;

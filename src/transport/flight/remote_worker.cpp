@@ -147,7 +147,9 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 
 TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed) {
 	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
-	auto message = EncodeParts({EncodeTaskRequest(request), EncodeTypes(types)});
+	auto asking = request;
+	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
+	auto message = EncodeParts({EncodeTaskRequest(asking), EncodeTypes(types)});
 	auto connection = connections->Get(address.location);
 	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
 	                                               flight::FlightDescriptor::Command(flight_protocol::RUN_TASK));
