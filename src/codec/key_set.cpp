@@ -21,6 +21,10 @@ constexpr idx_t VALUES_MAX = 64;
 constexpr idx_t HASHES_MAX = 2048;
 //! Bits per value in the Bloom filter: one look-up in about 200 lies
 constexpr uint64_t BITS_PER_KEY = 16;
+//! Of which so many are set, if they do not fall together
+constexpr uint64_t BITS_SET_PER_KEY = 4;
+//! A block of bits that is sent with its number
+constexpr idx_t NUMBERED_BLOCK_BYTES = sizeof(uint32_t) + sizeof(uint64_t);
 //! With more of its bits set than this, one look-up in eight or more lies
 constexpr double FULL_FROM = 0.6;
 
@@ -150,16 +154,21 @@ void KeySet::UseBits() {
 		bits[BlockOf(hash)] |= MaskOf(hash);
 	}
 	hashes.clear();
+	for (auto &block : blocks) {
+		bits[block.first] |= block.second;
+	}
+	blocks.clear();
 }
 
 void KeySet::AddHash(hash_t hash) {
-	if (bits.empty()) {
+	if (UsesHashes()) {
 		hashes.insert(hash);
 		if (hashes.size() > HASHES_MAX) {
 			UseBits();
 		}
 		return;
 	}
+	UseBits();
 	bits[BlockOf(hash)] |= MaskOf(hash);
 }
 
@@ -221,6 +230,34 @@ void KeySet::Merge(const KeySet &other) {
 			bits[i] |= other.bits[i];
 		}
 	}
+	if (!other.blocks.empty()) {
+		UseBits();
+		for (auto &block : other.blocks) {
+			bits[block.first] |= block.second;
+		}
+	}
+}
+
+KeySet KeySet::Fitted() const {
+	auto result = *this;
+	if (UsesHashes()) {
+		result.log2_bits = Log2BitsFor(hashes.size());
+		return result;
+	}
+	result.UseBits();
+	auto &fitted = result.bits;
+	uint64_t set = 0;
+	for (auto block : fitted) {
+		set += static_cast<uint64_t>(std::popcount(block));
+	}
+	// the number of a block is the upper bits of a product: without the last one of them two neighbours are one block
+	for (auto wanted = Log2BitsFor(set / BITS_SET_PER_KEY); result.log2_bits > wanted; result.log2_bits--) {
+		for (idx_t i = 0; i < fitted.size() / 2; i++) {
+			fitted[i] = fitted[2 * i] | fitted[2 * i + 1];
+		}
+		fitted.resize(fitted.size() / 2);
+	}
+	return result;
 }
 
 vector<Value> KeySet::Values() const {
@@ -233,6 +270,16 @@ bool KeySet::Saturated() const {
 		set += static_cast<uint64_t>(std::popcount(block));
 	}
 	return static_cast<double>(set) > FULL_FROM * static_cast<double>(bits.size() * 64) && !bits.empty();
+}
+
+std::vector<std::pair<uint32_t, uint64_t>> KeySet::NumberedBlocks() const {
+	auto result = blocks;
+	for (idx_t i = 0; i < bits.size(); i++) {
+		if (bits[i] != 0) {
+			result.emplace_back(static_cast<uint32_t>(i), bits[i]);
+		}
+	}
+	return result;
 }
 
 std::string KeySet::Encode() const {
@@ -252,7 +299,20 @@ std::string KeySet::Encode() const {
 		list.append(const_char_ptr_cast(&hash), sizeof(hash));
 	}
 	serializer.WriteProperty(17, "hashes", list);
-	serializer.WriteProperty(18, "bits", string(const_char_ptr_cast(bits.data()), bits.size() * sizeof(uint64_t)));
+	auto numbered = NumberedBlocks();
+	auto few = !numbered.empty() && numbered.size() * NUMBERED_BLOCK_BYTES < bits.size() * sizeof(uint64_t);
+	if (!blocks.empty() || few) {
+		string list_of_blocks;
+		for (auto &block : numbered) {
+			list_of_blocks.append(const_char_ptr_cast(&block.first), sizeof(block.first));
+			list_of_blocks.append(const_char_ptr_cast(&block.second), sizeof(block.second));
+		}
+		serializer.WriteProperty(18, "bits", string());
+		serializer.WriteProperty(19, "blocks", list_of_blocks);
+	} else {
+		serializer.WriteProperty(18, "bits", string(const_char_ptr_cast(bits.data()), bits.size() * sizeof(uint64_t)));
+		serializer.WriteProperty(19, "blocks", string());
+	}
 	serializer.End();
 	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }
@@ -277,6 +337,7 @@ KeySet KeySet::Decode(const std::string &bytes) {
 	deserializer.ReadProperty(16, "values", result.values);
 	auto hashes = deserializer.ReadProperty<string>(17, "hashes");
 	auto bits = deserializer.ReadProperty<string>(18, "bits");
+	auto numbered = deserializer.ReadProperty<string>(19, "blocks");
 	deserializer.End();
 	auto same_type = [&](const Value &value) { return value.IsNull() || value.type() == type; };
 	auto all_of_type = same_type(result.smallest) && same_type(result.largest) &&
@@ -294,6 +355,16 @@ KeySet KeySet::Decode(const std::string &bytes) {
 	}
 	result.bits.resize(bits.size() / sizeof(uint64_t));
 	memcpy(result.bits.data(), bits.data(), bits.size());
+	if (numbered.size() % NUMBERED_BLOCK_BYTES != 0 || (!numbered.empty() && !(bits.empty() && hashes.empty()))) {
+		throw SerializationException("A key set with %llu bytes of blocks", idx_t(numbered.size()));
+	}
+	for (idx_t i = 0; i < numbered.size(); i += NUMBERED_BLOCK_BYTES) {
+		auto number = Load<uint32_t>(const_data_ptr_cast(numbered.data() + i));
+		if (number >= (1ULL << log2_bits) / 64) {
+			throw SerializationException("A key set of 2^%d bits with a block %d", log2_bits, number);
+		}
+		result.blocks.emplace_back(number, Load<uint64_t>(const_data_ptr_cast(numbered.data() + i + sizeof(number))));
+	}
 	return result;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace duckherder {
@@ -33,6 +34,8 @@ public:
 	//! Of the same type and size, otherwise InternalException
 	void Merge(const KeySet &other);
 
+	//! The same with as few bits as its values need: smaller to send, faster to look into. Not to be merged any more.
+	KeySet Fitted() const;
 	//! Of the same type and size, without values
 	KeySet EmptyCopy() const {
 		return KeySet(type, log2_bits);
@@ -82,6 +85,12 @@ private:
 	}
 	void AddHash(duckdb::hash_t hash);
 	void UseBits();
+	//! Neither bits nor blocks yet
+	bool UsesHashes() const {
+		return bits.empty() && blocks.empty();
+	}
+	//! Of the bits or blocks, those that are not zero
+	std::vector<std::pair<uint32_t, uint64_t>> NumberedBlocks() const;
 	void Widen(const duckdb::Value &low, const duckdb::Value &high);
 
 	duckdb::LogicalType type;
@@ -95,6 +104,8 @@ private:
 	//! Hashes of different values; moved into the bits when there are many
 	std::unordered_set<duckdb::hash_t> hashes;
 	std::vector<uint64_t> bits;
+	//! Those of the bits' blocks that are not zero, by number, while the set is as it came with few
+	std::vector<std::pair<uint32_t, uint64_t>> blocks;
 };
 
 } // namespace duckherder

@@ -211,7 +211,7 @@ const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(St
 	}
 	auto &filters = stage_filters[stage];
 	for (auto &planned : runs.ScanFilters(stage)) {
-		auto keys = std::make_shared<KeySet>(collected_keys.at(planned.source).at(planned.key));
+		auto keys = std::make_shared<KeySet>(collected_keys.at(planned.source).at(planned.key).Fitted());
 		StageFilter filter;
 		filter.column = planned.column;
 		filter.encoded = std::make_shared<const std::string>(keys->Encode());

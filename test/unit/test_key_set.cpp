@@ -100,6 +100,45 @@ TEST(KeySet, PartsMergeToTheWhole) {
 	EXPECT_THROW(numbers.Merge(KeySet(LogicalType::BIGINT, 21)), duckdb::InternalException);
 }
 
+TEST(KeySet, FewKeysInALargeSetTravelAsFewBytes) {
+	KeySet keys(LogicalType::BIGINT, KeySet::LOG2_BITS_MAX);
+	AddValues(keys, Numbers(0, 5000));
+	auto bytes = keys.Encode();
+	EXPECT_LT(bytes.size(), 70000U);
+	auto decoded = KeySet::Decode(bytes);
+	EXPECT_EQ(decoded.Encode(), bytes);
+	auto whole = keys.EmptyCopy();
+	whole.Merge(decoded);
+	AddValues(decoded, Numbers(5000, 5100));
+	keys.PrepareLookUps();
+	decoded.PrepareLookUps();
+	whole.PrepareLookUps();
+	for (int64_t i = 0; i < 20000; i++) {
+		ASSERT_EQ(Contains(whole, i), Contains(keys, i)) << i;
+		ASSERT_TRUE(Contains(decoded, i) || !Contains(keys, i)) << i;
+	}
+	EXPECT_TRUE(Contains(decoded, 5099));
+}
+
+TEST(KeySet, FittedToItsKeysItStillSeldomLies) {
+	for (int64_t count : {0, 10, 3000, 100000, 1000000}) {
+		KeySet keys(LogicalType::BIGINT, KeySet::LOG2_BITS_MAX);
+		AddValues(keys, Numbers(0, count * 3, 3));
+		auto fitted = keys.Fitted();
+		EXPECT_EQ(fitted.Smallest().ToString(), keys.Smallest().ToString());
+		EXPECT_NEAR(fitted.Log2Bits(), KeySet::Log2BitsFor(static_cast<uint64_t>(count)), 1);
+		fitted = KeySet::Decode(fitted.Encode());
+		fitted.PrepareLookUps();
+		EXPECT_FALSE(fitted.Saturated());
+		int64_t lies = 0;
+		for (int64_t i = 0; i < count; i++) {
+			ASSERT_TRUE(Contains(fitted, i * 3)) << i;
+			lies += Contains(fitted, i * 3 + 1) ? 1 : 0;
+		}
+		EXPECT_LE(lies, count / 30) << count;
+	}
+}
+
 TEST(KeySet, StringsAndOtherTypes) {
 	KeySet strings(LogicalType::VARCHAR, KeySet::LOG2_BITS_MIN);
 	AddValues(strings, {Value("a"), Value("a string that does not fit into its own place"), Value()});
@@ -122,22 +161,24 @@ TEST(KeySet, StringsAndOtherTypes) {
 }
 
 TEST(KeySet, RefusesOtherBytes) {
-	KeySet keys(LogicalType::BIGINT, 20);
-	AddValues(keys, Numbers(0, 5));
-	auto bytes = keys.Encode();
-	for (size_t length = 0; length < bytes.size(); length++) {
-		EXPECT_THROW(KeySet::Decode(bytes.substr(0, length)), std::exception) << length;
-	}
-	// nothing that was changed may do more than fail or be another key set
-	std::mt19937 random(1);
-	for (int i = 0; i < 20000; i++) {
-		auto changed = bytes;
-		changed[random() % changed.size()] = static_cast<char>(random());
-		try {
-			auto other = KeySet::Decode(changed);
-			other.PrepareLookUps();
-			other.Saturated();
-		} catch (const std::exception &) { // NOLINT: that is what it should do
+	for (int64_t count : {5, 2100}) {
+		KeySet keys(LogicalType::BIGINT, 20);
+		AddValues(keys, Numbers(0, count));
+		auto bytes = keys.Encode();
+		for (size_t length = 0; length < bytes.size(); length += 1 + length / 1000) {
+			EXPECT_THROW(KeySet::Decode(bytes.substr(0, length)), std::exception) << length;
+		}
+		// nothing that was changed may do more than fail or be another key set
+		std::mt19937 random(1);
+		for (int i = 0; i < 20000; i++) {
+			auto changed = bytes;
+			changed[random() % changed.size()] = static_cast<char>(random());
+			try {
+				auto other = KeySet::Decode(changed);
+				other.PrepareLookUps();
+				other.Saturated();
+			} catch (const std::exception &) { // NOLINT: that is what it should do
+			}
 		}
 	}
 }
