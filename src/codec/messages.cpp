@@ -67,9 +67,13 @@ public:
 	void Text(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
 		serializer.WriteProperty(id, name, value ? *value : std::string());
 	}
-	//! Null is not the same as empty
-	void OptionalText(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
-		List(id, name, value ? std::vector<std::string> {*value} : std::vector<std::string>());
+	//! An empty one becomes null
+	void OptionalList(field_id_t id, const char *name, const std::shared_ptr<const std::vector<std::string>> &values) {
+		List(id, name, values ? *values : std::vector<std::string>());
+	}
+	template <class T>
+	void SharedObjects(field_id_t id, const char *name, const std::shared_ptr<const std::vector<T>> &values) {
+		Objects(id, name, values ? *values : std::vector<T>());
 	}
 
 private:
@@ -122,10 +126,16 @@ public:
 		Field(id, name, text);
 		value = std::make_shared<const std::string>(std::move(text));
 	}
-	void OptionalText(field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
+	void OptionalList(field_id_t id, const char *name, std::shared_ptr<const std::vector<std::string>> &values) {
 		std::vector<std::string> texts;
 		List(id, name, texts);
-		value = texts.empty() ? nullptr : std::make_shared<const std::string>(std::move(texts[0]));
+		values = texts.empty() ? nullptr : std::make_shared<const std::vector<std::string>>(std::move(texts));
+	}
+	template <class T>
+	void SharedObjects(field_id_t id, const char *name, std::shared_ptr<const std::vector<T>> &values) {
+		std::vector<T> objects;
+		Objects(id, name, objects);
+		values = std::make_shared<const std::vector<T>>(std::move(objects));
 	}
 
 private:
@@ -152,6 +162,13 @@ void Fields(FIELDS &fields, T &exchange) {
 	fields.Objects(15, "collected_keys", exchange.collected_keys);
 }
 
+template <class FIELDS, Is<OutputSlice> T>
+void Fields(FIELDS &fields, T &slice) {
+	fields.Field(10, "stage", slice.stage);
+	fields.Field(11, "first_task", slice.first_task);
+	fields.Field(12, "end_task", slice.end_task);
+}
+
 template <class FIELDS, Is<ScanSplit> T>
 void Fields(FIELDS &fields, T &split) {
 	fields.Enum(10, "kind", split.kind, SplitKind::FEED);
@@ -164,6 +181,7 @@ void Fields(FIELDS &fields, T &split) {
 	fields.Field(17, "fed", split.fed);
 	fields.Field(18, "partition", split.partition);
 	fields.Field(19, "partition_count", split.partition_count);
+	fields.Object(20, "slice", split.slice);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>
@@ -177,7 +195,7 @@ void Fields(FIELDS &fields, T &output) {
 	fields.Field(10, "task", output.task);
 	fields.Field(11, "attempt", output.attempt);
 	fields.Object(12, "worker", output.worker);
-	fields.OptionalText(13, "rows", output.rows);
+	fields.OptionalList(13, "rows", output.rows);
 }
 
 template <class FIELDS, Is<StageInput> T>
@@ -185,7 +203,7 @@ void Fields(FIELDS &fields, T &input) {
 	fields.Field(10, "stage", input.stage);
 	fields.Enum(11, "kind", input.kind, ExchangeKind::SINGLE);
 	fields.Objects(12, "outputs", input.outputs);
-	fields.Field(13, "partition", input.partition);
+	fields.Field(13, "whole", input.whole);
 	fields.Field(14, "partition_count", input.partition_count);
 }
 
@@ -211,11 +229,12 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Text(15, "fragment", request.fragment);
 	fields.Object(16, "output", request.output);
 	fields.Object(17, "split", request.split);
-	fields.Objects(18, "inputs", request.inputs);
+	fields.SharedObjects(18, "inputs", request.inputs);
 	fields.Objects(19, "settings", request.settings);
 	fields.Field(20, "transaction_start_us", request.transaction_start_us);
 	fields.Objects(21, "scan_filters", request.scan_filters);
 	fields.Field(22, "inline_bytes_max", request.inline_bytes_max);
+	fields.Field(23, "stage_version", request.stage_version);
 }
 
 template <class FIELDS, Is<TaskError> T>
@@ -335,6 +354,14 @@ T Decode(MessageKind kind, const char *name, const std::string &bytes) {
 
 std::string EncodeTaskRequest(const TaskRequest &request) {
 	return Encode(MessageKind::TASK_REQUEST, "TaskRequest", request);
+}
+
+std::string EncodeTaskRequestAlone(const TaskRequest &request) {
+	auto alone = request;
+	alone.fragment = nullptr;
+	alone.inputs = nullptr;
+	alone.scan_filters.clear();
+	return EncodeTaskRequest(alone);
 }
 
 TaskRequest DecodeTaskRequest(const std::string &bytes) {

@@ -15,6 +15,8 @@
 namespace duckherder {
 
 std::string EncodeTaskRequest(const TaskRequest &request);
+//! Without what the tasks of its stage have in common: decoded it has neither fragment nor inputs nor scan filters
+std::string EncodeTaskRequestAlone(const TaskRequest &request);
 TaskRequest DecodeTaskRequest(const std::string &bytes);
 
 std::string EncodeTaskResult(const TaskResult &result);

@@ -27,9 +27,12 @@ constexpr uint64_t BATCH_ROWS = 64 * 1024;
 constexpr uint64_t BATCH_BYTES = 2ULL << 20;
 //! An output of at most so much travels with the result of its task, and with the requests of those that read it
 constexpr uint64_t INLINE_OUTPUT_BYTES_MAX = 64ULL << 10;
-//! Of the outputs that a task reads so much travels with its request, and of a query's so much is kept
+//! Of the outputs that a stage reads so much travels with its requests, and of a query's so much is kept
 constexpr uint64_t INLINE_INPUT_BYTES_MAX = 1ULL << 20;
 constexpr uint64_t INLINE_QUERY_BYTES_MAX = 16ULL << 20;
+//! What a node remembers of the stages whose tasks it was sent, and a sender of the stages that a node knows
+constexpr uint64_t KNOWN_STAGES_BYTES_MAX = 256ULL << 20;
+constexpr uint64_t KNOWN_STAGES_MAX = 4096;
 //! One message on the wire. A single value of DuckDB may be 4 GB; Arrow and gRPC stop at 2 GB.
 constexpr uint64_t MESSAGE_BYTES_MAX = (2ULL << 30) - 1;
 //! A serialized fragment or control message above this is refused.

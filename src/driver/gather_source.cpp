@@ -33,7 +33,7 @@ bool GatherReader::Ready() {
 		return false;
 	}
 	if (output->rows) {
-		source = DecodeRows(output->rows, parent.Types());
+		source = DecodeRows(std::make_shared<const std::string>(output->rows->at(0)), parent.Types());
 		reader = source->OpenReader();
 	} else {
 		Open(output->worker, output->attempt);

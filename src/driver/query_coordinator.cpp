@@ -111,8 +111,9 @@ void QueryCoordinator::Apply(const SchedulerActions &actions) {
 		} else if (auto *size = std::get_if<action::SizeStage>(&next)) {
 			SizeStage(size->stage);
 		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
-			ready[output->task] = ReadyOutput {output->attempt, AddressOf(output->worker),
-			                                   InlineRows(output->task, output->attempt, 0, 1)};
+			auto found = FindInline(output->task, output->attempt);
+			ready[output->task] =
+			    ReadyOutput {output->attempt, AddressOf(output->worker), found ? found->partitions : nullptr};
 		} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
 			failure = failed->error;
 			StopWorkers();
@@ -154,37 +155,43 @@ TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
 			request.scan_filters.push_back({filter.column, filter.encoded});
 		}
 	}
-	request.inputs = runs.InputsOf(start.task, [&](StageId input) {
-		std::vector<OutputLocation> locations;
-		for (auto &output : scheduler->StageOutputs(input)) {
-			locations.push_back(OutputLocation {output.task, output.attempt, AddressOf(output.worker), nullptr});
-		}
-		return locations;
-	});
-	uint64_t bytes = 0;
-	for (auto &input : request.inputs) {
-		for (auto &output : input.outputs) {
-			auto rows = InlineRows({input.stage, output.task}, output.attempt, input.partition, input.partition_count);
-			if (rows && bytes + rows->size() <= limits::INLINE_INPUT_BYTES_MAX) {
-				bytes += rows->size();
-				output.rows = std::move(rows);
-			}
-		}
-	}
+	auto &shared = InputsOf(stage.id);
+	request.inputs = shared.inputs;
+	request.stage_version = shared.number;
 	return request;
 }
 
-std::shared_ptr<const std::string> QueryCoordinator::InlineRows(TaskKey task, Attempt attempt, uint32_t partition,
-                                                                uint32_t count) {
+const QueryCoordinator::SharedInputs &QueryCoordinator::InputsOf(StageId stage) {
+	auto &shared = stage_inputs[stage];
+	std::vector<uint64_t> versions;
+	for (auto input : runs.Get(stage).inputs) {
+		versions.push_back(scheduler->StageOutputsVersion(input));
+	}
+	if (shared.inputs && shared.versions == versions) {
+		return shared;
+	}
+	shared.versions = std::move(versions);
+	shared.number++;
+	uint64_t bytes = 0;
+	shared.inputs = std::make_shared<const StageInputs>(runs.InputsOf(stage, [&](StageId input) {
+		std::vector<OutputLocation> locations;
+		for (auto &output : scheduler->StageOutputs(input)) {
+			OutputLocation location {output.task, output.attempt, AddressOf(output.worker), nullptr};
+			auto found = FindInline({input, output.task}, output.attempt);
+			if (found && bytes + found->bytes <= limits::INLINE_INPUT_BYTES_MAX) {
+				bytes += found->bytes;
+				location.rows = found->partitions;
+			}
+			locations.push_back(std::move(location));
+		}
+		return locations;
+	}));
+	return shared;
+}
+
+const QueryCoordinator::InlineOutput *QueryCoordinator::FindInline(TaskKey task, Attempt attempt) const {
 	auto entry = inline_outputs.find(task);
-	if (entry == inline_outputs.end() || entry->second.attempt != attempt) {
-		return nullptr;
-	}
-	auto rows = std::make_shared<std::string>();
-	for (auto i = partition; i < partition + count; i++) {
-		*rows += entry->second.partitions.at(i);
-	}
-	return rows;
+	return entry != inline_outputs.end() && entry->second.attempt == attempt ? &entry->second : nullptr;
 }
 
 void QueryCoordinator::StartTask(const action::StartTask &start) {
@@ -317,7 +324,8 @@ void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result
 	}
 	if (!result.inline_rows.empty() && inline_bytes + bytes <= limits::INLINE_QUERY_BYTES_MAX) {
 		inline_bytes += bytes;
-		inline_outputs[{request.stage_id, request.task_id}] = {request.attempt, std::move(result.inline_rows)};
+		inline_outputs[{request.stage_id, request.task_id}] = {
+		    request.attempt, std::make_shared<const std::vector<std::string>>(std::move(result.inline_rows)), bytes};
 	}
 	runs.NoteOutput(request.stage_id, request.task_id, result.Rows(), result.partition_bytes);
 	// a second attempt finds the same keys, so that adding them again adds nothing

@@ -75,13 +75,21 @@ private:
 		Attempt attempt;
 		WorkerAddress worker;
 		//! Null if they have to be fetched from the worker
-		std::shared_ptr<const std::string> rows;
+		std::shared_ptr<const std::vector<std::string>> rows;
 	};
 
 	//! The rows of a small output, which came with its task's result
 	struct InlineOutput {
 		Attempt attempt = 0;
-		std::vector<std::string> partitions;
+		std::shared_ptr<const std::vector<std::string>> partitions;
+		uint64_t bytes = 0;
+	};
+
+	//! What the tasks of a stage read, for as long as those outputs are where they are
+	struct SharedInputs {
+		std::vector<uint64_t> versions;
+		uint32_t number = 0;
+		std::shared_ptr<const StageInputs> inputs;
 	};
 
 	//! What the scan of a stage filters by, decoded and encoded
@@ -109,8 +117,10 @@ private:
 	std::shared_ptr<ChunkSource> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
 	//! What the stages that read it have to know before they start
 	void NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys);
-	//! With the lock held: some partitions of an output if it came with the result, else null
-	std::shared_ptr<const std::string> InlineRows(TaskKey task, Attempt attempt, uint32_t partition, uint32_t count);
+	//! With the lock held: an output, if it came with the result
+	const InlineOutput *FindInline(TaskKey task, Attempt attempt) const;
+	//! With the lock held
+	const SharedInputs &InputsOf(StageId stage);
 	std::vector<KeySet> DecodeKeys(const TaskRequest &request, const TaskResult &result) const;
 	void RecordStart(const TaskRequest &request);
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
@@ -155,6 +165,7 @@ private:
 	std::map<TaskKey, ReadyOutput> ready;
 	std::map<TaskKey, InlineOutput> inline_outputs;
 	uint64_t inline_bytes = 0;
+	std::map<StageId, SharedInputs> stage_inputs;
 	std::optional<TaskError> failure;
 	std::optional<TimeMs> timer;
 	TimeMs last_member_check = 0;

@@ -300,13 +300,16 @@ void StageRuns::AssignTasks(Run &run) {
 	AssignmentOptions options;
 	options.wanted_tasks = plan.options.Partitions();
 	options.min_task_bytes = plan.options.min_task_bytes;
-	run.assignment = AssignPartitions(inputs, run.partitions, options);
-	for (auto &part : run.assignment) {
+	auto assignment = AssignPartitions(inputs, run.partitions, options);
+	for (auto &part : assignment) {
 		DistributedPipelineTask task;
 		task.task_id = static_cast<TaskId>(run.stage.tasks.size());
-		task.total_tasks = static_cast<TaskId>(run.assignment.size());
+		task.total_tasks = static_cast<TaskId>(assignment.size());
 		task.split.partition = part.partition;
 		task.split.partition_count = part.partition_count;
+		if (part.slice) {
+			task.split.slice = *part.slice;
+		}
 		run.stage.tasks.push_back(std::move(task));
 	}
 }
@@ -327,28 +330,18 @@ void StageRuns::Encode(Run &run) {
 	}
 }
 
-std::vector<StageInput> StageRuns::InputsOf(TaskKey task,
-                                            const std::function<std::vector<OutputLocation>(StageId)> &outputs) const {
-	auto &run = runs[task.stage];
-	auto part = run.assignment.empty() ? nullptr : &run.assignment[task.task];
-	auto &split = run.stage.tasks[task.task].split;
-	std::vector<StageInput> result;
+StageInputs StageRuns::InputsOf(StageId stage,
+                                const std::function<std::vector<OutputLocation>(StageId)> &outputs) const {
+	auto &run = runs[stage];
+	StageInputs result;
 	for (auto input_stage : run.stage.inputs) {
 		auto &exchange = runs[input_stage].stage.output;
 		StageInput input;
 		input.stage = input_stage;
 		input.kind = exchange.kind;
-		if (Contains(run.copied_inputs, input_stage)) {
-			input.partition_count = exchange.partition_count;
-		} else if (exchange.kind == ExchangeKind::HASH) {
-			input.partition = split.partition;
-			input.partition_count = split.partition_count;
-		}
-		for (auto &output : outputs(input_stage)) {
-			if (!part || part->Reads(input_stage, output.task)) {
-				input.outputs.push_back(output);
-			}
-		}
+		input.partition_count = exchange.partition_count;
+		input.whole = Contains(run.copied_inputs, input_stage);
+		input.outputs = outputs(input_stage);
 		result.push_back(std::move(input));
 	}
 	return result;

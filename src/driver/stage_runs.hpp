@@ -72,9 +72,8 @@ public:
 	//! Decides what the scheduler has asked for; all that the stage waits for is done.
 	std::variant<Sized, Merged> Size(StageId stage);
 
-	//! What a task reads of its inputs; `outputs` says where they are.
-	std::vector<StageInput> InputsOf(TaskKey task,
-	                                 const std::function<std::vector<OutputLocation>(StageId)> &outputs) const;
+	//! What the tasks of a stage read; `outputs` says where the outputs of another one are.
+	StageInputs InputsOf(StageId stage, const std::function<std::vector<OutputLocation>(StageId)> &outputs) const;
 
 	//! The scan that the driver runs for a stage whose tasks are fed
 	FeedScan &Feed(StageId stage) {
@@ -108,8 +107,6 @@ private:
 		std::vector<std::vector<uint64_t>> output_bytes;
 		//! Some task has put out rows
 		bool has_rows = false;
-		//! By task, if they are parts of partitions
-		std::vector<PartitionTask> assignment;
 		StageOutcome outcome;
 
 		//! Its tasks read partitions

@@ -25,6 +25,18 @@ const char *SplitKindName(SplitKind kind);
 //! No upper bound: the last range of a table also takes rows that appeared after the split (the transaction's own).
 constexpr uint64_t ROWS_UNBOUNDED = std::numeric_limits<uint64_t>::max();
 
+//! Which outputs a task reads of the stages before it: of one stage only those of the tasks [first_task, end_task), of
+//! the others all; if the two are equal, all of every stage.
+struct OutputSlice {
+	StageId stage = 0;
+	TaskId first_task = 0;
+	TaskId end_task = 0;
+
+	bool Contains(StageId other, TaskId task) const {
+		return first_task == end_task || stage != other || (task >= first_task && task < end_task);
+	}
+};
+
 //! The part of a scan that one task reads. Together the splits of a stage cover each row exactly once.
 struct ScanSplit {
 	SplitKind kind = SplitKind::NONE;
@@ -43,6 +55,7 @@ struct ScanSplit {
 	//! For stages that read exchanges: the partitions that the task consumes, one after another
 	uint32_t partition = 0;
 	uint32_t partition_count = 1;
+	OutputSlice slice;
 };
 
 //! One unit of distributed work: a fragment and the part of the data it runs on.

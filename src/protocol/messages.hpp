@@ -27,19 +27,23 @@ struct OutputLocation {
 	TaskId task = 0;
 	Attempt attempt = 0;
 	WorkerAddress worker;
-	//! The rows that are wanted of it, if there are few: nobody has to fetch them then. Null: they are at the worker
-	std::shared_ptr<const std::string> rows;
+	//! The rows of each partition, encoded, if there are few: nobody has to fetch them then. Null: they are at the
+	//! worker
+	std::shared_ptr<const std::vector<std::string>> rows;
 };
 
-//! All outputs that a task reads from one producing stage, in task order.
+//! All outputs of one producing stage, in task order. What of them a task reads is said by its split.
 struct StageInput {
 	StageId stage = 0;
 	ExchangeKind kind = ExchangeKind::HASH;
-	//! Of each output the partitions [partition, partition + partition_count)
-	uint32_t partition = 0;
+	//! Of each output
 	uint32_t partition_count = 1;
+	//! Each task reads all partitions, although they are of a hash exchange
+	bool whole = false;
 	std::vector<OutputLocation> outputs;
 };
+
+using StageInputs = std::vector<StageInput>;
 
 //! A scan may leave out the rows whose column is not in the key set.
 struct ScanFilter {
@@ -59,7 +63,11 @@ struct TaskRequest {
 	std::shared_ptr<const std::string> fragment;
 	Exchange output;
 	ScanSplit split;
-	std::vector<StageInput> inputs;
+	//! Shared by the tasks of the stage, as the fragment is. Null: it reads no exchanges
+	std::shared_ptr<const StageInputs> inputs;
+	//! Requests with the same query, stage and version have the same fragment, inputs and scan filters, so that a
+	//! transport need send them only once
+	uint32_t stage_version = 0;
 	//! For the scan of the fragment; a scan that the driver feeds is filtered there
 	std::vector<ScanFilter> scan_filters;
 	//! Settings of the session that change results, as SET name = 'value'

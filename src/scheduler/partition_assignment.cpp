@@ -35,7 +35,7 @@ std::vector<PartitionTask> CutByTasks(const PartitionedInput &input, uint32_t pa
 		}
 		PartitionTask slice;
 		slice.partition = partition;
-		slice.slice = PartitionTask::Slice {input.stage, first, task + 1};
+		slice.slice = OutputSlice {input.stage, first, task + 1};
 		slice.bytes = bytes_beside;
 		for (auto i = first; i <= task; i++) {
 			slice.bytes += input.bytes[i][partition];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/ids.hpp"
+#include "plan/pipeline_task.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -22,19 +23,9 @@ struct PartitionedInput {
 struct PartitionTask {
 	uint32_t partition = 0;
 	uint32_t partition_count = 1;
-	//! Of this stage only the outputs of the tasks [first_task, end_task), of the others everything
-	struct Slice {
-		StageId stage = 0;
-		TaskId first_task = 0;
-		TaskId end_task = 0;
-	};
-	std::optional<Slice> slice;
+	//! If it is a slice
+	std::optional<OutputSlice> slice;
 	uint64_t bytes = 0;
-
-	//! Whether the task reads what `task` of `input` has put into its partitions
-	bool Reads(StageId input, TaskId task) const {
-		return !slice || slice->stage != input || (task >= slice->first_task && task < slice->end_task);
-	}
 };
 
 struct AssignmentOptions {

@@ -134,6 +134,19 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 	return result;
 }
 
+//! Some partitions of encoded rows, one behind the other
+std::shared_ptr<const std::string> Join(const std::vector<std::string> &rows, uint32_t partition, uint32_t count) {
+	if (partition + count > rows.size()) {
+		throw InternalException("Partitions %llu to %llu of %llu", idx_t(partition), idx_t(partition) + count,
+		                        idx_t(rows.size()));
+	}
+	auto result = std::make_shared<std::string>();
+	for (auto i = partition; i < partition + count; i++) {
+		*result += rows[i];
+	}
+	return result;
+}
+
 } // namespace
 
 TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
@@ -202,7 +215,10 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 	} else if (request.split.fed) {
 		throw InternalException("The task reads a feed, but none came with it");
 	}
-	for (auto &input : request.inputs) {
+	if (!request.inputs) {
+		return result;
+	}
+	for (auto &input : *request.inputs) {
 		ExchangeScanSource source;
 		source.stage = input.stage;
 		result.scans->Add(source, [this, &request, &input, lost = result.lost](const vector<LogicalType> &types) {
@@ -214,15 +230,19 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 
 std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
                                                    const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
-	auto partition = input.partition;
-	auto partition_count = input.partition_count;
+	auto all = input.whole || input.kind != ExchangeKind::HASH;
+	auto partition = all ? 0 : request.split.partition;
+	auto partition_count = all ? input.partition_count : request.split.partition_count;
 	std::vector<StageInputSource::Output> sources;
 	for (auto &location : input.outputs) {
+		if (!request.split.slice.Contains(input.stage, location.task)) {
+			continue;
+		}
 		StageInputSource::Output output;
 		output.location = location;
 		// as the driver calls this worker, which may not be how it calls itself
 		if (location.rows) {
-			output.source = DecodeRows(location.rows, types);
+			output.source = DecodeRows(Join(*location.rows, partition, partition_count), types);
 		} else if (location.worker.id == request.worker_id) {
 			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
 			if (!buffer) {

@@ -19,15 +19,15 @@ inline auto Members(const WorkerAddress &m) {
 }
 
 inline auto Members(const OutputLocation &m) {
-	static const std::string none;
+	static const std::vector<std::string> none;
 	auto &[task, attempt, worker, rows] = m;
-	auto &text = rows ? *rows : none;
-	return std::tie(task, attempt, worker, text);
+	auto &texts = rows ? *rows : none;
+	return std::tie(task, attempt, worker, texts);
 }
 
 inline auto Members(const StageInput &m) {
-	auto &[stage, kind, partition, partition_count, outputs] = m;
-	return std::tie(stage, kind, partition, partition_count, outputs);
+	auto &[stage, kind, partition_count, whole, outputs] = m;
+	return std::tie(stage, kind, partition_count, whole, outputs);
 }
 
 inline auto Members(const CollectedKey &m) {
@@ -47,18 +47,25 @@ inline auto Members(const Exchange &m) {
 	return std::tie(kind, key_columns, partition_count, column_count, ordered, collected);
 }
 
+inline auto Members(const OutputSlice &m) {
+	auto &[stage, first_task, end_task] = m;
+	return std::tie(stage, first_task, end_task);
+}
+
 inline auto Members(const ScanSplit &m) {
-	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count] = m;
-	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count);
+	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice] = m;
+	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice);
 }
 
 inline auto Members(const TaskRequest &m) {
 	static const std::string none;
-	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, filters, settings, start,
-	       inline_max] = m;
+	static const StageInputs no_inputs;
+	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, version, filters, settings,
+	       start, inline_max] = m;
 	auto &text = fragment ? *fragment : none;
-	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, inputs, filters, settings,
-	                start, inline_max);
+	auto &list = inputs ? *inputs : no_inputs;
+	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, list, version, filters,
+	                settings, start, inline_max);
 }
 
 inline auto Members(const TaskError &m) {
@@ -112,9 +119,10 @@ inline StageInput SampleInput(StageId stage, ExchangeKind kind) {
 	StageInput input;
 	input.stage = stage;
 	input.kind = kind;
-	input.partition = 5;
 	input.partition_count = 3;
-	auto rows = std::make_shared<const std::string>(std::string("rows\0\xFE", 6));
+	input.whole = true;
+	auto rows = std::make_shared<const std::vector<std::string>>(
+	    std::vector<std::string> {std::string("rows\0\xFE", 6), "", "more"});
 	input.outputs.push_back({1, 2, {"w2", "grpc://10.0.0.2:8815"}, rows});
 	input.outputs.push_back({4000000000U, 7, {"wörker 3", "inproc"}, nullptr});
 	return input;
@@ -144,8 +152,11 @@ inline TaskRequest SampleTaskRequest() {
 	request.split.fed = true;
 	request.split.partition = 9;
 	request.split.partition_count = 3;
+	request.split.slice = {2, 3, 4};
 	request.scan_filters = {{2, std::make_shared<const std::string>(std::string("keys\0\xFF", 6))}};
-	request.inputs = {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)};
+	request.inputs = std::make_shared<const StageInputs>(
+	    StageInputs {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)});
+	request.stage_version = 12;
 	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
 	request.transaction_start_us = -5;
 	// what a transport that has to fetch outputs sets anyway

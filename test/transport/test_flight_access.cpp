@@ -61,7 +61,7 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 				EXPECT_TRUE(IsUnauthenticated(raw.Act(action, sent).status())) << action;
 			}
 		}
-		auto request = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({})});
+		auto request = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
 		EXPECT_TRUE(IsUnauthenticated(raw.AnswerTo(flight_protocol::RUN_TASK, request)));
 		// what Flight offers besides
 		EXPECT_TRUE(IsUnauthenticated(raw.client->ListFlights(raw.options, {}).status()));

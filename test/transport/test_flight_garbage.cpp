@@ -101,7 +101,7 @@ TEST_F(FlightGarbage, Actions) {
 }
 
 TEST_F(FlightGarbage, TaskRequests) {
-	auto good = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({})});
+	auto good = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
 	for (auto &message : Garbage(good)) {
 		EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, message).ok());
 	}
@@ -110,9 +110,9 @@ TEST_F(FlightGarbage, TaskRequests) {
 	auto elsewhere = MakeRequest();
 	elsewhere.worker_id = "w9";
 	EXPECT_FALSE(
-	    raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(elsewhere), EncodeTypes({})})).ok());
+	    raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""})).ok());
 	auto fed = MakeRequest(true);
-	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(fed), "no types"})).ok());
+	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(fed), "no types", ""})).ok());
 	// no message at all
 	auto exchange = raw.Exchange(flight_protocol::RUN_TASK).ValueOrDie();
 	ASSERT_TRUE(exchange.writer->DoneWriting().ok());

@@ -77,6 +77,33 @@ TEST_P(TransportTasks, RequestArrivesAsItWasSent) {
 	EXPECT_TRUE(worker->Tasks()[1] == bare);
 }
 
+TEST_P(TransportTasks, TasksOfAStageArriveWhole) {
+	worker->run = [&](const TaskRequest &, const ScriptedWorker::Feed &) { return TaskResult(); };
+	auto channel = Connect();
+	auto request = SampleTaskRequest();
+	request.split.fed = false;
+	std::vector<TaskRequest> sent;
+	auto run = [&] {
+		request.task_id++;
+		EXPECT_FALSE(channel->RunTask(request, nullptr).failed);
+		sent.push_back(request);
+	};
+	run();
+	run();
+	// the outputs that it reads have moved
+	request.stage_version++;
+	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, ExchangeKind::HASH)});
+	run();
+	run();
+	// the node forgets what belongs to a query that has ended; whoever asks later brings it again
+	channel->CancelQuery(request.query_id);
+	run();
+	ASSERT_EQ(worker->Tasks().size(), sent.size());
+	for (size_t i = 0; i < sent.size(); i++) {
+		EXPECT_TRUE(worker->Tasks()[i] == sent[i]) << i;
+	}
+}
+
 TEST_P(TransportTasks, LargeFragmentArrives) {
 	// larger than what any layer below sends in one piece by default (gRPC: 4 MB)
 	auto request = MakeRequest();

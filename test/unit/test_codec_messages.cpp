@@ -96,7 +96,7 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 	}
 	for (auto kind : {ExchangeKind::GATHER, ExchangeKind::HASH, ExchangeKind::BROADCAST, ExchangeKind::SINGLE}) {
 		request.output.kind = kind;
-		request.inputs[1].kind = kind;
+		request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, kind)});
 		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
 	}
 	for (auto kind : {ErrorKind::USER, ErrorKind::PLACE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED}) {
@@ -117,7 +117,7 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	request.output.kind = static_cast<ExchangeKind>(4);
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
 	request = SampleTaskRequest();
-	request.inputs[0].kind = static_cast<ExchangeKind>(255);
+	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
 	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(4)))), SerializationException);
 	auto info = SampleWorkerInfo();

@@ -20,7 +20,7 @@ std::map<std::tuple<StageId, TaskId, uint32_t>, uint32_t> CountReads(const std::
 		for (auto partition = task.partition; partition < task.partition + task.partition_count; partition++) {
 			for (auto &input : inputs) {
 				for (TaskId producer = 0; producer < input.bytes.size(); producer++) {
-					if (task.Reads(input.stage, producer)) {
+					if (!task.slice || task.slice->Contains(input.stage, producer)) {
 						result[{input.stage, producer, partition}]++;
 					}
 				}

@@ -274,7 +274,7 @@ TEST(WorkerFailures, FeedsAreReadAndCounted) {
 	for (int i = 0; i < 54321; i++) {
 		expected.push_back(std::to_string(i));
 	}
-	EXPECT_TRUE(workers.Read({0, 0, {"w0", "inproc"}}, request, 0, {LogicalType::BIGINT}) == expected);
+	EXPECT_TRUE(workers.Read({0, 0, {"w0", "inproc"}, nullptr}, request, 0, {LogicalType::BIGINT}) == expected);
 
 	request.task_id = 1;
 	auto without = workers.nodes[0]->RunTask(request, nullptr);
@@ -294,25 +294,28 @@ TEST(WorkerFailures, LostInputsAreNamed) {
 	input.outputs.push_back(workers.Run(1, produce));
 
 	auto consume = MakeRequest(fragments.above_scans, 1);
-	consume.inputs = {input};
+	consume.inputs = Inputs({input});
 	auto location = workers.Run(0, consume);
 	EXPECT_EQ(workers.Read(location, consume, 0, {LogicalType::HUGEINT}), Rows {"90"});
 
 	// an output that its worker does not have
 	consume.attempt = 1;
-	consume.inputs[0].outputs[1].attempt = 7;
+	auto missing = input;
+	missing.outputs[1].attempt = 7;
+	consume.inputs = Inputs({missing});
 	auto result = workers.nodes[0]->RunTask(consume, nullptr);
 	EXPECT_EQ(result.error.kind, ErrorKind::LOST_INPUT);
 	EXPECT_EQ(result.error.lost_worker, "w1");
 	consume.attempt = 2;
-	consume.inputs[0].outputs[0].attempt = 7;
+	missing.outputs[0].attempt = 7;
+	consume.inputs = Inputs({missing});
 	result = workers.nodes[0]->RunTask(consume, nullptr);
 	EXPECT_EQ(result.error.kind, ErrorKind::LOST_INPUT);
 	EXPECT_EQ(result.error.lost_worker, "w0");
 
 	// a worker that is gone
 	consume.attempt = 3;
-	consume.inputs = {input};
+	consume.inputs = Inputs({input});
 	workers.connector->nodes.erase("w1");
 	result = workers.nodes[0]->RunTask(consume, nullptr);
 	EXPECT_EQ(result.error.kind, ErrorKind::LOST_INPUT);
@@ -344,7 +347,7 @@ TEST(WorkerFailures, BroadcastAndOneExchangeScannedTwice) {
 	for (TaskId task = 0; task < 3; task++) {
 		auto request = MakeRequest(fragments.above_scans, 2, task);
 		request.split.partition = task;
-		request.inputs = {probe, build};
+		request.inputs = Inputs({probe, build});
 		auto location = workers.Run(task % 2, request);
 		EXPECT_EQ(Sorted(workers.Read(location, request, 0, {LogicalType::BIGINT, LogicalType::VARCHAR})),
 		          Sorted(session.Query(sql)));

@@ -55,6 +55,10 @@ inline Rows Sorted(Rows rows) {
 	return rows;
 }
 
+inline std::shared_ptr<const StageInputs> Inputs(StageInputs inputs) {
+	return std::make_shared<const StageInputs>(std::move(inputs));
+}
+
 inline void Append(Rows &rows, const Rows &more) {
 	rows.insert(rows.end(), more.begin(), more.end());
 }

@@ -166,12 +166,13 @@ TEST(WorkerTasks, SmallOutputsTravelWithResultsAndRequests) {
 	location.worker.id = "gone";
 	Rows rows;
 	for (uint32_t partition = 0; partition < 3; partition++) {
-		location.rows = std::make_shared<const std::string>(inline_rows[partition]);
+		location.rows = std::make_shared<const std::vector<std::string>>(inline_rows);
 		StageInput input;
 		input.outputs = {location};
-		input.partition = partition;
+		input.partition_count = 3;
 		auto reading = MakeRequest(fragments.above_scans, 1, partition);
-		reading.inputs = {input};
+		reading.split.partition = partition;
+		reading.inputs = Inputs({input});
 		auto output = workers.Run(1, reading);
 		Append(rows,
 		       workers.Read(output, reading, 0,
@@ -210,8 +211,8 @@ TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 	Rows rows;
 	for (uint32_t partition = 0; partition < partitions; partition++) {
 		auto request = MakeRequest(fragments.above_scans, 1, partition);
-		request.inputs = {input};
-		request.inputs[0].partition = partition;
+		request.inputs = Inputs({input});
+		request.split.partition = partition;
 		auto location = workers.Run(partition % 2, request);
 		Append(rows,
 		       workers.Read(location, request, 0,

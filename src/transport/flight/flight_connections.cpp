@@ -126,6 +126,26 @@ void FlightConnections::SetGreeted(const std::shared_ptr<Connection> &connection
 	connection->greeted.insert(worker);
 }
 
+bool FlightConnections::KnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key) {
+	std::lock_guard<std::mutex> guard(lock);
+	return connection->known_stages.count(key) > 0;
+}
+
+void FlightConnections::SetKnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key,
+                                      bool knows) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto &known = connection->known_stages;
+	if (!knows) {
+		known.erase(key);
+		return;
+	}
+	if (known.size() >= limits::KNOWN_STAGES_MAX) {
+		// most of them belong to queries that have ended
+		known.clear();
+	}
+	known.insert(key);
+}
+
 flight::FlightCallOptions FlightConnections::CallOptions(uint64_t timeout_ms) const {
 	flight::FlightCallOptions options;
 	options.headers.emplace_back(flight_protocol::AUTHORIZATION_HEADER,

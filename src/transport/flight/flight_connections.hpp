@@ -86,6 +86,8 @@ public:
 		std::unique_ptr<arrow::flight::FlightClient> client;
 		//! Workers behind it whose versions were found to be ours; under FlightConnections::lock
 		std::set<WorkerId> greeted;
+		//! Stages that the node was sent, by KnownStages::Key; under FlightConnections::lock
+		std::set<std::string> known_stages;
 	};
 
 	explicit FlightConnections(FlightClientSettings settings);
@@ -96,6 +98,9 @@ public:
 	void Drop(const std::shared_ptr<Connection> &connection);
 	bool Greeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
 	void SetGreeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
+	//! Whether the node probably knows the stage. It may have forgotten it.
+	bool KnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key);
+	void SetKnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key, bool knows);
 
 	//! With the token; 0 is no time limit
 	arrow::flight::FlightCallOptions CallOptions(uint64_t timeout_ms) const;

@@ -3,6 +3,7 @@
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/known_stages.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
 #include "transport/flight/task_call.hpp"
@@ -138,9 +139,17 @@ public:
 			if (!first.ok() || !first->app_metadata) {
 				throw InvalidInputException("a task call begins with its request");
 			}
-			auto parts = Parts(first->app_metadata->ToString(), 2);
+			auto parts = Parts(first->app_metadata->ToString(), 3);
 			auto request = DecodeTaskRequest(parts[0]);
 			auto worker = Worker(request.worker_id);
+			if (parts[2] != flight_protocol::ALONE) {
+				known_stages.Remember(request);
+			} else if (!known_stages.Complete(request)) {
+				auto status = writer->WriteMetadata(
+				    flight_protocol::MarkBuffer(flight_protocol::Mark {flight_protocol::MarkKind::RESEND, ""}));
+				static_cast<void>(status);
+				return;
+			}
 			auto feed = request.split.fed ? std::make_shared<ReceivedFeed>(DecodeTypes(parts[1])) : nullptr;
 			TaskCall call(*reader, *writer, std::move(request), std::move(worker), std::move(feed));
 			Run(call);
@@ -251,6 +260,7 @@ private:
 		}
 		if (type == flight_protocol::CANCEL_QUERY) {
 			service->CancelQuery(parts[1]);
+			known_stages.DropQuery(parts[1]);
 		} else {
 			service->LoadExtension(parts[1]);
 		}
@@ -261,6 +271,7 @@ private:
 	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
 	std::shared_ptr<DriverService> driver;
 	std::set<TaskCall *> calls;
+	KnownStages known_stages;
 	//! Shared with streams, which may outlive the server for a moment
 	std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
 };

@@ -30,8 +30,9 @@ struct FlightNodeOptions {
 //!
 //! How a task travels, as one DoExchange: the client sends the request, then the batches of the feed if there is one,
 //! then the feed's end marker with its row count; the node answers with one message, the TaskResult, and the client
-//! hangs up. A client that hangs up earlier has gone: its attempt is stopped (AttemptControl, and Cancel on the feed).
-//! How an output travels, as one DoGet: batches, then an end marker with the row count, or the error that ended it.
+//! hangs up. What the tasks of a stage have in common is only sent with the first of them (KnownStages). A client that
+//! hangs up earlier has gone: its attempt is stopped (AttemptControl, and Cancel on the feed). How an output travels,
+//! as one DoGet: batches, then an end marker with the row count, or the error that ended it.
 class FlightNode {
 public:
 	explicit FlightNode(FlightNodeOptions options);

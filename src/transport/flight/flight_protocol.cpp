@@ -17,7 +17,7 @@ std::string EncodeMark(const Mark &mark) {
 
 Mark DecodeMark(const std::string &bytes) {
 	auto parts = DecodeParts(bytes);
-	if (parts.size() != 2 || parts[0].size() != 1 || parts[0][0] < '0' || parts[0][0] > '4') {
+	if (parts.size() != 2 || parts[0].size() != 1 || parts[0][0] < '0' || parts[0][0] > '5') {
 		throw duckdb::SerializationException("these %llu bytes are not a mark", bytes.size());
 	}
 	return Mark {static_cast<MarkKind>(parts[0][0] - '0'), std::move(parts[1])};

@@ -16,6 +16,8 @@ constexpr const char *BEARER_PREFIX = "Bearer ";
 
 //! Descriptor of the DoExchange that runs a task
 constexpr const char *RUN_TASK = "duckherder.run_task";
+//! Its first message has three parts: the request, the types of the feed, and this if the request was encoded alone
+constexpr const char *ALONE = "alone";
 
 // DoAction: the body is made by EncodeParts. To a worker: its id, then the argument. To the driver: the argument.
 constexpr const char *GET_INFO = "duckherder.get_info";
@@ -32,7 +34,8 @@ enum class MarkKind : uint8_t {
 	ERROR,  //! a TaskError
 	ALIVE,  //! nothing has happened, but the sender is there
 	RESULT, //! of a task: a TaskResult
-	REPLY   //! to an action: what it returns
+	REPLY,  //! to an action: what it returns
+	RESEND  //! to a task's request: what the tasks of its stage have in common is not known here
 };
 
 struct Mark {

@@ -5,6 +5,7 @@
 #include "codec/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/known_stages.hpp"
 #include "transport/flight/remote_output.hpp"
 
 #include "duckdb.hpp"
@@ -133,7 +134,20 @@ void RemoteWorker::Greet() {
 
 TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
 	try {
-		return TryRunTask(request, feed);
+		auto key = KnownStages::Key(request);
+		auto connection = connections->Get(address.location);
+		// a feed's rows are on their way before the node could ask for more
+		auto alone = !feed && connections->KnowsStage(connection, key);
+		auto result = TryRunTask(connection, request, feed, alone);
+		if (!result) {
+			connections->SetKnowsStage(connection, key, false);
+			result = TryRunTask(connection, request, feed, false);
+		}
+		if (!result) {
+			throw IOException("%s asks for what it was sent", peer);
+		}
+		connections->SetKnowsStage(connection, key, true);
+		return std::move(*result);
 	} catch (std::exception &error) {
 		if (feed) {
 			feed->Cancel();
@@ -145,12 +159,14 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 	}
 }
 
-TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed) {
+std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
+                                                   const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
+                                                   bool alone) {
 	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
 	auto asking = request;
 	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
-	auto message = EncodeParts({EncodeTaskRequest(asking), EncodeTypes(types)});
-	auto connection = connections->Get(address.location);
+	auto encoded = alone ? EncodeTaskRequestAlone(asking) : EncodeTaskRequest(asking);
+	auto message = EncodeParts({encoded, EncodeTypes(types), alone ? flight_protocol::ALONE : ""});
 	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
 	                                               flight::FlightDescriptor::Command(flight_protocol::RUN_TASK));
 	connections->Check(exchange.status(), peer, connection);
@@ -175,6 +191,9 @@ TaskResult RemoteWorker::TryRunTask(const TaskRequest &request, const std::share
 			throw IOException("%s ended the call without a result", peer);
 		}
 		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
+		if (mark.kind == MarkKind::RESEND && alone) {
+			return std::nullopt;
+		}
 		if (mark.kind == MarkKind::RESULT) {
 			auto result = DecodeTaskResult(mark.body);
 			if (feed) {

@@ -22,7 +22,10 @@ public:
 
 private:
 	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);
-	TaskResult TryRunTask(const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed);
+	//! `alone`: without what the node knows of the stage. Nothing if it does not know it.
+	std::optional<TaskResult> TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
+	                                     const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
+	                                     bool alone);
 
 	const WorkerAddress address;
 	//! What errors call it
