@@ -1,5 +1,6 @@
 """Two large sides of a join that no worker could hold: they spill, and stay near their memory limits."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from support.pair import Pair
 from support.session import cluster_session, distribute_everything, plain_session
 
 LIMIT_MB = 200
+# So much freed memory is kept by AddressSanitizer, to notice who still uses it
+KEPT_MB = 256 if "ASAN_OPTIONS" in os.environ else 0
 # In memory more than 400 MB on each side, twice what a worker may use, and more than a third of that three times
 ROWS = 4500000
 SIDE = "SELECT hash(i + {seed}) % {rows} AS k, repeat(chr(97 + (i % 26)::INT), 60) || i AS pad FROM range({rows}) r(i)"
@@ -43,4 +46,4 @@ def test_a_join_larger_than_memory(tmp_path):
             assert re.search(r"spilled: [1-9][\d.]* [MG]", analyzed), analyzed
             peaks = {name: peak_mb(worker.pid) for name, worker in cluster.workers.items()}
             print(f"peak memory in MB: {peaks}")
-            assert all(peak < 2 * LIMIT_MB for peak in peaks.values()), peaks
+            assert all(peak < 2 * LIMIT_MB + KEPT_MB for peak in peaks.values()), peaks
