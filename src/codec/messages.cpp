@@ -239,7 +239,7 @@ void Fields(FIELDS &fields, T &request) {
 
 template <class FIELDS, Is<TaskError> T>
 void Fields(FIELDS &fields, T &error) {
-	fields.Enum(10, "kind", error.kind, ErrorKind::CANCELLED);
+	fields.Enum(10, "kind", error.kind, ErrorKind::DRAINING);
 	fields.Field(11, "exception_type", error.exception_type);
 	fields.Field(12, "message", error.message);
 	fields.Field(13, "worker_id", error.worker_id);

@@ -58,6 +58,12 @@ constexpr uint64_t PING_INTERVAL_MS = 600000;
 //! A worker tells its driver that it lives, and is lost after missing several.
 constexpr uint64_t HEARTBEAT_INTERVAL_MS = 1000;
 constexpr uint64_t HEARTBEAT_LOST_MS = 5000;
+//! A session tells the workers that hold outputs of a query so often that it is there; they drop the outputs of a query
+//! that nobody has asked for for so long.
+constexpr uint64_t LEASE_RENEW_INTERVAL_MS = 1000;
+constexpr uint64_t LEASE_TIMEOUT_MS = 60000;
+//! How often a worker that is to end looks whether anybody still needs it
+constexpr uint64_t DRAIN_LOOK_INTERVAL_MS = 200;
 constexpr uint32_t WORKERS_MAX = 1000;
 constexpr uint32_t EMBEDDED_WORKERS_MAX = 64;
 constexpr uint32_t STAGE_PARTITIONS_MAX = 4096;

@@ -14,7 +14,9 @@ enum class ErrorKind : uint8_t {
 	//! Input of another task is gone (its worker died): that task has to run again first. `lost_worker` names it.
 	LOST_INPUT = 2,
 	//! The query was cancelled; nobody needs the result.
-	CANCELLED = 3
+	CANCELLED = 3,
+	//! The worker is about to end and takes no new tasks; its outputs are still there.
+	DRAINING = 4
 };
 
 //! A failure as it travels: DuckDB's own class and message, plus where it happened.

@@ -8,7 +8,9 @@
 #include "protocol/worker_service.hpp"
 #include "scheduler/query_scheduler.hpp"
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +29,8 @@ struct CoordinatorServices {
 	std::shared_ptr<DispatchPool> pool;
 	std::shared_ptr<AffinityMap> affinity;
 	std::shared_ptr<QueryRecorder> recorder;
+	//! Brings the cluster's list up to date if others keep it; may wait for the network, does not throw
+	std::function<void()> refresh_workers;
 };
 
 //! The settings of a session that matter while a query runs
@@ -57,6 +61,11 @@ public:
 	double Progress();
 	//! Of all stages, as they are now
 	std::vector<TaskRecord> TaskRecords() const;
+	const QueryId &Id() const {
+		return query_id;
+	}
+	//! Any thread: the query fails with this message, as an interrupt. False if it has ended.
+	bool Kill(const std::string &message);
 	//! What has become of the stages of the plan, by their numbers
 	std::vector<StageOutcome> Outcomes();
 	//! Stops what still runs, frees its outputs, and waits until nothing is left that could touch the session: DuckDB
@@ -135,6 +144,16 @@ private:
 	void Watch();
 	//! With the lock held by `guard`, which it may release
 	void Tick(std::unique_lock<std::mutex> &guard);
+	//! With the lock held: who came, went, or takes no more tasks
+	void NoteMembers(const std::vector<WorkerInfo> &members);
+	//! With the lock held
+	void LoseWorker(const WorkerId &id, const std::string &reason);
+	//! With the lock held
+	void DrainWorker(const WorkerId &id);
+	//! With the lock held: the workers that this query has used keep its outputs
+	void RenewLeases();
+	//! With the lock held
+	void FailNow(const std::string &message);
 	//! Cut off if the query is interrupted
 	void AddOutput(const std::shared_ptr<ChunkSource> &output);
 	void OutputConsumed(StageId stage, TaskId task);
@@ -171,6 +190,11 @@ private:
 	TimeMs last_member_check = 0;
 	std::set<WorkerId> used_workers;
 	std::set<WorkerId> lost_workers;
+	std::set<WorkerId> draining_workers;
+	TimeMs last_renewal = 0;
+	//! By worker: a renewal is on its way
+	std::map<WorkerId, std::shared_ptr<std::atomic<bool>>> renewing;
+	std::shared_ptr<std::atomic<bool>> refreshing = std::make_shared<std::atomic<bool>>(false);
 	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;
 	std::map<StageId, uint32_t> started_tasks;
 	//! By stage, as its tasks find them: what is in its exchange's collected_keys

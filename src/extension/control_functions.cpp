@@ -92,6 +92,10 @@ Value WorkerCount(ClientContext &, DatabaseState &database, const vector<Value> 
 	return Value::BIGINT(NumericCast<int64_t>(database.ActiveWorkers().size()));
 }
 
+Value KillQuery(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	return Value::BOOLEAN(database.Kill(arguments[0].ToString()));
+}
+
 Value ClearRecorder(ClientContext &, DatabaseState &database, const vector<Value> &) {
 	database.services.recorder->Clear();
 	return Value("cleared");
@@ -145,6 +149,7 @@ void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<Dat
 	registrar.Add("duckherder_register_or_replace_driver", {{text, number}}, ReplaceDriver);
 	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, LogicalType::BIGINT);
 	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder);
+	registrar.Add("duckherder_kill", {{text}}, KillQuery, LogicalType::BOOLEAN);
 	registrar.Add("duckherder_load_extension", {{text}}, LoadExtension);
 }
 

@@ -18,10 +18,19 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 	services.pool = std::make_shared<DispatchPool>();
 	services.affinity = std::make_shared<AffinityMap>();
 	services.recorder = std::make_shared<QueryRecorder>();
+	services.refresh_workers = [this] {
+		try {
+			RefreshBorrowed();
+		} catch (std::exception &) {
+			// a query goes on with the workers it has; planning the next one says that the driver is gone
+		}
+	};
 }
 
 DatabaseState::~DatabaseState() {
 	nodes->StopServer(*services.cluster);
+	// its jobs may refer to this
+	services.pool.reset();
 }
 
 QueryId DatabaseState::NextQueryId() {
@@ -60,6 +69,28 @@ std::vector<WorkerInfo> DatabaseState::ListWorkers() {
 	return services.cluster->ListWorkers();
 }
 
+void DatabaseState::Began(const std::shared_ptr<QueryCoordinator> &coordinator) {
+	std::lock_guard<std::mutex> guard(lock);
+	running[coordinator->Id()] = coordinator;
+}
+
+void DatabaseState::Ended(const QueryId &query) {
+	std::lock_guard<std::mutex> guard(lock);
+	running.erase(query);
+}
+
+bool DatabaseState::Kill(const QueryId &query) {
+	std::shared_ptr<QueryCoordinator> coordinator;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = running.find(query);
+		if (entry != running.end()) {
+			coordinator = entry->second.lock();
+		}
+	}
+	return coordinator && coordinator->Kill("The query was killed by duckherder_kill('" + query + "')");
+}
+
 QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
 	QueryRecord record;
 	record.query_id = database.NextQueryId();
@@ -96,6 +127,7 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	    std::make_shared<QueryCoordinator>(context, *plan, database->services, CoordinatorOptionsOf(context, *database),
 	                                       database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
+	database->Began(entry);
 	entry->Start();
 	return entry;
 }
@@ -125,6 +157,7 @@ void SessionState::Finish(const std::string *error) {
 	}
 	for (auto &entry : ending) {
 		entry.second->Finish(error);
+		database->Ended(entry.second->Id());
 	}
 	ending.clear();
 	plans.clear();

@@ -38,15 +38,21 @@ public:
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
-
-private:
+	//! Asks the borrowed driver for its list, at most once per heartbeat interval. Throws what asking it throws.
 	void RefreshBorrowed();
 
+	void Began(const std::shared_ptr<QueryCoordinator> &coordinator);
+	void Ended(const QueryId &query);
+	//! False if there is no such distributed query, or it has ended
+	bool Kill(const QueryId &query);
+
+private:
 	const std::string id_prefix;
 	std::atomic<uint64_t> next_query {1};
 	std::mutex lock;
 	std::optional<BorrowedDriver> borrowed;
 	TimeMs last_refresh = 0;
+	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
 };
 
 //! A connection's part: what the hooks tell each other, and the coordinators of its running query. DuckDB calls its

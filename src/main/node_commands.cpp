@@ -36,6 +36,10 @@ std::string BufferLimit(const std::string &memory_limit) {
 	return std::to_string(bytes - unseen) + "B";
 }
 
+constexpr uint64_t DRAIN_TIMEOUT_SECONDS = 60;
+//! Sessions renew their leases each second
+constexpr uint64_t LEASE_TIMEOUT_SECONDS_MIN = 3;
+
 constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
 
 const FlagSpec HELP {"--help", "", "this text"};
@@ -146,6 +150,26 @@ private:
 	bool reachable = true;
 };
 
+//! Takes no new tasks, finishes those that run, and stays as long as a query may read what they have made. Ends early
+//! by another signal to stop.
+void Drain(WorkerNode &worker, Registration *registration, uint64_t timeout_ms) {
+	worker.SetDraining();
+	SteadyClock clock;
+	auto deadline = clock.NowMs() + timeout_ms;
+	while (true) {
+		worker.DropExpired();
+		if (worker.Idle() || clock.NowMs() >= deadline) {
+			return;
+		}
+		if (registration) {
+			registration->Heartbeat();
+		}
+		if (StopRequested(limits::DRAIN_LOOK_INTERVAL_MS)) {
+			return;
+		}
+	}
+}
+
 } // namespace
 
 void BlockStopSignals() {
@@ -188,6 +212,9 @@ int RunWorker(const std::vector<std::string> &words) {
 	    {"--memory-limit", "SIZE", "of the process, for example 4GB; default 80 % of the machine"},
 	    {"--temp-directory", "D", "where data beyond memory goes"},
 	    {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
+	    {"--lease-timeout", "SECONDS", "how long rows stay here for a query whose session is silent; default 60"},
+	    {"--drain-timeout", "SECONDS",
+	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
 	    TOKEN,
 	    TLS_CERT,
 	    TLS_KEY,
@@ -206,11 +233,14 @@ int RunWorker(const std::vector<std::string> &words) {
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
 	auto database = OpenWorkerDatabase(options);
 
+	WorkerNodeOptions node_options;
+	node_options.lease_timeout_ms =
+	    1000 * flags.GetNumber("--lease-timeout", limits::LEASE_TIMEOUT_MS / 1000, LEASE_TIMEOUT_SECONDS_MIN, 86400);
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
-	auto worker =
-	    std::make_shared<WorkerNode>(address, database, std::make_shared<FlightConnector>(ClientSettingsOf(flags)));
+	auto worker = std::make_shared<WorkerNode>(
+	    address, database, std::make_shared<FlightConnector>(ClientSettingsOf(flags)), node_options);
 	node.AddWorker(address.id, worker);
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {
@@ -219,10 +249,12 @@ int RunWorker(const std::vector<std::string> &words) {
 	}
 	SayListening(node);
 	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+		worker->DropExpired();
 		if (registration) {
 			registration->Heartbeat();
 		}
 	}
+	Drain(*worker, registration.get(), flags.GetNumber("--drain-timeout", DRAIN_TIMEOUT_SECONDS, 0, 86400) * 1000);
 	if (registration) {
 		registration->Unregister();
 	}

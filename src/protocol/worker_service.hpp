@@ -27,6 +27,10 @@ public:
 	//! Stops all running attempts of a query and drops its outputs, also of attempts that arrive later. Idempotent.
 	virtual void CancelQuery(const QueryId &query_id) = 0;
 
+	//! The session that runs the query is there and may still need its outputs. Without that, or any other request of
+	//! the query, the outputs are dropped after a while (LEASE_TIMEOUT_MS, unless the worker was told otherwise).
+	virtual void KeepQuery(const QueryId &query_id) = 0;
+
 	virtual WorkerInfo GetInfo() = 0;
 
 	//! Loads an extension by name or path into the worker's DuckDB.

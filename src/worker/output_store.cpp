@@ -1,31 +1,40 @@
 #include "worker/output_store.hpp"
 
+#include <vector>
+
 namespace duckherder {
+
+OutputStore::OutputStore(std::shared_ptr<Clock> clock_p, uint64_t lease_timeout_ms_p)
+    : clock(std::move(clock_p)), lease_timeout_ms(lease_timeout_ms_p) {
+}
 
 std::shared_ptr<OutputBuffer> OutputStore::Put(const QueryId &query, const TaskKey &task, Attempt attempt,
                                                std::shared_ptr<OutputBuffer> output) {
 	std::lock_guard<std::mutex> guard(lock);
-	return queries[query].emplace(AttemptKey(task, attempt), std::move(output)).first->second;
+	auto &entry = queries[query];
+	entry.last_asked_ms = clock->NowMs();
+	return entry.outputs.emplace(AttemptKey(task, attempt), std::move(output)).first->second;
 }
 
 std::shared_ptr<OutputBuffer> OutputStore::Get(const QueryId &query, const TaskKey &task, Attempt attempt) {
 	std::lock_guard<std::mutex> guard(lock);
-	auto outputs = queries.find(query);
-	if (outputs == queries.end()) {
+	auto entry = queries.find(query);
+	if (entry == queries.end()) {
 		return nullptr;
 	}
-	auto entry = outputs->second.find(AttemptKey(task, attempt));
-	return entry == outputs->second.end() ? nullptr : entry->second;
+	entry->second.last_asked_ms = clock->NowMs();
+	auto output = entry->second.outputs.find(AttemptKey(task, attempt));
+	return output == entry->second.outputs.end() ? nullptr : output->second;
 }
 
 void OutputStore::DropQuery(const QueryId &query) {
 	QueryOutputs dropped;
 	std::lock_guard<std::mutex> guard(lock);
-	auto outputs = queries.find(query);
-	if (outputs != queries.end()) {
+	auto entry = queries.find(query);
+	if (entry != queries.end()) {
 		// freed after the lock is
-		dropped = std::move(outputs->second);
-		queries.erase(outputs);
+		dropped = std::move(entry->second);
+		queries.erase(entry);
 	}
 }
 
@@ -34,6 +43,33 @@ void OutputStore::DropAll() {
 	std::lock_guard<std::mutex> guard(lock);
 	dropped = std::move(queries);
 	queries.clear();
+}
+
+void OutputStore::Keep(const QueryId &query) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = queries.find(query);
+	if (entry != queries.end()) {
+		entry->second.last_asked_ms = clock->NowMs();
+	}
+}
+
+void OutputStore::DropExpired() {
+	std::vector<QueryOutputs> dropped;
+	std::lock_guard<std::mutex> guard(lock);
+	auto now = clock->NowMs();
+	for (auto entry = queries.begin(); entry != queries.end();) {
+		if (now - entry->second.last_asked_ms > lease_timeout_ms) {
+			dropped.push_back(std::move(entry->second));
+			entry = queries.erase(entry);
+		} else {
+			++entry;
+		}
+	}
+}
+
+bool OutputStore::Empty() {
+	std::lock_guard<std::mutex> guard(lock);
+	return queries.empty();
 }
 
 } // namespace duckherder

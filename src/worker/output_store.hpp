@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/clock.hpp"
 #include "common/ids.hpp"
 #include "exchange/output_buffer.hpp"
 
@@ -11,9 +12,12 @@
 
 namespace duckherder {
 
-//! The finished outputs of a worker, until their query is released. Thread-safe.
+//! The finished outputs of a worker, until their query is released, or nobody has asked for anything of it for long.
+//! Thread-safe.
 class OutputStore {
 public:
+	OutputStore(std::shared_ptr<Clock> clock, uint64_t lease_timeout_ms);
+
 	//! Keeps an output. If the same attempt has one already (a message came twice), that one stays: it may have been
 	//! read. Returns the one that is kept.
 	std::shared_ptr<OutputBuffer> Put(const QueryId &query, const TaskKey &task, Attempt attempt,
@@ -23,11 +27,21 @@ public:
 	//! Forgets the outputs of a query. Those being read live on until their readers end.
 	void DropQuery(const QueryId &query);
 	void DropAll();
+	//! Somebody needs the outputs of the query, if there are any
+	void Keep(const QueryId &query);
+	//! Forgets the outputs of queries of which nothing was put, got or kept for the time of a lease.
+	void DropExpired();
+	bool Empty();
 
 private:
 	using AttemptKey = std::pair<TaskKey, Attempt>;
-	using QueryOutputs = std::map<AttemptKey, std::shared_ptr<OutputBuffer>>;
+	struct QueryOutputs {
+		std::map<AttemptKey, std::shared_ptr<OutputBuffer>> outputs;
+		TimeMs last_asked_ms = 0;
+	};
 
+	std::shared_ptr<Clock> clock;
+	const uint64_t lease_timeout_ms;
 	std::mutex lock;
 	std::unordered_map<QueryId, QueryOutputs> queries;
 };

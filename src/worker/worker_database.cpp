@@ -10,9 +10,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/file.h>
+#include <unistd.h>
 
 namespace duckherder {
 
@@ -29,19 +32,64 @@ public:
 		    parent_directory.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent_directory);
 		std::error_code error;
 		std::filesystem::create_directories(parent, error);
-		auto name = (parent / "duckherder-worker-XXXXXX").string();
+		auto name = (parent / DIRECTORY_TEMPLATE).string();
 		if (!mkdtemp(name.data())) {
 			throw IOException("Cannot make a temporary directory in \"%s\": %s", parent.string(), strerror(errno));
 		}
 		path = name;
+		Lock();
+		RemoveOrphans(parent);
 	}
 
 	~TemporaryDirectoryOwner() override {
 		std::error_code error;
 		std::filesystem::remove_all(path, error);
+		if (lock >= 0) {
+			close(lock);
+		}
 	}
 
 	std::string path;
+
+private:
+	//! As long as the process lives, however it ends. The file gets its name once it is locked, so that nobody finds it
+	//! without its lock.
+	void Lock() {
+		auto named = (std::filesystem::path(path) / LOCK_FILE).string();
+		auto unnamed = (std::filesystem::path(path) / "new").string();
+		lock = open(unnamed.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+		auto locked = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0;
+		if (!locked || rename(unnamed.c_str(), named.c_str()) != 0) {
+			// a file system without locks: then nobody removes it but us
+			std::error_code error;
+			std::filesystem::remove(unnamed, error);
+		}
+	}
+
+	//! What workers have left behind that were killed: a directory that we may write, with a lock file that nobody
+	//! locks
+	static void RemoveOrphans(const std::filesystem::path &parent) {
+		std::error_code error;
+		for (auto &entry : std::filesystem::directory_iterator(parent, error)) {
+			if (entry.path().filename().string().rfind(DIRECTORY_PREFIX, 0) != 0) {
+				continue;
+			}
+			auto file = open((entry.path() / LOCK_FILE).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+			if (file < 0) {
+				continue;
+			}
+			std::error_code ignored;
+			if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+				std::filesystem::remove_all(entry.path(), ignored);
+			}
+			close(file);
+		}
+	}
+
+	static constexpr const char *DIRECTORY_PREFIX = "duckherder-worker-";
+	static constexpr const char *DIRECTORY_TEMPLATE = "duckherder-worker-XXXXXX";
+	static constexpr const char *LOCK_FILE = "lock";
+	int lock = -1;
 };
 
 void SetOption(DBConfig &config, const string &name, Value value) {

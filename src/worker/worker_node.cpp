@@ -37,8 +37,10 @@ TaskResult Refuse(ErrorKind kind, ExceptionType type, const string &message, con
 
 class WorkerNode::State {
 public:
-	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers)
+	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers,
+	      WorkerNodeOptions options)
 	    : address(std::move(address_p)), db(std::move(db_p)), connections(db),
+	      outputs(std::move(options.clock), options.lease_timeout_ms),
 	      runner(address.id, db, std::move(peers), connections, outputs) {
 	}
 
@@ -53,8 +55,9 @@ public:
 	std::atomic<bool> draining {false};
 };
 
-WorkerNode::WorkerNode(WorkerAddress address, std::shared_ptr<DuckDB> db, std::shared_ptr<WorkerConnector> peers)
-    : state(std::make_shared<State>(std::move(address), std::move(db), std::move(peers))) {
+WorkerNode::WorkerNode(WorkerAddress address, std::shared_ptr<DuckDB> db, std::shared_ptr<WorkerConnector> peers,
+                       WorkerNodeOptions options)
+    : state(std::make_shared<State>(std::move(address), std::move(db), std::move(peers), std::move(options))) {
 }
 
 WorkerNode::~WorkerNode() {
@@ -68,8 +71,10 @@ TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<Chunk
 	auto node = state;
 	auto &id = node->address.id;
 	if (node->draining) {
-		return Refuse(ErrorKind::PLACE, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks", id);
+		return Refuse(ErrorKind::DRAINING, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks",
+		              id);
 	}
+	node->outputs.DropExpired();
 	auto task = node->tasks.Begin(request.query_id, {request.stage_id, request.task_id}, request.attempt);
 	if (!task) {
 		return Refuse(ErrorKind::CANCELLED, ExceptionType::INTERRUPT, "The query was cancelled", id);
@@ -97,6 +102,18 @@ void WorkerNode::CancelQuery(const QueryId &query_id) {
 	// in this order: an attempt that ends in between sees that it was cancelled, and drops its output itself
 	state->tasks.CancelQuery(query_id);
 	state->outputs.DropQuery(query_id);
+}
+
+void WorkerNode::KeepQuery(const QueryId &query_id) {
+	state->outputs.Keep(query_id);
+}
+
+void WorkerNode::DropExpired() {
+	state->outputs.DropExpired();
+}
+
+bool WorkerNode::Idle() {
+	return state->tasks.Count() == 0 && state->outputs.Empty();
 }
 
 WorkerInfo WorkerNode::GetInfo() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/clock.hpp"
+#include "common/limits.hpp"
 #include "protocol/attempt_control.hpp"
 #include "protocol/worker_service.hpp"
 
@@ -9,12 +11,19 @@
 
 namespace duckherder {
 
+struct WorkerNodeOptions {
+	//! How long the outputs of a query stay that nobody has asked for
+	uint64_t lease_timeout_ms = limits::LEASE_TIMEOUT_MS;
+	std::shared_ptr<Clock> clock = std::make_shared<SteadyClock>();
+};
+
 //! A worker: runs tasks on its DuckDB, keeps their outputs, and gives them to the next stage. Everything is
 //! thread-safe; RunTask uses the calling thread besides DuckDB's own.
 class WorkerNode : public WorkerService, public AttemptControl {
 public:
 	//! `db` comes from OpenWorkerDatabase. `peers` reaches the other workers; this one's own outputs are read directly.
-	WorkerNode(WorkerAddress address, std::shared_ptr<duckdb::DuckDB> db, std::shared_ptr<WorkerConnector> peers);
+	WorkerNode(WorkerAddress address, std::shared_ptr<duckdb::DuckDB> db, std::shared_ptr<WorkerConnector> peers,
+	           WorkerNodeOptions options = WorkerNodeOptions());
 	//! Cancels everything and waits for running tasks, at most SHUTDOWN_WAIT_MS.
 	~WorkerNode() override;
 
@@ -22,14 +31,19 @@ public:
 	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
 	void CancelQuery(const QueryId &query_id) override;
+	void KeepQuery(const QueryId &query_id) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
 	void StopAttempt(const TaskRequest &request) override;
 
 	//! For a transport that learns its port only after the node exists
 	void SetLocation(const std::string &location);
-	//! From now on GetInfo says so and new tasks are refused (ErrorKind::PLACE); running ones go on, outputs stay
+	//! From now on GetInfo says so and new tasks are refused (ErrorKind::DRAINING); running ones go on, outputs stay
 	void SetDraining();
+	//! Drops the outputs of queries whose sessions are gone. To be called now and then; tasks that begin do so too.
+	void DropExpired();
+	//! No task runs and no output is kept
+	bool Idle();
 
 private:
 	class State;

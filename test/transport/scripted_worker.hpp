@@ -176,6 +176,9 @@ public:
 		Note("CancelQuery", &cancelled_queries, query_id);
 		cancelled.Set();
 	}
+	void KeepQuery(const QueryId &query_id) override {
+		Note("KeepQuery", &kept_queries, query_id);
+	}
 	void StopAttempt(const TaskRequest &request) override {
 		Note("StopAttempt", &stopped_attempts, request);
 		stopped.Set();
@@ -212,6 +215,9 @@ public:
 	std::vector<FetchRequest> Fetches() {
 		return Copy(fetches);
 	}
+	std::vector<QueryId> KeptQueries() {
+		return Copy(kept_queries);
+	}
 	std::vector<QueryId> CancelledQueries() {
 		return Copy(cancelled_queries);
 	}
@@ -242,6 +248,7 @@ private:
 	std::vector<TaskRequest> tasks;
 	std::vector<FetchRequest> fetches;
 	std::vector<QueryId> cancelled_queries;
+	std::vector<QueryId> kept_queries;
 	std::vector<TaskRequest> stopped_attempts;
 	std::vector<std::string> extensions;
 };

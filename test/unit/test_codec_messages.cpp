@@ -99,7 +99,8 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 		request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, kind)});
 		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
 	}
-	for (auto kind : {ErrorKind::USER, ErrorKind::PLACE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED}) {
+	for (auto kind :
+	     {ErrorKind::USER, ErrorKind::PLACE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED, ErrorKind::DRAINING}) {
 		EXPECT_TRUE(DecodeTaskError(EncodeTaskError(SampleTaskError(kind))) == SampleTaskError(kind));
 	}
 	auto info = SampleWorkerInfo();
@@ -119,7 +120,7 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
-	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(4)))), SerializationException);
+	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(5)))), SerializationException);
 	auto info = SampleWorkerInfo();
 	info.state = static_cast<WorkerState>(3);
 	EXPECT_THROW(DecodeWorkerInfo(EncodeWorkerInfo(info)), SerializationException);

@@ -323,6 +323,57 @@ TEST(WorkerFailures, LostInputsAreNamed) {
 	EXPECT_EQ(result.error.worker_id, "w0");
 }
 
+class ManualClock : public Clock {
+public:
+	uint64_t NowUs() const override {
+		return now_ms * 1000;
+	}
+	std::atomic<uint64_t> now_ms {1000};
+};
+
+TEST(WorkerFailures, OutputsStayAsLongAsSomebodyAsksForTheirQuery) {
+	Session session;
+	auto clock = std::make_shared<ManualClock>();
+	WorkerNodeOptions options;
+	options.clock = clock;
+	options.lease_timeout_ms = 10000;
+	WorkerDatabaseOptions database;
+	database.threads = 1;
+	WorkerNode node({"w0", "inproc"}, OpenWorkerDatabase(database), std::make_shared<NodeMap>(), options);
+	auto kept = MakeRequest(PlanOf(session, "SELECT i FROM range(10) r(i)"));
+	auto read = kept;
+	read.query_id = "read";
+	auto left = kept;
+	left.query_id = "left";
+	FetchRequest fetch;
+	for (auto &request : {kept, read, left}) {
+		ASSERT_FALSE(node.RunTask(request, nullptr).failed);
+	}
+	auto fetch_of = [&](const TaskRequest &request) {
+		fetch.query_id = request.query_id;
+		return node.Fetch(fetch, {LogicalType::BIGINT});
+	};
+	auto reader = fetch_of(left);
+	for (auto step = 0; step < 5; step++) {
+		clock->now_ms += 4000;
+		node.KeepQuery(kept.query_id);
+		node.KeepQuery("never seen");
+		fetch_of(read);
+		node.DropExpired();
+	}
+	EXPECT_EQ(ReadAll(*fetch_of(kept)).size(), 10U);
+	EXPECT_EQ(ReadAll(*fetch_of(read)).size(), 10U);
+	EXPECT_THROW(fetch_of(left), duckdb::IOException);
+	EXPECT_EQ(ReadAll(*reader).size(), 10U) << "who reads it goes on";
+	EXPECT_FALSE(node.Idle());
+	// tasks of the query may come again: its session was only silent
+	left.attempt = 1;
+	EXPECT_FALSE(node.RunTask(left, nullptr).failed);
+	clock->now_ms += 10001;
+	node.DropExpired();
+	EXPECT_TRUE(node.Idle());
+}
+
 TEST(WorkerFailures, BroadcastAndOneExchangeScannedTwice) {
 	Session session;
 	session.Run("CREATE TABLE a AS SELECT i FROM range(1000) r(i)");

@@ -248,7 +248,7 @@ private:
 			return EncodeWorkerList(Driver()->ListWorkers());
 		}
 		auto about_worker = type == flight_protocol::GET_INFO || type == flight_protocol::CANCEL_QUERY ||
-		                    type == flight_protocol::LOAD_EXTENSION;
+		                    type == flight_protocol::KEEP_QUERY || type == flight_protocol::LOAD_EXTENSION;
 		if (!about_worker) {
 			throw InvalidInputException("unknown action '%s'", type);
 		}
@@ -261,6 +261,8 @@ private:
 		if (type == flight_protocol::CANCEL_QUERY) {
 			service->CancelQuery(parts[1]);
 			known_stages.DropQuery(parts[1]);
+		} else if (type == flight_protocol::KEEP_QUERY) {
+			service->KeepQuery(parts[1]);
 		} else {
 			service->LoadExtension(parts[1]);
 		}

@@ -22,6 +22,7 @@ constexpr const char *ALONE = "alone";
 // DoAction: the body is made by EncodeParts. To a worker: its id, then the argument. To the driver: the argument.
 constexpr const char *GET_INFO = "duckherder.get_info";
 constexpr const char *CANCEL_QUERY = "duckherder.cancel_query";
+constexpr const char *KEEP_QUERY = "duckherder.keep_query";
 constexpr const char *LOAD_EXTENSION = "duckherder.load_extension";
 constexpr const char *REGISTER_WORKER = "duckherder.register_worker";
 constexpr const char *HEARTBEAT = "duckherder.heartbeat";

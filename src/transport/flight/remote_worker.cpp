@@ -223,6 +223,10 @@ void RemoteWorker::CancelQuery(const QueryId &query_id) {
 	}
 }
 
+void RemoteWorker::KeepQuery(const QueryId &query_id) {
+	Call(flight_protocol::KEEP_QUERY, query_id, limits::CONTROL_CALL_TIMEOUT_MS);
+}
+
 WorkerInfo RemoteWorker::GetInfo() {
 	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONTROL_CALL_TIMEOUT_MS));
 }

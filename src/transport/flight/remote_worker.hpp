@@ -17,6 +17,7 @@ public:
 	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
 	void CancelQuery(const QueryId &query_id) override;
+	void KeepQuery(const QueryId &query_id) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
 
