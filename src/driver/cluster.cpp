@@ -36,6 +36,10 @@ void Cluster::CheckCompatible(const WorkerInfo &info) const {
 void Cluster::Put(const WorkerInfo &info, Origin origin) {
 	CheckCompatible(info);
 	std::lock_guard<std::mutex> guard(lock);
+	PutLocked(info, origin);
+}
+
+void Cluster::PutLocked(const WorkerInfo &info, Origin origin) {
 	auto known = members.find(info.address.id);
 	if (known == members.end() && members.size() >= limits::WORKERS_MAX) {
 		throw InvalidInputException("A driver takes %d workers at most", limits::WORKERS_MAX);
@@ -81,14 +85,16 @@ bool Cluster::RemoveWorker(const WorkerId &id) {
 }
 
 void Cluster::ReplaceBorrowed(const std::vector<WorkerInfo> &workers) {
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		for (auto entry = members.begin(); entry != members.end();) {
-			entry = entry->second.origin == Origin::BORROWED ? members.erase(entry) : std::next(entry);
-		}
+	for (auto &worker : workers) {
+		CheckCompatible(worker);
+	}
+	// at once: somebody may be planning a query for the workers that are there
+	std::lock_guard<std::mutex> guard(lock);
+	for (auto entry = members.begin(); entry != members.end();) {
+		entry = entry->second.origin == Origin::BORROWED ? members.erase(entry) : std::next(entry);
 	}
 	for (auto &worker : workers) {
-		Put(worker, Origin::BORROWED);
+		PutLocked(worker, Origin::BORROWED);
 	}
 }
 

@@ -45,6 +45,7 @@ private:
 
 	void CheckCompatible(const WorkerInfo &info) const;
 	void Put(const WorkerInfo &info, Origin origin);
+	void PutLocked(const WorkerInfo &info, Origin origin);
 
 	std::shared_ptr<Clock> clock;
 	std::mutex lock;
