@@ -6,7 +6,6 @@ between two large tables, and then as the sizes suggest."""
 import argparse
 import contextlib
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 
 import report  # noqa: E402
-from measuring import Measurement, compare, last_statistics, median  # noqa: E402
-from sides import Side  # noqa: E402
-from support.cluster import Cluster, use_new_token  # noqa: E402
+from measuring import Measurement, measure, median  # noqa: E402
+from sides import Side, start_sides  # noqa: E402
 from support.suites import SUITES  # noqa: E402
 
 #: Each joins lineitem with a dimension of which a condition leaves little
@@ -57,14 +55,8 @@ def rows_of_largest_scan(ours: Side, query_id: str) -> int:
                        f"'{query_id}' AND row_end IS NOT NULL GROUP BY stage_id)").rows[0][0]
 
 
-def measure(plain: Side, ours: Side, sql: str, runs: int) -> Case:
-    measurement = Measurement("")
-    measurement.problem = compare(plain, ours, sql, None)
-    for number in range(runs):
-        sides = [(plain, measurement.plain), (ours, measurement.ours)]
-        for side, results in sides if number % 2 else reversed(sides):
-            results.append(side.run(sql))
-    measurement.statistics = last_statistics(ours, sql)
+def measure_case(plain: Side, ours: Side, sql: str, runs: int) -> Case:
+    measurement = measure(plain, ours, {"": sql}, runs, lambda _: None)[0]
     return Case(measurement, rows_of_largest_scan(ours, measurement.statistics["query_id"]))
 
 
@@ -85,15 +77,7 @@ def main() -> int:
     lines = ["| query | join | rows from the scan, off | on | times fewer | bytes exchanged, off | on | plain ms "
              "| ms, off | on | CPU ms, off | on | mode | equal |", "|---|---|" + "---:|" * 10 + "---|---|"]
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
-        use_new_token(directory)
-        cluster = stack.enter_context(Cluster(directory, workers=options.workers, threads=1))
-        plain = stack.enter_context(Side("plain DuckDB", False, []))
-        ours = stack.enter_context(Side("duckherder", True, [node.pid for node in cluster.workers.values()]))
-        plain.execute(f"SET threads = {options.workers}")
-        ours.execute("SET threads = 1")
-        for name, node in cluster.workers.items():
-            ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+        plain, ours = start_sides(stack, options.workers)
         for side in (plain, ours):
             suite.create_sources(side, data, "VIEW")
         for how, limit in LIMITS.items():
@@ -103,9 +87,8 @@ def main() -> int:
                 cases = []
                 for filters in ("false", "true"):
                     ours.execute(f"SET duckherder_dynamic_filters = {filters}")
-                    cases.append(measure(plain, ours, sql, options.runs))
+                    cases.append(measure_case(plain, ours, sql, options.runs))
                 lines.append(row(name, how, *cases))
-    command = " ".join(["bench/dynamic_filters.py", *(word for word in sys.argv[1:] if word != "--write")])
     text = f"""{report.title(TITLE, suite.data(options.scale))}
 
 {options.workers} worker processes of 1 thread, Parquet; medians of {options.runs} runs after a warm-up. `shuffled`:
@@ -114,7 +97,7 @@ DuckDB's own join filters do the same within a task whether ours are on or off.
 
 {chr(10).join(lines)}
 
-Command: `{command}`, commit {report.commit()}, {report.processor()}.
+{report.origin()}
 """
     print(text)
     if options.write:

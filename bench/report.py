@@ -3,6 +3,8 @@
 import os
 import platform
 import subprocess
+import sys
+from pathlib import Path
 
 from measuring import Measurement, geometric_mean
 from support import paths
@@ -53,7 +55,13 @@ def counted(runs: int) -> str:
     return f"Medians of {runs} runs" if runs > 1 else "One run"
 
 
-def section(data: str, sources: str, setup: str, runs: int, command: str, body: str) -> str:
+def origin() -> str:
+    """How to get the figures again, and what they were measured on."""
+    command = " ".join([f"bench/{Path(sys.argv[0]).name}", *(word for word in sys.argv[1:] if word != "--write")])
+    return f"Command: `{command}`, commit {commit()}, {processor()}."
+
+
+def section(data: str, sources: str, setup: str, runs: int, body: str) -> str:
     return f"""{title(data, sources)}
 
 {setup}
@@ -64,7 +72,7 @@ rounds and in the session.
 
 {body}
 
-Command: `{command}`, commit {commit()}, {processor()}.
+{origin()}
 """
 
 

@@ -5,7 +5,6 @@ ratios. The data is generated once, into build/bench-data."""
 import argparse
 import contextlib
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,8 +12,7 @@ sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 
 import report  # noqa: E402
 from measuring import measure, measure_fixed_cost  # noqa: E402
-from sides import Side  # noqa: E402
-from support.cluster import Cluster, use_new_token  # noqa: E402
+from sides import start_sides  # noqa: E402
 from support.suites import SCALE_HELP, SUITES, numbers  # noqa: E402
 
 
@@ -49,29 +47,14 @@ def main() -> int:
     if options.queries:
         queries = {name: queries[name] for name in (f"Q{number}" for number in numbers(options.queries))}
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
-        use_new_token(directory)
-        count = 0 if options.embedded else options.workers
-        cluster = stack.enter_context(Cluster(directory, workers=count, threads=options.threads))
-        pids = [node.pid for node in cluster.workers.values()]
-        plain = stack.enter_context(Side("plain DuckDB", False, []))
-        ours = stack.enter_context(Side("duckherder", True, pids))
-        plain.execute(f"SET threads = {options.workers * options.threads}")
-        if options.embedded:
-            ours.execute(f"SELECT duckherder_start_local_server(0, {options.workers})")
-        else:
-            # The session only finishes what the workers send
-            ours.execute("SET threads = 1")
-        for name, node in cluster.workers.items():
-            ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+        plain, ours = start_sides(stack, options.workers, options.threads, options.embedded)
         for side in (plain, ours):
             suite.create_sources(side, data, "TABLE" if options.tables == "native" else "VIEW")
         fixed = measure_fixed_cost(plain, ours)
         measurements = measure(plain, ours, queries, options.runs, say, suite.comparable)
     body = report.table(measurements, fixed, options.workers)
     sources = f"{options.tables}, {'embedded workers' if options.embedded else 'worker processes'}"
-    command = " ".join(["bench/run.py", *(word for word in sys.argv[1:] if word != "--write")])
-    text = report.section(suite.data(options.scale), sources, setup_text(options), options.runs, command, body)
+    text = report.section(suite.data(options.scale), sources, setup_text(options), options.runs, body)
     print(text)
     if options.write:
         report.write(suite.data(options.scale), sources, text)

@@ -1,10 +1,14 @@
 """The two sides of a benchmark, each in processes of its own, with their wall and CPU time."""
 
+import contextlib
 import multiprocessing
+import tempfile
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 
+from support.cluster import Cluster, use_new_token
 from support.compare import Result, fetch
 from support.session import bare_session, plain_session
 
@@ -93,3 +97,22 @@ class Side:
         before = self._cpu()
         seconds, rows, _ = self._ask(sql, False)
         return Run(seconds, self._cpu() - before, rows)
+
+
+def start_sides(stack: contextlib.ExitStack, workers: int, threads: int = 1,
+                embedded: bool = False) -> tuple[Side, Side]:
+    """Plain DuckDB, and a session with that many workers, each of so many threads; both have as many threads in all."""
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
+    use_new_token(directory)
+    cluster = stack.enter_context(Cluster(directory, workers=0 if embedded else workers, threads=threads))
+    plain = stack.enter_context(Side("plain DuckDB", False, []))
+    ours = stack.enter_context(Side("duckherder", True, [node.pid for node in cluster.workers.values()]))
+    plain.execute(f"SET threads = {workers * threads}")
+    if embedded:
+        ours.execute(f"SELECT duckherder_start_local_server(0, {workers})")
+    else:
+        # The session only finishes what the workers send
+        ours.execute("SET threads = 1")
+    for name, node in cluster.workers.items():
+        ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+    return plain, ours
