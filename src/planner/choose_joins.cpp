@@ -141,7 +141,7 @@ bool MayCopyLeft(const LogicalOperator &op) {
 	}
 }
 
-bool IsEmptyWithoutRight(const LogicalOperator &op) {
+bool LeftMayLoseRows(const LogicalOperator &op) {
 	switch (TypeOf(op)) {
 	case JoinType::INNER:
 	case JoinType::RIGHT:

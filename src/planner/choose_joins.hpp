@@ -38,8 +38,9 @@ CopyableSide FindCopyableSide(const duckdb::LogicalOperator &join);
 //! Whether rows may be brought together by the hash of the equality keys.
 bool MayShuffle(const duckdb::LogicalOperator &join);
 
-//! Whether the join gives nothing if its right side is empty, so that DuckDB does not even read its left side then.
-bool IsEmptyWithoutRight(const duckdb::LogicalOperator &join);
+//! Whether left rows without a partner change nothing in what the join returns, other than being left out themselves:
+//! they need not be sent, and where the right side is empty DuckDB asks for no left row.
+bool LeftMayLoseRows(const duckdb::LogicalOperator &join);
 
 //! Whether the tasks of a join may each read all of one side and a part of the other: no row of the copied side has to
 //! know whether it found a partner anywhere.

@@ -19,8 +19,7 @@ using namespace duckdb;
 
 namespace {
 
-//! Whether every value of one type has its like in the other. Expression::CanThrow of a cast says yes to types that
-//! cannot be cast at all.
+//! Whether every value of one type has its like in the other
 bool IsWidening(const LogicalType &from, const LogicalType &to) {
 	if (from == to || (to.id() == LogicalTypeId::VARCHAR && !to.IsJSONType())) {
 		return true;
@@ -28,18 +27,23 @@ bool IsWidening(const LogicalType &from, const LogicalType &to) {
 	return from.IsNumeric() && to.IsNumeric() && LogicalType::ForceMaxLogicalType(from, to) == to;
 }
 
-//! Some row may make it fail
-bool MayFail(const Expression &expression) {
+bool HasNarrowingCast(const Expression &expression) {
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
 		auto &cast = expression.Cast<BoundCastExpression>();
 		if (!cast.try_cast && !IsWidening(cast.child->return_type, cast.return_type)) {
 			return true;
 		}
 	}
-	auto result = expression.CanThrow();
+	auto result = false;
 	ExpressionIterator::EnumerateChildren(expression,
-	                                      [&](const Expression &child) { result = result || MayFail(child); });
+	                                      [&](const Expression &child) { result = result || HasNarrowingCast(child); });
 	return result;
+}
+
+//! Some row may make it fail. DuckDB's own CanThrow believes that a cast to a larger type cannot, even if there is no
+//! such cast.
+bool MayFail(const Expression &expression) {
+	return expression.CanThrow() || HasNarrowingCast(expression);
 }
 
 bool ExpressionsMayFail(LogicalOperator &op) {

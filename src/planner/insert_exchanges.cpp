@@ -450,7 +450,7 @@ private:
 			probe.may_copy = join.children[copyable == CopyableSide::RIGHT ? 1 : 0]->Cast<LogicalExchange>();
 			probe.expects_copy = expects_copy;
 		}
-		if (IsEmptyWithoutRight(join) && !match.left_in_place && !match.right_in_place) {
+		if (LeftMayLoseRows(join) && !match.left_in_place && !match.right_in_place) {
 			join.children[0]->Cast<LogicalExchange>().needless_without = join.children[1]->Cast<LogicalExchange>();
 		}
 		return {Place::WORKERS, expects_copy ? Partitioning() : std::move(partitioning)};

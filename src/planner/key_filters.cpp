@@ -34,20 +34,7 @@ optional_idx PositionOf(LogicalOperator &op, const ColumnBinding &binding) {
 	return optional_idx();
 }
 
-//! Rows of this side without a partner change nothing in what the join returns, other than being left out themselves
-bool LeftMayLoseRows(JoinType type) {
-	switch (type) {
-	case JoinType::INNER:
-	case JoinType::SEMI:
-	case JoinType::RIGHT:
-	case JoinType::RIGHT_SEMI:
-	case JoinType::RIGHT_ANTI:
-		return true;
-	default:
-		return false;
-	}
-}
-
+//! As LeftMayLoseRows
 bool RightMayLoseRows(JoinType type) {
 	switch (type) {
 	case JoinType::INNER:
@@ -110,7 +97,7 @@ private:
 		idx_t equality = 0;
 		for (auto &condition : join.conditions) {
 			auto equal = condition.comparison == ExpressionType::COMPARE_EQUAL;
-			if (equal && LeftMayLoseRows(join.join_type)) {
+			if (equal && LeftMayLoseRows(join)) {
 				Try(*join.children[1], *condition.right, equality, *join.children[0], *condition.left);
 			}
 			if (equal && RightMayLoseRows(join.join_type)) {
