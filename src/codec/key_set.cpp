@@ -154,10 +154,14 @@ void KeySet::UseBits() {
 		bits[BlockOf(hash)] |= MaskOf(hash);
 	}
 	hashes.clear();
-	for (auto &block : blocks) {
+	AddBlocks(blocks);
+	blocks.clear();
+}
+
+void KeySet::AddBlocks(const std::vector<std::pair<uint32_t, uint64_t>> &more) {
+	for (auto &block : more) {
 		bits[block.first] |= block.second;
 	}
-	blocks.clear();
 }
 
 void KeySet::AddHash(hash_t hash) {
@@ -168,7 +172,9 @@ void KeySet::AddHash(hash_t hash) {
 		}
 		return;
 	}
-	UseBits();
+	if (bits.empty()) {
+		UseBits();
+	}
 	bits[BlockOf(hash)] |= MaskOf(hash);
 }
 
@@ -232,9 +238,7 @@ void KeySet::Merge(const KeySet &other) {
 	}
 	if (!other.blocks.empty()) {
 		UseBits();
-		for (auto &block : other.blocks) {
-			bits[block.first] |= block.second;
-		}
+		AddBlocks(other.blocks);
 	}
 }
 
@@ -246,12 +250,9 @@ KeySet KeySet::Fitted() const {
 	}
 	result.UseBits();
 	auto &fitted = result.bits;
-	uint64_t set = 0;
-	for (auto block : fitted) {
-		set += static_cast<uint64_t>(std::popcount(block));
-	}
 	// the number of a block is the upper bits of a product: without the last one of them two neighbours are one block
-	for (auto wanted = Log2BitsFor(set / BITS_SET_PER_KEY); result.log2_bits > wanted; result.log2_bits--) {
+	for (auto wanted = Log2BitsFor(result.BitsSet() / BITS_SET_PER_KEY); result.log2_bits > wanted;
+	     result.log2_bits--) {
 		for (idx_t i = 0; i < fitted.size() / 2; i++) {
 			fitted[i] = fitted[2 * i] | fitted[2 * i + 1];
 		}
@@ -264,16 +265,25 @@ vector<Value> KeySet::Values() const {
 	return values_complete ? values : vector<Value>();
 }
 
-bool KeySet::Saturated() const {
-	uint64_t set = 0;
+uint64_t KeySet::BitsSet() const {
+	uint64_t result = 0;
 	for (auto block : bits) {
-		set += static_cast<uint64_t>(std::popcount(block));
+		result += static_cast<uint64_t>(std::popcount(block));
 	}
-	return static_cast<double>(set) > FULL_FROM * static_cast<double>(bits.size() * 64) && !bits.empty();
+	return result;
 }
 
-std::vector<std::pair<uint32_t, uint64_t>> KeySet::NumberedBlocks() const {
+bool KeySet::Saturated() const {
+	return static_cast<double>(BitsSet()) > FULL_FROM * static_cast<double>(bits.size() * 64) && !bits.empty();
+}
+
+std::vector<std::pair<uint32_t, uint64_t>> KeySet::FewBlocks() const {
 	auto result = blocks;
+	auto used = bits.size() - static_cast<idx_t>(std::count(bits.begin(), bits.end(), 0ULL));
+	if (used * NUMBERED_BLOCK_BYTES >= bits.size() * sizeof(uint64_t)) {
+		return result;
+	}
+	result.reserve(used);
 	for (idx_t i = 0; i < bits.size(); i++) {
 		if (bits[i] != 0) {
 			result.emplace_back(static_cast<uint32_t>(i), bits[i]);
@@ -299,20 +309,14 @@ std::string KeySet::Encode() const {
 		list.append(const_char_ptr_cast(&hash), sizeof(hash));
 	}
 	serializer.WriteProperty(17, "hashes", list);
-	auto numbered = NumberedBlocks();
-	auto few = !numbered.empty() && numbered.size() * NUMBERED_BLOCK_BYTES < bits.size() * sizeof(uint64_t);
-	if (!blocks.empty() || few) {
-		string list_of_blocks;
-		for (auto &block : numbered) {
-			list_of_blocks.append(const_char_ptr_cast(&block.first), sizeof(block.first));
-			list_of_blocks.append(const_char_ptr_cast(&block.second), sizeof(block.second));
-		}
-		serializer.WriteProperty(18, "bits", string());
-		serializer.WriteProperty(19, "blocks", list_of_blocks);
-	} else {
-		serializer.WriteProperty(18, "bits", string(const_char_ptr_cast(bits.data()), bits.size() * sizeof(uint64_t)));
-		serializer.WriteProperty(19, "blocks", string());
+	string numbered;
+	for (auto &block : FewBlocks()) {
+		numbered.append(const_char_ptr_cast(&block.first), sizeof(block.first));
+		numbered.append(const_char_ptr_cast(&block.second), sizeof(block.second));
 	}
+	auto dense_bytes = numbered.empty() ? bits.size() * sizeof(uint64_t) : 0;
+	serializer.WriteProperty(18, "bits", string(const_char_ptr_cast(bits.data()), dense_bytes));
+	serializer.WriteProperty(19, "blocks", numbered);
 	serializer.End();
 	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }

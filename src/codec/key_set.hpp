@@ -89,8 +89,10 @@ private:
 	bool UsesHashes() const {
 		return bits.empty() && blocks.empty();
 	}
-	//! Of the bits or blocks, those that are not zero
-	std::vector<std::pair<uint32_t, uint64_t>> NumberedBlocks() const;
+	void AddBlocks(const std::vector<std::pair<uint32_t, uint64_t>> &more);
+	//! The blocks, or those of the bits where these take fewer bytes; else empty
+	std::vector<std::pair<uint32_t, uint64_t>> FewBlocks() const;
+	uint64_t BitsSet() const;
 	void Widen(const duckdb::Value &low, const duckdb::Value &high);
 
 	duckdb::LogicalType type;

@@ -124,4 +124,17 @@ std::shared_ptr<ChunkSource> DecodeRows(std::shared_ptr<const std::string> bytes
 	return std::make_shared<EncodedRows>(std::move(bytes), std::move(types));
 }
 
+std::shared_ptr<ChunkSource> DecodePartitions(const std::vector<std::string> &partitions, uint32_t first,
+                                              uint32_t count, vector<LogicalType> types) {
+	if (first + count > partitions.size()) {
+		throw InternalException("Partitions %llu to %llu of %llu", idx_t(first), idx_t(first) + count,
+		                        idx_t(partitions.size()));
+	}
+	auto bytes = std::make_shared<std::string>();
+	for (auto i = first; i < first + count; i++) {
+		*bytes += partitions[i];
+	}
+	return DecodeRows(std::move(bytes), std::move(types));
+}
+
 } // namespace duckherder

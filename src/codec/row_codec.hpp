@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 //! A few rows as bytes within a message, in DuckDB's own serialization of chunks. Such bytes may be put one behind the
 //! other. Stateless, thread-safe.
@@ -18,5 +19,9 @@ std::optional<std::string> EncodeRows(ChunkReader &reader, const duckdb::vector<
 //! read: IOException.
 std::shared_ptr<ChunkSource> DecodeRows(std::shared_ptr<const std::string> bytes,
                                         duckdb::vector<duckdb::LogicalType> types);
+
+//! The rows of the partitions [first, first + count). Throws InternalException if there are not so many.
+std::shared_ptr<ChunkSource> DecodePartitions(const std::vector<std::string> &partitions, uint32_t first,
+                                              uint32_t count, duckdb::vector<duckdb::LogicalType> types);
 
 } // namespace duckherder

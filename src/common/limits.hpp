@@ -62,8 +62,12 @@ constexpr uint64_t HEARTBEAT_LOST_MS = 5000;
 //! that nobody has asked for for so long.
 constexpr uint64_t LEASE_RENEW_INTERVAL_MS = 1000;
 constexpr uint64_t LEASE_TIMEOUT_MS = 60000;
-//! How often a worker that is to end looks whether anybody still needs it
+constexpr uint64_t LEASE_TIMEOUT_MIN_MS = 3000;
+//! How long a worker that is to end waits for those who need it, and how often it looks whether anybody does
+constexpr uint64_t DRAIN_TIMEOUT_MS = 60000;
 constexpr uint64_t DRAIN_LOOK_INTERVAL_MS = 200;
+//! The most that a flag may make a node wait: a day
+constexpr uint64_t WAIT_FLAG_MAX_MS = 86400000;
 constexpr uint32_t WORKERS_MAX = 1000;
 constexpr uint32_t EMBEDDED_WORKERS_MAX = 64;
 constexpr uint32_t STAGE_PARTITIONS_MAX = 4096;

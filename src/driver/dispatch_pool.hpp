@@ -9,8 +9,10 @@
 
 namespace duckherder {
 
-//! Threads that wait for workers: one per running attempt, kept for the next. Grows with the number of jobs that run at
-//! once (bounded by the slots of all workers, the scheduler starts no more), never shrinks. Jobs must not throw.
+//! Threads that wait for nodes: one per running attempt, kept for the next, and those for small calls beside them.
+//! Grows with the number of jobs that run at once, never shrinks. That is bounded: the scheduler starts no more
+//! attempts than workers have slots, and a query has at most one renewal per worker, one refresh, and in the end one
+//! cancellation per worker on its way. Jobs must not throw.
 class DispatchPool {
 public:
 	~DispatchPool();

@@ -33,7 +33,7 @@ bool GatherReader::Ready() {
 		return false;
 	}
 	if (output->rows) {
-		source = DecodeRows(std::make_shared<const std::string>(output->rows->at(0)), parent.Types());
+		source = DecodePartitions(*output->rows, 0, 1, parent.Types());
 		reader = source->OpenReader();
 	} else {
 		Open(output->worker, output->attempt);

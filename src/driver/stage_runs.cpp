@@ -179,12 +179,12 @@ uint32_t StageRuns::MostTasks(StageId stage) const {
 
 duckdb::vector<PlannedScanFilter> StageRuns::ScanFilters(StageId stage) const {
 	auto &run = runs[stage];
-	// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
-	auto in_task = run.scan && run.scan->reader == StageScan::Reader::WORKER;
 	duckdb::vector<PlannedScanFilter> result;
 	if (!run.scan) {
 		return result;
 	}
+	// DuckDB filters by the hash table of a join in the same task itself, and looks up less for it
+	auto in_task = run.scan->reader == StageScan::Reader::WORKER;
 	for (auto &filter : plan.stages[run.outcome.scan_from].scan_filters) {
 		if (!in_task || !Contains(run.copied_inputs, filter.source)) {
 			result.push_back(filter);
@@ -243,12 +243,10 @@ void StageRuns::MakeEmpty(Run &run) {
 	auto &fragment = *plan.stages[run.stage.id].fragment;
 	DistributedPipelineTask task;
 	task.total_tasks = 1;
-	run.stage.fragment = std::make_shared<const std::string>(
-	    EncodeFragment(context, duckdb::LogicalEmptyResult(fragment.types, fragment.GetColumnBindings())));
-	task.serialized_plan = run.stage.fragment;
 	run.stage.tasks = {std::move(task)};
 	run.stage.inputs.clear();
 	run.scan = nullptr;
+	SetFragment(run, duckdb::LogicalEmptyResult(fragment.types, fragment.GetColumnBindings()));
 }
 
 void StageRuns::Merge(StageId probe) {
@@ -324,7 +322,11 @@ void StageRuns::Encode(Run &run) {
 	for (auto merged : run.merged) {
 		splice.Put(fragment, merged, plan.stages[merged].fragment);
 	}
-	run.stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, *fragment));
+	SetFragment(run, *fragment);
+}
+
+void StageRuns::SetFragment(Run &run, const LogicalOperator &fragment) {
+	run.stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, fragment));
 	for (auto &task : run.stage.tasks) {
 		task.serialized_plan = run.stage.fragment;
 	}

@@ -121,6 +121,8 @@ private:
 	void MakeEmpty(Run &run);
 	void AssignTasks(Run &run);
 	void Encode(Run &run);
+	//! Of the stage and its tasks
+	void SetFragment(Run &run, const duckdb::LogicalOperator &fragment);
 
 	duckdb::ClientContext &context;
 	//! Not changed, but operators are moved about while a fragment is encoded

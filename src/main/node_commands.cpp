@@ -36,10 +36,6 @@ std::string BufferLimit(const std::string &memory_limit) {
 	return std::to_string(bytes - unseen) + "B";
 }
 
-constexpr uint64_t DRAIN_TIMEOUT_SECONDS = 60;
-//! Sessions renew their leases each second
-constexpr uint64_t LEASE_TIMEOUT_SECONDS_MIN = 3;
-
 constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
 
 const FlagSpec HELP {"--help", "", "this text"};
@@ -49,6 +45,11 @@ const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PE
 const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
 const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
+
+//! Of a flag in seconds
+uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallback_ms, uint64_t minimum_ms) {
+	return 1000 * flags.GetNumber(name, fallback_ms / 1000, minimum_ms / 1000, limits::WAIT_FLAG_MAX_MS / 1000);
+}
 
 std::string TokenOf(const CommandLine &flags) {
 	return LoadOrCreateToken(flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt);
@@ -235,7 +236,7 @@ int RunWorker(const std::vector<std::string> &words) {
 
 	WorkerNodeOptions node_options;
 	node_options.lease_timeout_ms =
-	    1000 * flags.GetNumber("--lease-timeout", limits::LEASE_TIMEOUT_MS / 1000, LEASE_TIMEOUT_SECONDS_MIN, 86400);
+	    MsOf(flags, "--lease-timeout", limits::LEASE_TIMEOUT_MS, limits::LEASE_TIMEOUT_MIN_MS);
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
@@ -254,7 +255,7 @@ int RunWorker(const std::vector<std::string> &words) {
 			registration->Heartbeat();
 		}
 	}
-	Drain(*worker, registration.get(), flags.GetNumber("--drain-timeout", DRAIN_TIMEOUT_SECONDS, 0, 86400) * 1000);
+	Drain(*worker, registration.get(), MsOf(flags, "--drain-timeout", limits::DRAIN_TIMEOUT_MS, 0));
 	if (registration) {
 		registration->Unregister();
 	}

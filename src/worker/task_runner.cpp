@@ -134,19 +134,6 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 	return result;
 }
 
-//! Some partitions of encoded rows, one behind the other
-std::shared_ptr<const std::string> Join(const std::vector<std::string> &rows, uint32_t partition, uint32_t count) {
-	if (partition + count > rows.size()) {
-		throw InternalException("Partitions %llu to %llu of %llu", idx_t(partition), idx_t(partition) + count,
-		                        idx_t(rows.size()));
-	}
-	auto result = std::make_shared<std::string>();
-	for (auto i = partition; i < partition + count; i++) {
-		*result += rows[i];
-	}
-	return result;
-}
-
 } // namespace
 
 TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
@@ -242,7 +229,7 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 		output.location = location;
 		// as the driver calls this worker, which may not be how it calls itself
 		if (location.rows) {
-			output.source = DecodeRows(Join(*location.rows, partition, partition_count), types);
+			output.source = DecodePartitions(*location.rows, partition, partition_count, types);
 		} else if (location.worker.id == request.worker_id) {
 			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
 			if (!buffer) {

@@ -53,18 +53,23 @@ TEST(KeySet, KnowsRangeAndValuesWhileThereAreFew) {
 	EXPECT_EQ(keys.Largest(), Value::BIGINT(999));
 }
 
+//! The set has the first `count` of them, and few others
+void ExpectMultiplesOfThree(const KeySet &keys, int64_t count) {
+	EXPECT_FALSE(keys.Saturated());
+	int64_t lies = 0;
+	for (int64_t i = 0; i < count; i++) {
+		ASSERT_TRUE(Contains(keys, i * 3)) << i;
+		lies += Contains(keys, i * 3 + 1) ? 1 : 0;
+	}
+	EXPECT_LE(lies, count / 30) << count;
+}
+
 TEST(KeySet, NeverForgetsAndSeldomLies) {
 	for (int64_t count : {10, 1000, 3000, 100000}) {
 		KeySet keys(LogicalType::INTEGER, KeySet::Log2BitsFor(static_cast<uint64_t>(count)));
 		AddValues(keys, Numbers(0, count * 3, 3));
 		keys.PrepareLookUps();
-		EXPECT_FALSE(keys.Saturated());
-		int64_t lies = 0;
-		for (int64_t i = 0; i < count; i++) {
-			ASSERT_TRUE(Contains(keys, i * 3)) << i;
-			lies += Contains(keys, i * 3 + 1) ? 1 : 0;
-		}
-		EXPECT_LE(lies, count / 30) << count;
+		ExpectMultiplesOfThree(keys, count);
 	}
 }
 
@@ -129,13 +134,7 @@ TEST(KeySet, FittedToItsKeysItStillSeldomLies) {
 		EXPECT_NEAR(fitted.Log2Bits(), KeySet::Log2BitsFor(static_cast<uint64_t>(count)), 1);
 		fitted = KeySet::Decode(fitted.Encode());
 		fitted.PrepareLookUps();
-		EXPECT_FALSE(fitted.Saturated());
-		int64_t lies = 0;
-		for (int64_t i = 0; i < count; i++) {
-			ASSERT_TRUE(Contains(fitted, i * 3)) << i;
-			lies += Contains(fitted, i * 3 + 1) ? 1 : 0;
-		}
-		EXPECT_LE(lies, count / 30) << count;
+		ExpectMultiplesOfThree(fitted, count);
 	}
 }
 

@@ -134,6 +134,16 @@ TEST(WorkerTasks, RowGroupsOutsideOfTheRangeAreNotRead) {
 	EXPECT_NE(profile.find("\"operator_row_groups_scanned\": 2"), std::string::npos) << profile;
 }
 
+Exchange ShuffledByKey(uint32_t partitions) {
+	Exchange exchange;
+	exchange.kind = ExchangeKind::HASH;
+	exchange.ordered = false;
+	exchange.partition_count = partitions;
+	// the scan gives k first, the first column that the query names
+	exchange.key_columns = {0};
+	return exchange;
+}
+
 TEST(WorkerTasks, SmallOutputsTravelWithResultsAndRequests) {
 	Session session;
 	TestDirectory directory;
@@ -145,10 +155,7 @@ TEST(WorkerTasks, SmallOutputsTravelWithResultsAndRequests) {
 
 	auto request = MakeRequest(fragments.scans.at(0), 0, 0);
 	request.split = RowSplit(fragments, file, 0, ROWS_UNBOUNDED);
-	request.output.kind = ExchangeKind::HASH;
-	request.output.ordered = false;
-	request.output.partition_count = 3;
-	request.output.key_columns = {0};
+	request.output = ShuffledByKey(3);
 	workers.Run(0, request);
 	EXPECT_TRUE(workers.last.inline_rows.empty()) << "nobody has asked for them";
 	request.attempt = 1;
@@ -197,11 +204,7 @@ TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 	for (uint32_t i = 0; i < 4; i++) {
 		auto request = MakeRequest(fragments.scans.at(0), 0, i);
 		request.split = RowSplit(fragments, file, borders[i], borders[i + 1]);
-		request.output.kind = ExchangeKind::HASH;
-		request.output.ordered = false;
-		request.output.partition_count = partitions;
-		// the scan gives k first, the first column that the query names
-		request.output.key_columns = {0};
+		request.output = ShuffledByKey(partitions);
 		input.outputs.push_back(workers.Run(i % 2, request));
 		EXPECT_EQ(workers.last.partition_rows.size(), partitions);
 		shuffled += workers.last.Rows();
