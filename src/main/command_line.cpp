@@ -13,8 +13,6 @@ using duckdb::InvalidInputException;
 
 namespace {
 
-constexpr uint16_t DEFAULT_PORT = 8815;
-
 bool ParseNumber(const std::string &text, uint64_t &number) {
 	if (text.empty() || text.size() > 18 || !std::all_of(text.begin(), text.end(), ::isdigit)) {
 		return false;
@@ -71,8 +69,8 @@ uint64_t CommandLine::GetNumber(const std::string &name, uint64_t fallback, uint
 	return number;
 }
 
-HostPort ParseHostPort(const std::string &text) {
-	HostPort result {text, DEFAULT_PORT};
+HostPort ParseHostPort(const std::string &text, uint16_t missing_port) {
+	HostPort result {text, missing_port};
 	auto colon = text.rfind(':');
 	auto bracket = text.rfind(']');
 	if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,8 +35,10 @@ struct HostPort {
 	uint16_t port;
 };
 
-//! "127.0.0.1:8815" or "[::1]:8815"; a missing port is 8815.
-HostPort ParseHostPort(const std::string &text);
+constexpr uint16_t DEFAULT_PORT = 8815;
+
+//! "127.0.0.1:8815" or "[::1]:8815"
+HostPort ParseHostPort(const std::string &text, uint16_t missing_port = DEFAULT_PORT);
 
 std::string FlagHelp(const std::vector<FlagSpec> &flags);
 

@@ -60,7 +60,11 @@ FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &def
 	FlightNodeOptions options;
 	options.host = listen.host;
 	options.port = listen.port;
-	options.advertised_host = flags.Get("--advertise");
+	if (flags.Has("--advertise")) {
+		auto advertised = ParseHostPort(flags.Get("--advertise"), 0);
+		options.advertised_host = advertised.host;
+		options.advertised_port = advertised.port;
+	}
 	options.token = TokenOf(flags);
 	options.tls_certificate = ReadTextFile(flags.Get(TLS_CERT.name));
 	options.tls_key = ReadTextFile(flags.Get(TLS_KEY.name));
@@ -201,10 +205,10 @@ int RunDriver(const std::vector<std::string> &words) {
 	return 0;
 }
 
-int RunWorker(const std::vector<std::string> &words) {
+int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	std::vector<FlagSpec> specs = {
 	    {"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
-	    {"--advertise", "HOST", "what others call this machine; default the host of --listen"},
+	    {"--advertise", "HOST[:PORT]", "how others reach this node; default the host and port of --listen"},
 	    {"--driver", "HOST:PORT",
 	     "register with this driver; without it sessions register "
 	     "the worker themselves"},
@@ -242,7 +246,7 @@ int RunWorker(const std::vector<std::string> &words) {
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
 	auto worker = std::make_shared<WorkerNode>(
 	    address, database, std::make_shared<FlightConnector>(ClientSettingsOf(flags)), node_options);
-	node.AddWorker(address.id, worker);
+	node.AddWorker(address.id, wrap ? wrap(worker) : worker);
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {
 		registration = std::make_unique<Registration>(worker, DriverLocation(flags), ClientSettingsOf(flags));

@@ -55,7 +55,7 @@ public:
 	//! A task call whose request has been sent
 	arrow::flight::FlightClient::DoExchangeResult RunTask(const TaskRequest &request) {
 		auto exchange = Exchange(flight_protocol::RUN_TASK).ValueOrDie();
-		auto message = EncodeParts({EncodeTaskRequest(request), EncodeTypes(NumberTypes()), ""});
+		auto message = flight_protocol::Pack({EncodeTaskRequest(request), EncodeTypes(NumberTypes()), ""});
 		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString(message)).ok());
 		return exchange;
 	}

@@ -109,6 +109,11 @@ public:
 		std::lock_guard<std::mutex> guard(lock);
 		left[direction] = bytes;
 	}
+	//! Changes one bit of the byte after so many more in that direction, once
+	void DamageAfter(Direction direction, uint64_t bytes) {
+		std::lock_guard<std::mutex> guard(lock);
+		damage[direction] = passed[direction] + bytes;
+	}
 	//! Bytes that have passed so far
 	uint64_t Passed(Direction direction) {
 		std::lock_guard<std::mutex> guard(lock);
@@ -146,7 +151,7 @@ private:
 			if (received <= 0) {
 				break;
 			}
-			auto allowed = Admit(direction, static_cast<uint64_t>(received));
+			auto allowed = Admit(direction, static_cast<uint64_t>(received), buffer.data());
 			if (!Send(to, buffer.data(), allowed) || allowed < static_cast<uint64_t>(received)) {
 				break;
 			}
@@ -165,13 +170,18 @@ private:
 		static_cast<void>(ignored);
 	}
 
-	//! How many of these bytes may pass
-	uint64_t Admit(Direction direction, uint64_t bytes) {
+	//! How many of these bytes may pass, and in what state
+	uint64_t Admit(Direction direction, uint64_t bytes, char *data) {
 		std::unique_lock<std::mutex> guard(lock);
 		changed.wait(guard, [&] { return !frozen; });
 		if (left[direction] != NEVER) {
 			bytes = std::min(bytes, left[direction]);
 			left[direction] -= bytes;
+		}
+		auto &damaged = damage[direction];
+		if (damaged >= passed[direction] && damaged < passed[direction] + bytes) {
+			data[damaged - passed[direction]] ^= 4;
+			damaged = NEVER;
 		}
 		passed[direction] += bytes;
 		return bytes;
@@ -197,6 +207,7 @@ private:
 	bool stopping = false;
 	std::array<uint64_t, 2> left {NEVER, NEVER};
 	std::array<uint64_t, 2> passed {0, 0};
+	std::array<uint64_t, 2> damage {NEVER, NEVER};
 	std::vector<int> sockets;
 	std::vector<std::thread> pumps;
 	std::thread acceptor;

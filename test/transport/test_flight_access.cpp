@@ -52,7 +52,7 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 	                            "bearer " + node.token, "Basic " + node.token, bearer + node.token + " "}) {
 		SCOPED_TRACE(authorization);
 		RawClient raw(node.location, authorization);
-		auto ticket = EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+		auto ticket = flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
 		// A wrong ticket must be refused for its lack of a token too, before anybody looks at it.
 		for (auto &sent : {ticket, std::string("garbage")}) {
 			EXPECT_TRUE(IsUnauthenticated(raw.Get(sent)));
@@ -61,7 +61,7 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 				EXPECT_TRUE(IsUnauthenticated(raw.Act(action, sent).status())) << action;
 			}
 		}
-		auto request = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
+		auto request = flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
 		EXPECT_TRUE(IsUnauthenticated(raw.AnswerTo(flight_protocol::RUN_TASK, request)));
 		// what Flight offers besides
 		EXPECT_TRUE(IsUnauthenticated(raw.client->ListFlights(raw.options, {}).status()));
@@ -72,7 +72,7 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 	EXPECT_FALSE(run);
 	EXPECT_TRUE(node.worker->Calls().empty());
 	// the same client with the token is served
-	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, EncodeParts({"w1", ""})).ok());
+	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, flight_protocol::Pack({"w1", ""})).ok());
 	EXPECT_EQ(node.worker->Calls(), std::vector<std::string> {"GetInfo"});
 }
 

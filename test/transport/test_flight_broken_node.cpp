@@ -58,12 +58,11 @@ public:
 			return payload;
 		}
 		auto &message = messages[next++];
-		if (!message.mark.empty()) {
-			payload.app_metadata = arrow::Buffer::FromString(message.mark);
-		}
 		auto options = arrow::ipc::IpcWriteOptions::Defaults();
 		auto batch = Batch(types, message.rows);
 		ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(*batch, options, &payload.ipc_message));
+		payload.app_metadata = message.mark.empty() ? flight_protocol::RowsMark(*batch, payload.ipc_message)
+		                                            : arrow::Buffer::FromString(message.mark);
 		return payload;
 	}
 
@@ -141,6 +140,8 @@ TEST_F(FlightBrokenNode, OutputWithoutItsRightEndIsAnError) {
 		EXPECT_TRUE(read({{7, ""}, {0, flight_protocol::EncodeMark(mark)}}).HasError());
 	}
 	EXPECT_TRUE(read({{7, ""}, {0, "garbage"}}).HasError());
+	auto wrong_sum = flight_protocol::EncodeMark(Mark {MarkKind::ROWS, "7"});
+	ExpectError(read({{7, ""}, {7, wrong_sum}, {0, end(14)}}), ExceptionType::IO, {"7 rows", "damaged"});
 	TaskError conversion {ErrorKind::USER, "Conversion", "bad row", "w1", ""};
 	ExpectError(read({{7, ""}, {0, flight_protocol::EncodeMark(flight_protocol::ErrorMark(conversion))}}),
 	            ExceptionType::CONVERSION, {"bad row (on worker w1)"});

@@ -299,5 +299,60 @@ TEST_F(FlightSilence, CancelQueryCutsTheCallsOfItsQuery) {
 	ExpectFailure(other.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
 }
 
+//! Bytes that the network changed are an error or harmless, never another value
+TEST_F(FlightFailures, DamagedRowsAreNeverDelivered) {
+	node.worker->fetch = [](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
+		return NumbersThen(40, [](ScriptedSource &) {});
+	};
+	auto read = [&] {
+		auto connector = node.MakeConnector();
+		return ReadAll(*connector->Connect(proxied)->Fetch(MakeFetch(), NumberTypes()));
+	};
+	auto expected = read();
+	auto bytes = proxy.Passed(TcpProxy::TO_CLIENT);
+	auto errors = 0;
+	constexpr uint64_t PLACES = 60;
+	for (uint64_t place = 0; place < PLACES; place++) {
+		proxy.DamageAfter(TcpProxy::TO_CLIENT, bytes * place / PLACES + place % 8);
+		auto error = ErrorOf([&] { EXPECT_EQ(read(), expected) << "at " << place; });
+		errors += error.HasError() ? 1 : 0;
+		proxy.Cut();
+	}
+	// most of the bytes are rows
+	EXPECT_GT(errors, 2 * static_cast<int>(PLACES) / 3);
+}
+
+TEST_F(FlightFailures, DamagedFeedsAreNeverRead) {
+	node.worker->run = [](const TaskRequest &, const ScriptedWorker::Feed &feed) {
+		TaskResult result;
+		uint64_t sum = 0;
+		for (auto &row : ReadAll(*feed)) {
+			sum = sum * 31 + std::hash<std::string>()(row);
+		}
+		result.partition_rows = {sum};
+		return result;
+	};
+	auto run = [&] {
+		auto connector = node.MakeConnector();
+		return connector->Connect(proxied)->RunTask(MakeRequest(true), NumbersThen(40, [](ScriptedSource &) {}));
+	};
+	auto expected = run();
+	ASSERT_FALSE(expected.failed) << expected.error.message;
+	auto bytes = proxy.Passed(TcpProxy::TO_NODE);
+	auto errors = 0;
+	constexpr uint64_t PLACES = 30;
+	for (uint64_t place = 0; place < PLACES; place++) {
+		proxy.DamageAfter(TcpProxy::TO_NODE, bytes * place / PLACES + place % 8);
+		TaskResult result;
+		auto error = ErrorOf([&] { result = run(); });
+		if (!error.HasError() && !result.failed) {
+			EXPECT_EQ(result.partition_rows, expected.partition_rows) << "at " << place;
+		}
+		errors += error.HasError() || result.failed ? 1 : 0;
+		proxy.Cut();
+	}
+	EXPECT_GT(errors, static_cast<int>(PLACES) / 2);
+}
+
 } // namespace
 } // namespace duckherder

@@ -56,7 +56,7 @@ protected:
 };
 
 TEST_F(FlightGarbage, Tickets) {
-	auto good = EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+	auto good = flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
 	node.worker->fetch = [](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
 		return NumbersThen(1, [](ScriptedSource &) {});
 	};
@@ -65,13 +65,13 @@ TEST_F(FlightGarbage, Tickets) {
 	for (auto &ticket : Garbage(good)) {
 		EXPECT_FALSE(raw.Get(ticket).ok());
 	}
-	EXPECT_FALSE(raw.Get(EncodeParts({EncodeFetchRequest(MakeFetch())})).ok());
-	EXPECT_FALSE(raw.Get(EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
+	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch())})).ok());
+	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
 	EXPECT_FALSE(
-	    raw.Get(EncodeParts({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})})).ok());
+	    raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})})).ok());
 	auto elsewhere = MakeFetch();
 	elsewhere.worker_id = "w9";
-	auto status = raw.Get(EncodeParts({EncodeFetchRequest(elsewhere), EncodeTypes(NumberTypes())}));
+	auto status = raw.Get(flight_protocol::Pack({EncodeFetchRequest(elsewhere), EncodeTypes(NumberTypes())}));
 	EXPECT_NE(status.message().find("w9"), std::string::npos) << status.ToString();
 	EXPECT_EQ(node.worker->Fetches().size(), 1U);
 }
@@ -85,23 +85,23 @@ TEST_F(FlightGarbage, Actions) {
 		}
 	};
 	node.node->SetDriver(nullptr);
-	auto good = EncodeParts({"w1", "argument"});
+	auto good = flight_protocol::Pack({"w1", "argument"});
 	for (auto action : {flight_protocol::GET_INFO, flight_protocol::CANCEL_QUERY, flight_protocol::LOAD_EXTENSION,
 	                    flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT,
 	                    flight_protocol::UNREGISTER_WORKER, flight_protocol::LIST_WORKERS, "", "unknown"}) {
 		for (auto &body : Garbage(good)) {
 			expect_error(action, body);
 		}
-		expect_error(action, EncodeParts({}));
-		expect_error(action, EncodeParts({"w1"}));
-		expect_error(action, EncodeParts({"w1", "a", "b"}));
-		expect_error(action, EncodeParts({"w9", "a"}));
+		expect_error(action, flight_protocol::Pack({}));
+		expect_error(action, flight_protocol::Pack({"w1"}));
+		expect_error(action, flight_protocol::Pack({"w1", "a", "b"}));
+		expect_error(action, flight_protocol::Pack({"w9", "a"}));
 	}
 	EXPECT_TRUE(node.worker->Calls().empty());
 }
 
 TEST_F(FlightGarbage, TaskRequests) {
-	auto good = EncodeParts({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
+	auto good = flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
 	for (auto &message : Garbage(good)) {
 		EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, message).ok());
 	}
@@ -110,9 +110,9 @@ TEST_F(FlightGarbage, TaskRequests) {
 	auto elsewhere = MakeRequest();
 	elsewhere.worker_id = "w9";
 	EXPECT_FALSE(
-	    raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""})).ok());
+	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""})).ok());
 	auto fed = MakeRequest(true);
-	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, EncodeParts({EncodeTaskRequest(fed), "no types", ""})).ok());
+	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(fed), "no types", ""})).ok());
 	// no message at all
 	auto exchange = raw.Exchange(flight_protocol::RUN_TASK).ValueOrDie();
 	ASSERT_TRUE(exchange.writer->DoneWriting().ok());
@@ -128,13 +128,17 @@ std::shared_ptr<arrow::RecordBatch> NumbersBatch(int64_t rows) {
 	return arrow::RecordBatch::Make(TravelSchema(NumberTypes()), rows, {builder.Finish().ValueOrDie()});
 }
 
+arrow::Status Write(arrow::flight::FlightClient::DoExchangeResult &exchange, const arrow::RecordBatch &batch) {
+	return exchange.writer->WriteWithMetadata(batch, flight_protocol::RowsMark(batch).ValueOrDie());
+}
+
 TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
 	using Exchange = arrow::flight::FlightClient::DoExchangeResult;
 	auto run = [&](const std::function<void(Exchange &)> &send) {
 		rows_at_end = 777;
 		auto exchange = raw.RunTask(MakeRequest(true));
 		EXPECT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
-		EXPECT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok());
+		EXPECT_TRUE(Write(exchange, *NumbersBatch(10)).ok());
 		send(exchange);
 		return RawClient::ResultOf(exchange);
 	};
@@ -149,6 +153,15 @@ TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
 		EXPECT_TRUE(run(send).failed);
 		EXPECT_EQ(rows_at_end, 777U) << "the task saw an end of its feed";
 	};
+	expect_failure([&](Exchange &exchange) {
+		EXPECT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok()) << "without a checksum";
+		mark(flight_protocol::EndMark(20))(exchange);
+	});
+	expect_failure([&](Exchange &exchange) {
+		auto other = flight_protocol::RowsMark(*NumbersBatch(9)).ValueOrDie();
+		EXPECT_TRUE(exchange.writer->WriteWithMetadata(*NumbersBatch(10), other).ok());
+		mark(flight_protocol::EndMark(20))(exchange);
+	});
 	expect_failure(mark(flight_protocol::EndMark(9)));
 	expect_failure(mark(flight_protocol::EndMark(11)));
 	expect_failure(mark(Mark {MarkKind::END, ""}));
@@ -170,7 +183,7 @@ TEST_F(FlightGarbage, FeedsOfAnotherShape) {
 	duckdb::vector<duckdb::LogicalType> other {duckdb::LogicalType::INTEGER, duckdb::LogicalType::VARCHAR};
 	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(other)).ok());
 	auto batch = arrow::RecordBatch::MakeEmpty(TravelSchema(other)).ValueOrDie();
-	ASSERT_TRUE(exchange.writer->WriteRecordBatch(*batch).ok());
+	ASSERT_TRUE(Write(exchange, *batch).ok());
 	ASSERT_TRUE(exchange.writer->WriteMetadata(MarkBuffer(flight_protocol::EndMark(0))).ok());
 	ExpectFailure(RawClient::ResultOf(exchange), ErrorKind::PLACE, ExceptionType::IO);
 }
@@ -178,7 +191,7 @@ TEST_F(FlightGarbage, FeedsOfAnotherShape) {
 TEST_F(FlightGarbage, RowsForTaskWithoutFeed) {
 	auto exchange = raw.RunTask(MakeRequest(false));
 	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
-	ASSERT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok());
+	ASSERT_TRUE(Write(exchange, *NumbersBatch(10)).ok());
 	EXPECT_FALSE(RawClient::ResultOf(exchange).failed);
 }
 

@@ -31,19 +31,19 @@ std::string FlightDriverClient::Call(const std::string &action, const std::strin
 }
 
 void FlightDriverClient::RegisterWorker(const WorkerInfo &info) {
-	Call(flight_protocol::REGISTER_WORKER, EncodeParts({EncodeWorkerInfo(info)}));
+	Call(flight_protocol::REGISTER_WORKER, flight_protocol::Pack({EncodeWorkerInfo(info)}));
 }
 
 bool FlightDriverClient::Heartbeat(const WorkerInfo &info) {
-	return Call(flight_protocol::HEARTBEAT, EncodeParts({EncodeWorkerInfo(info)})) == "known";
+	return Call(flight_protocol::HEARTBEAT, flight_protocol::Pack({EncodeWorkerInfo(info)})) == "known";
 }
 
 void FlightDriverClient::UnregisterWorker(const WorkerId &id) {
-	Call(flight_protocol::UNREGISTER_WORKER, EncodeParts({id}));
+	Call(flight_protocol::UNREGISTER_WORKER, flight_protocol::Pack({id}));
 }
 
 std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {
-	return DecodeWorkerList(Call(flight_protocol::LIST_WORKERS, EncodeParts({""})));
+	return DecodeWorkerList(Call(flight_protocol::LIST_WORKERS, flight_protocol::Pack({""})));
 }
 
 } // namespace duckherder

@@ -184,7 +184,7 @@ private:
 	}
 
 	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
-		auto parts = DecodeParts(bytes);
+		auto parts = flight_protocol::Unpack(bytes);
 		if (parts.size() != count) {
 			throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
 		}
@@ -335,7 +335,8 @@ void FlightNode::SetDriver(std::shared_ptr<DriverService> driver) {
 }
 
 std::string FlightNode::Location() const {
-	return LocationOf(options, AdvertisedHost(options), Port());
+	auto port = options.advertised_port > 0 ? options.advertised_port : Port();
+	return LocationOf(options, AdvertisedHost(options), port);
 }
 
 uint16_t FlightNode::Port() const {

@@ -14,6 +14,8 @@ struct FlightNodeOptions {
 	std::string host = "127.0.0.1";
 	//! What others call this machine; empty: `host`, or the machine's name if that is a wildcard
 	std::string advertised_host;
+	//! And its port, where another one is forwarded; 0: the one that is listened at
+	uint16_t advertised_port = 0;
 	//! 0 takes a free one
 	uint16_t port = 0;
 	//! Every call must bring it

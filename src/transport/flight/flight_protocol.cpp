@@ -1,23 +1,46 @@
 #include "transport/flight/flight_protocol.hpp"
 
+#include "codec/checksum.hpp"
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
 
 #include "duckdb/common/exception.hpp"
 
 #include <arrow/flight/types.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
 
 namespace duckherder::flight_protocol {
 
 using duckdb::IOException;
 
+std::string Pack(const std::vector<std::string> &parts) {
+	auto bytes = EncodeParts(parts);
+	auto checksum = ChecksumOf(bytes);
+	bytes.append(reinterpret_cast<const char *>(&checksum), sizeof(checksum));
+	return bytes;
+}
+
+std::vector<std::string> Unpack(const std::string &bytes) {
+	uint64_t checksum = 0;
+	if (bytes.size() < sizeof(checksum)) {
+		throw IOException("%llu bytes are no message", bytes.size());
+	}
+	auto content = bytes.substr(0, bytes.size() - sizeof(checksum));
+	memcpy(&checksum, bytes.data() + content.size(), sizeof(checksum));
+	if (checksum != ChecksumOf(content)) {
+		throw IOException("a message of %llu bytes was damaged on its way: its checksum is wrong", bytes.size());
+	}
+	return DecodeParts(content);
+}
+
 std::string EncodeMark(const Mark &mark) {
-	return EncodeParts({std::to_string(static_cast<int>(mark.kind)), mark.body});
+	return Pack({std::to_string(static_cast<int>(mark.kind)), mark.body});
 }
 
 Mark DecodeMark(const std::string &bytes) {
-	auto parts = DecodeParts(bytes);
-	if (parts.size() != 2 || parts[0].size() != 1 || parts[0][0] < '0' || parts[0][0] > '5') {
+	auto parts = Unpack(bytes);
+	if (parts.size() != 2 || parts[0].size() != 1 || parts[0][0] < '0' || parts[0][0] > '6') {
 		throw duckdb::SerializationException("these %llu bytes are not a mark", bytes.size());
 	}
 	return Mark {static_cast<MarkKind>(parts[0][0] - '0'), std::move(parts[1])};
@@ -37,6 +60,23 @@ Mark EndMark(uint64_t rows) {
 
 Mark ErrorMark(const TaskError &error) {
 	return Mark {MarkKind::ERROR, EncodeTaskError(error)};
+}
+
+std::shared_ptr<arrow::Buffer> RowsMark(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload) {
+	return MarkBuffer(Mark {MarkKind::ROWS, std::to_string(ChecksumOf(batch, payload.body_buffers))});
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> RowsMark(const arrow::RecordBatch &batch) {
+	arrow::ipc::IpcPayload payload;
+	ARROW_RETURN_NOT_OK(
+	    arrow::ipc::GetRecordBatchPayload(batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload));
+	return RowsMark(batch, payload);
+}
+
+void CheckRows(const Mark &mark, const arrow::RecordBatch &batch) {
+	if (mark.kind != MarkKind::ROWS || mark.body != std::to_string(ChecksumOf(batch))) {
+		throw IOException("a batch of %lld rows was damaged on its way: its checksum is wrong", batch.num_rows());
+	}
 }
 
 void CheckEnd(const Mark &mark, uint64_t rows) {

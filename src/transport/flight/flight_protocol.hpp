@@ -3,10 +3,19 @@
 #include "common/task_error.hpp"
 
 #include <arrow/buffer.h>
+#include <arrow/result.h>
 #include <arrow/status.h>
 
 #include <memory>
 #include <string>
+#include <vector>
+
+namespace arrow {
+class RecordBatch;
+namespace ipc {
+struct IpcPayload;
+}
+} // namespace arrow
 
 //! What both ends of a Flight connection agree on, beyond the messages of codec/.
 namespace duckherder::flight_protocol {
@@ -19,7 +28,7 @@ constexpr const char *RUN_TASK = "duckherder.run_task";
 //! Its first message has three parts: the request, the types of the feed, and this if the request was encoded alone
 constexpr const char *ALONE = "alone";
 
-// DoAction: the body is made by EncodeParts. To a worker: its id, then the argument. To the driver: the argument.
+// DoAction: the body is made by Pack. To a worker: its id, then the argument. To the driver: the argument.
 constexpr const char *GET_INFO = "duckherder.get_info";
 constexpr const char *CANCEL_QUERY = "duckherder.cancel_query";
 constexpr const char *KEEP_QUERY = "duckherder.keep_query";
@@ -29,6 +38,11 @@ constexpr const char *HEARTBEAT = "duckherder.heartbeat";
 constexpr const char *UNREGISTER_WORKER = "duckherder.unregister_worker";
 constexpr const char *LIST_WORKERS = "duckherder.list_workers";
 
+//! All that travels beside rows does so in this form, which has a checksum. Unpack throws IOException, as the connection
+//! is at fault, if the bytes are not those that were sent, and SerializationException if they never were parts.
+std::string Pack(const std::vector<std::string> &parts);
+std::vector<std::string> Unpack(const std::string &bytes);
+
 //! Marks that travel beside data or alone, and the answer to an action: the kind, and what belongs to it.
 enum class MarkKind : uint8_t {
 	END,    //! of a stream: the number of rows that it had
@@ -36,7 +50,8 @@ enum class MarkKind : uint8_t {
 	ALIVE,  //! nothing has happened, but the sender is there
 	RESULT, //! of a task: a TaskResult
 	REPLY,  //! to an action: what it returns
-	RESEND  //! to a task's request: what the tasks of its stage have in common is not known here
+	RESEND, //! to a task's request: what the tasks of its stage have in common is not known here
+	ROWS    //! beside a batch: its checksum
 };
 
 struct Mark {
@@ -45,12 +60,17 @@ struct Mark {
 };
 
 std::string EncodeMark(const Mark &mark);
-//! Throws SerializationException
+//! Throws as Unpack does
 Mark DecodeMark(const std::string &bytes);
 
 std::shared_ptr<arrow::Buffer> MarkBuffer(const Mark &mark);
 Mark DecodeMark(const arrow::Buffer &buffer);
 Mark EndMark(uint64_t rows);
+//! What goes with a batch
+std::shared_ptr<arrow::Buffer> RowsMark(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload);
+arrow::Result<std::shared_ptr<arrow::Buffer>> RowsMark(const arrow::RecordBatch &batch);
+//! Throws IOException if the batch is not the one that was sent
+void CheckRows(const Mark &mark, const arrow::RecordBatch &batch);
 Mark ErrorMark(const TaskError &error);
 
 //! Ends a stream of `rows` rows by its mark: throws the error that it brings, or IOException if rows are missing.

@@ -80,7 +80,7 @@ public:
 	             const FetchRequest &request, const duckdb::vector<duckdb::LogicalType> &types_p)
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
 	      peer(std::move(peer_p)), decoder(types) {
-		flight::Ticket ticket {EncodeParts({EncodeFetchRequest(request), EncodeTypes(types)})};
+		flight::Ticket ticket {flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)})};
 		auto opening = std::make_shared<Opening>();
 		{
 			OngoingCalls::Entry cuttable(connections->calls, location, request.query_id, [&] { opening->Cut(); });
@@ -134,11 +134,16 @@ private:
 		if (!chunk->data) {
 			throw IOException("%s ended a stream without its end marker", peer);
 		}
-		if (chunk->app_metadata) {
-			flight_protocol::CheckEnd(flight_protocol::DecodeMark(*chunk->app_metadata), rows);
+		if (!chunk->app_metadata) {
+			throw IOException("%s sent a batch without its checksum", peer);
+		}
+		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
+		if (mark.kind != flight_protocol::MarkKind::ROWS) {
+			flight_protocol::CheckEnd(mark, rows);
 			ended = true;
 			return;
 		}
+		flight_protocol::CheckRows(mark, *chunk->data);
 		rows += static_cast<uint64_t>(chunk->data->num_rows());
 		batch_index++;
 		decoder.SetBatch(std::move(chunk->data));

@@ -77,7 +77,7 @@ private:
 			duckdb::idx_t position = 0;
 			while (position < chunk.size()) {
 				if (auto batch = encoder.Append(chunk, position)) {
-					ARROW_RETURN_NOT_OK(writer.WriteRecordBatch(*batch));
+					ARROW_RETURN_NOT_OK(Write(*batch));
 				}
 			}
 		}
@@ -85,9 +85,14 @@ private:
 			return arrow::Status::OK();
 		}
 		if (auto batch = encoder.Flush()) {
-			ARROW_RETURN_NOT_OK(writer.WriteRecordBatch(*batch));
+			ARROW_RETURN_NOT_OK(Write(*batch));
 		}
 		return writer.WriteMetadata(MarkBuffer(flight_protocol::EndMark(encoder.RowCount())));
+	}
+
+	arrow::Status Write(const arrow::RecordBatch &batch) {
+		ARROW_ASSIGN_OR_RAISE(auto mark, flight_protocol::RowsMark(batch));
+		return writer.WriteWithMetadata(batch, std::move(mark));
 	}
 
 	flight::FlightStreamWriter &writer;
@@ -166,7 +171,7 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 	auto asking = request;
 	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
 	auto encoded = alone ? EncodeTaskRequestAlone(asking) : EncodeTaskRequest(asking);
-	auto message = EncodeParts({encoded, EncodeTypes(types), alone ? flight_protocol::ALONE : ""});
+	auto message = flight_protocol::Pack({encoded, EncodeTypes(types), alone ? flight_protocol::ALONE : ""});
 	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
 	                                               flight::FlightDescriptor::Command(flight_protocol::RUN_TASK));
 	connections->Check(exchange.status(), peer, connection);
@@ -211,7 +216,7 @@ std::shared_ptr<ChunkSource> RemoteWorker::Fetch(const FetchRequest &request,
 }
 
 std::string RemoteWorker::Call(const char *action, const std::string &argument, uint64_t timeout_ms) {
-	return connections->Call(address.location, peer, action, EncodeParts({address.id, argument}), timeout_ms);
+	return connections->Call(address.location, peer, action, flight_protocol::Pack({address.id, argument}), timeout_ms);
 }
 
 void RemoteWorker::CancelQuery(const QueryId &query_id) {

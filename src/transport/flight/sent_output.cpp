@@ -73,6 +73,9 @@ arrow::Result<flight::FlightPayload> SentOutput::Next() {
 	}
 	ARROW_RETURN_NOT_OK(
 	    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
+	if (!marked) {
+		payload.app_metadata = flight_protocol::RowsMark(*batch, payload.ipc_message);
+	}
 	return payload;
 }
 

@@ -67,32 +67,39 @@ void TaskCall::Run() {
 }
 
 void TaskCall::Receive() {
-	try {
-		while (true) {
-			auto chunk = reader.Next();
-			if (!chunk.ok() || (!chunk->data && !chunk->app_metadata)) {
-				break;
-			}
-			if (!feed) {
-				continue;
-			}
-			if (chunk->data) {
-				feed->Push(std::move(chunk->data));
-			} else {
-				feed->End(flight_protocol::DecodeMark(*chunk->app_metadata));
-			}
+	while (true) {
+		auto chunk = reader.Next();
+		if (!chunk.ok() || (!chunk->data && !chunk->app_metadata)) {
+			break;
 		}
 		if (feed) {
-			feed->Fail(duckdb::IOException("the sender of the feed hung up"));
+			TakeOfFeed(std::move(*chunk));
 		}
-	} catch (std::exception &error) {
-		if (feed) {
-			feed->Fail(error);
-		}
+	}
+	if (feed) {
+		feed->Fail(duckdb::IOException("the sender of the feed hung up"));
 	}
 	std::lock_guard<std::mutex> guard(lock);
 	hung_up = true;
 	changed.notify_all();
+}
+
+void TaskCall::TakeOfFeed(flight::FlightStreamChunk chunk) {
+	try {
+		if (!chunk.app_metadata) {
+			throw duckdb::IOException("a batch of a feed came without its checksum");
+		}
+		auto mark = flight_protocol::DecodeMark(*chunk.app_metadata);
+		if (chunk.data) {
+			flight_protocol::CheckRows(mark, *chunk.data);
+			feed->Push(std::move(chunk.data));
+		} else {
+			feed->End(mark);
+		}
+	} catch (std::exception &error) {
+		// the task gets it from its feed; the sender is still there
+		feed->Fail(error);
+	}
 }
 
 void TaskCall::StopAttempt() {

@@ -26,6 +26,7 @@ public:
 
 private:
 	void Receive();
+	void TakeOfFeed(arrow::flight::FlightStreamChunk chunk);
 	void StopAttempt();
 
 	arrow::flight::FlightMessageReader &reader;

@@ -1,0 +1,118 @@
+#include "main/node_commands.hpp"
+#include "worker/worker_node.hpp"
+
+#include "duckdb.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+
+//! `duckherder worker` with a point at which a test can make something go wrong: a task stops there, says so, and goes
+//! on when it is told to. $DUCKHERDER_FAULT_POINT is "begin STAGE DIRECTORY" (before a task of that stage runs) or
+//! "end STAGE DIRECTORY" (after it ran, before anybody knows). Only the first attempt of a task that comes by stops: it
+//! makes the file DIRECTORY/reached, and waits for DIRECTORY/go.
+namespace duckherder {
+namespace {
+
+constexpr auto LOOK_INTERVAL = std::chrono::milliseconds(2);
+constexpr auto WAIT_MAX = std::chrono::seconds(120);
+
+bool Exists(const std::string &path) {
+	return access(path.c_str(), F_OK) == 0;
+}
+
+class FaultPoint {
+public:
+	FaultPoint() {
+		auto text = std::getenv("DUCKHERDER_FAULT_POINT");
+		std::istringstream words(text ? text : "");
+		if (text && !(words >> when >> stage >> directory)) {
+			throw duckdb::InvalidInputException("DUCKHERDER_FAULT_POINT is '%s'", text);
+		}
+	}
+
+	void Pass(const char *now, const TaskRequest &request) {
+		if (when != now || request.stage_id != stage || request.attempt > 0) {
+			return;
+		}
+		// all workers have the same point; one of them stops
+		std::ofstream draft(directory + "/" + std::to_string(getpid()));
+		draft << request.worker_id << std::endl;
+		auto name = directory + "/" + std::to_string(getpid());
+		if (link(name.c_str(), (directory + "/reached").c_str()) != 0) {
+			return;
+		}
+		auto deadline = std::chrono::steady_clock::now() + WAIT_MAX;
+		while (!Exists(directory + "/go") && std::chrono::steady_clock::now() < deadline) {
+			std::this_thread::sleep_for(LOOK_INTERVAL);
+		}
+	}
+
+private:
+	std::string when;
+	StageId stage = 0;
+	std::string directory;
+};
+
+class FaultyWorker : public WorkerService, public AttemptControl {
+public:
+	explicit FaultyWorker(std::shared_ptr<WorkerNode> worker_p) : worker(std::move(worker_p)) {
+	}
+
+	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override {
+		point.Pass("begin", request);
+		auto result = worker->RunTask(request, std::move(feed));
+		point.Pass("end", request);
+		return result;
+	}
+	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
+	                                   const duckdb::vector<duckdb::LogicalType> &types) override {
+		return worker->Fetch(request, types);
+	}
+	void CancelQuery(const QueryId &query_id) override {
+		worker->CancelQuery(query_id);
+	}
+	void KeepQuery(const QueryId &query_id) override {
+		worker->KeepQuery(query_id);
+	}
+	WorkerInfo GetInfo() override {
+		return worker->GetInfo();
+	}
+	void LoadExtension(const std::string &name) override {
+		worker->LoadExtension(name);
+	}
+	void StopAttempt(const TaskRequest &request) override {
+		worker->StopAttempt(request);
+	}
+
+private:
+	std::shared_ptr<WorkerNode> worker;
+	FaultPoint point;
+};
+
+int Run(const std::vector<std::string> &words) {
+	try {
+		return RunWorker(words, [](std::shared_ptr<WorkerNode> worker) {
+			return std::make_shared<FaultyWorker>(std::move(worker));
+		});
+	} catch (std::exception &error) {
+		std::cerr << "faulty_worker: " << duckdb::ErrorData(error).Message() << std::endl;
+		return 1;
+	}
+}
+
+} // namespace
+} // namespace duckherder
+
+int main(int argc, char **argv) {
+	duckherder::BlockStopSignals();
+	auto code = duckherder::Run(std::vector<std::string>(argv + 1, argv + argc));
+	std::cout.flush();
+	// as in the real program
+	_exit(code);
+}
