@@ -97,6 +97,7 @@ View WorkersView() {
 	         {"memory_limit", number},
 	         {"memory_used", number},
 	         {"running_tasks", number},
+	         {"kept_queries", number},
 	         {"last_heartbeat_ms", number},
 	         {"duckdb_version", text}},
 	        [](DatabaseState &database) {
@@ -108,7 +109,7 @@ View WorkersView() {
 			        rows.push_back(
 			            {Value(worker.address.id), Value(worker.address.location), Value(WorkerStateName(worker.state)),
 			             Number(worker.threads), Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
-			             Number(worker.running_tasks), Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
+			             Number(worker.running_tasks), Number(worker.kept_queries), Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;
 	        }};

@@ -277,14 +277,14 @@ int RunStatus(const std::vector<std::string> &words) {
 	FlightDriverClient driver(location, ClientSettingsOf(flags));
 	auto workers = driver.ListWorkers();
 	uint32_t running = 0;
-	printf("%-20s %-32s %-9s %7s %12s %12s %7s %13s\n", "ID", "LOCATION", "STATE", "THREADS", "MEMORY_MB", "LIMIT_MB",
-	       "RUNNING", "HEARTBEAT_MS");
+	printf("%-20s %-32s %-9s %7s %12s %12s %7s %7s %13s\n", "ID", "LOCATION", "STATE", "THREADS", "MEMORY_MB",
+	       "LIMIT_MB", "RUNNING", "QUERIES", "HEARTBEAT_MS");
 	for (auto &worker : workers) {
 		running += worker.running_tasks;
-		printf("%-20s %-32s %-9s %7u %12llu %12llu %7u %13llu\n", worker.address.id.c_str(),
+		printf("%-20s %-32s %-9s %7u %12llu %12llu %7u %7u %13llu\n", worker.address.id.c_str(),
 		       worker.address.location.c_str(), WorkerStateName(worker.state), worker.threads,
 		       static_cast<unsigned long long>(worker.memory_used_bytes >> 20),
-		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks,
+		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks, worker.kept_queries,
 		       static_cast<unsigned long long>(worker.heartbeat_age_ms));
 	}
 	printf("driver %s: %zu workers, %u running tasks\n", location.c_str(), workers.size(), running);

@@ -139,6 +139,8 @@ struct WorkerInfo {
 	uint64_t memory_limit_bytes = 0;
 	uint64_t memory_used_bytes = 0;
 	uint32_t running_tasks = 0;
+	//! Queries whose outputs it keeps
+	uint32_t kept_queries = 0;
 	//! Set by whoever keeps the list; ms since the last sign of life
 	uint64_t heartbeat_age_ms = 0;
 	//! Set by whoever keeps the list; others have to be asked how they are

@@ -67,9 +67,9 @@ void OutputStore::DropExpired() {
 	}
 }
 
-bool OutputStore::Empty() {
+uint32_t OutputStore::QueryCount() {
 	std::lock_guard<std::mutex> guard(lock);
-	return queries.empty();
+	return static_cast<uint32_t>(queries.size());
 }
 
 } // namespace duckherder

@@ -31,7 +31,7 @@ public:
 	void Keep(const QueryId &query);
 	//! Forgets the outputs of queries of which nothing was put, got or kept for the time of a lease.
 	void DropExpired();
-	bool Empty();
+	uint32_t QueryCount();
 
 private:
 	using AttemptKey = std::pair<TaskKey, Attempt>;

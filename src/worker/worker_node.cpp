@@ -113,7 +113,7 @@ void WorkerNode::DropExpired() {
 }
 
 bool WorkerNode::Idle() {
-	return state->tasks.Count() == 0 && state->outputs.Empty();
+	return state->tasks.Count() == 0 && state->outputs.QueryCount() == 0;
 }
 
 WorkerInfo WorkerNode::GetInfo() {
@@ -130,6 +130,7 @@ WorkerInfo WorkerNode::GetInfo() {
 	info.memory_limit_bytes = buffers.GetMaxMemory();
 	info.memory_used_bytes = buffers.GetUsedMemory();
 	info.running_tasks = state->tasks.Count();
+	info.kept_queries = state->outputs.QueryCount();
 	return info;
 }
 

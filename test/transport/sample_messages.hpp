@@ -86,8 +86,8 @@ inline auto Members(const FetchRequest &m) {
 }
 
 inline auto Members(const WorkerInfo &m) {
-	auto &[address, state, version, protocol, threads, limit, used, running, age, beats] = m;
-	return std::tie(address, state, version, protocol, threads, limit, used, running, age, beats);
+	auto &[address, state, version, protocol, threads, limit, used, running, kept, age, beats] = m;
+	return std::tie(address, state, version, protocol, threads, limit, used, running, kept, age, beats);
 }
 
 template <class T>
@@ -197,6 +197,7 @@ inline WorkerInfo SampleWorkerInfo() {
 	info.memory_limit_bytes = 1ULL << 41;
 	info.memory_used_bytes = 1ULL << 33;
 	info.running_tasks = 3;
+	info.kept_queries = 2;
 	info.heartbeat_age_ms = 999;
 	info.sends_heartbeats = true;
 	return info;

@@ -1,0 +1,119 @@
+"""The faults of the matrix: what each needs, does to the worker whose task stopped, and may lead to."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.netlab import NetLab
+from chaos.nodes import WORKERS, DutyCycle, Environment, Nodes, fill
+
+#: Longer than a driver waits for heartbeats (5 s), so that the worker counts as lost before it is back
+AWAY_SECONDS = 8.0
+DELAY_MS = 300
+LOSS = 0.05
+#: So small that TPC-H SF1's exchanges do not fit
+SMALL_MEMORY = "256MB"
+SMALL_DISK_MB = 512
+
+
+@dataclass
+class Fault:
+    name: str
+    environment: Callable[[NetLab | None], Environment]
+    #: Does it, and returns what ends it
+    inject: Callable[[Nodes, str], Callable[[], None]]
+    #: What happens with duckherder_task_retries = 0: "error", "rows", or "either" where it depends on what the fault hits
+    without_retries: str
+    needs_network: bool = False
+    #: The session does not survive
+    ends_client: bool = False
+    limit_seconds: float = 60
+
+
+def nothing() -> None:
+    pass
+
+
+def _plain(_: NetLab | None) -> Environment:
+    return Environment()
+
+
+def _kill(nodes: Nodes, victim: str) -> Callable[[], None]:
+    nodes.workers[victim].kill()
+    return nothing
+
+
+def _pause(nodes: Nodes, victim: str) -> Callable[[], None]:
+    nodes.workers[victim].signal(signal.SIGSTOP)
+    timer = threading.Timer(AWAY_SECONDS, lambda: nodes.workers[victim].signal(signal.SIGCONT))
+    timer.start()
+    return timer.join
+
+
+def _partition(nodes: Nodes, victim: str) -> Callable[[], None]:
+    lab, number = nodes.lab, int(victim[-1]) + 1
+    assert lab
+    lab.set_link(number, "down")
+    timer = threading.Timer(AWAY_SECONDS, lambda: lab.set_link(number, "up"))
+    timer.start()
+    return timer.join
+
+
+def _bad_network(nodes: Nodes, _: str) -> Callable[[], None]:
+    lab = nodes.lab
+    assert lab and nodes.toxiproxy
+    for number in range(WORKERS):
+        nodes.toxiproxy.add(f"worker-{number}", "latency", latency=DELAY_MS)
+        lab.set_loss(number + 1, LOSS)
+
+    def heal() -> None:
+        for number in range(WORKERS):
+            lab.set_loss(number + 1, 0)
+    return heal
+
+
+def _fill_disk(nodes: Nodes, victim: str) -> Callable[[], None]:
+    disk = nodes.disk(victim)
+    fill(disk)
+    return lambda: os.unlink(Path(disk) / "filler")
+
+
+def _damage(nodes: Nodes, victim: str) -> Callable[[], None]:
+    nodes.proxies[victim].damage()
+    return nothing
+
+
+def _slow(nodes: Nodes, victim: str) -> Callable[[], None]:
+    return DutyCycle(nodes.workers[victim].pid, run_ms=10, stop_ms=90).stop
+
+
+def _kill_driver(nodes: Nodes, _: str) -> Callable[[], None]:
+    port = nodes.driver.port
+    nodes.driver.kill()
+    return lambda: nodes.start_driver(port)
+
+
+def _kill_client(nodes: Nodes, _: str) -> Callable[[], None]:
+    assert nodes.client
+    nodes.client.kill()
+    nodes.client.wait()
+    return nothing
+
+
+FAULTS = {fault.name: fault for fault in (
+    Fault("worker SIGKILL", _plain, _kill, "error"),
+    Fault("worker SIGSTOP for 8 s", _plain, _pause, "error"),
+    Fault("partition for 8 s", lambda lab: Environment(lab=lab), _partition, "error", needs_network=True),
+    Fault("300 ms delay and 5 % loss", lambda lab: Environment(lab=lab, toxic=True), _bad_network, "rows",
+          needs_network=True, limit_seconds=120),
+    Fault("full spill disk", lambda _: Environment(disk_mb=SMALL_DISK_MB,
+                                                   worker_options=["--memory-limit", SMALL_MEMORY]),
+          _fill_disk, "either"),
+    Fault("damaged frame", lambda _: Environment(damaging=True), _damage, "either"),
+    Fault("slow worker (10 %)", _plain, _slow, "rows", limit_seconds=120),
+    Fault("driver SIGKILL", _plain, _kill_driver, "rows"),
+    Fault("client SIGKILL", _plain, _kill_client, "rows", ends_client=True),
+)}
