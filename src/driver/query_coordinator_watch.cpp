@@ -66,6 +66,9 @@ bool QueryCoordinator::Kill(const std::string &message) {
 void QueryCoordinator::LoseWorker(const WorkerId &id, const std::string &reason) {
 	if (lost_workers.insert(id).second) {
 		Apply(scheduler->Handle(event::WorkerLost {id, reason}, services.clock->NowMs()));
+		// it may be silent for long; those that wait for it are told now
+		services.connector->GiveUp(query_id, AddressOf(id).location);
+		RenewLeases();
 	}
 }
 
@@ -115,6 +118,10 @@ void QueryCoordinator::NoteMembers(const std::vector<WorkerInfo> &members) {
 }
 
 void QueryCoordinator::RenewLeases() {
+	std::vector<std::string> lost_locations;
+	for (auto &id : lost_workers) {
+		lost_locations.push_back(AddressOf(id).location);
+	}
 	for (auto &id : used_workers) {
 		auto &on_its_way = renewing[id];
 		if (!on_its_way) {
@@ -124,9 +131,9 @@ void QueryCoordinator::RenewLeases() {
 			continue;
 		}
 		services.pool->Submit(
-		    [connector = services.connector, address = AddressOf(id), query = query_id, done = on_its_way] {
+		    [connector = services.connector, address = AddressOf(id), query = query_id, lost_locations, done = on_its_way] {
 			    try {
-				    connector->Connect(address)->KeepQuery(query);
+				    connector->Connect(address)->KeepQuery(query, lost_locations);
 			    } catch (std::exception &) {
 				    // who needs its outputs will notice that it is gone
 			    }

@@ -45,6 +45,13 @@ public:
 		return local ? local : Remote().Connect(address);
 	}
 
+	void GiveUp(const QueryId &query_id, const std::string &location) override {
+		std::lock_guard<std::mutex> guard(lock);
+		if (remote) {
+			remote->GiveUp(query_id, location);
+		}
+	}
+
 	void Add(const WorkerAddress &address, std::shared_ptr<WorkerService> worker) {
 		registry.Register(Key(address), std::move(worker));
 	}

@@ -20,7 +20,8 @@ public:
 	//! RunTask does not throw.
 	virtual TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) = 0;
 
-	//! Opens the output of a finished attempt. Throws IOException when it is not there.
+	//! Opens the output of a finished attempt. Throws IOException when it is not there; over a network that comes with
+	//! the first rows.
 	virtual std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                           const duckdb::vector<duckdb::LogicalType> &types) = 0;
 
@@ -29,7 +30,8 @@ public:
 
 	//! The session that runs the query is there and may still need its outputs. Without that, or any other request of
 	//! the query, the outputs are dropped after a while (LEASE_TIMEOUT_MS, unless the worker was told otherwise).
-	virtual void KeepQuery(const QueryId &query_id) = 0;
+	//! The worker gives up what its tasks of the query still want from the nodes at `lost_locations`.
+	virtual void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) = 0;
 
 	virtual WorkerInfo GetInfo() = 0;
 
@@ -42,6 +44,8 @@ class WorkerConnector {
 public:
 	virtual ~WorkerConnector() = default;
 	virtual std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) = 0;
+	//! Calls that run for the query to the node at `location` fail at once, as if it had hung up. Does not wait.
+	virtual void GiveUp(const QueryId &query_id, const std::string &location) = 0;
 };
 
 } // namespace duckherder

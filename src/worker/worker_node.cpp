@@ -37,17 +37,18 @@ TaskResult Refuse(ErrorKind kind, ExceptionType type, const string &message, con
 
 class WorkerNode::State {
 public:
-	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers,
+	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
 	      WorkerNodeOptions options)
-	    : address(std::move(address_p)), db(std::move(db_p)), connections(db),
+	    : address(std::move(address_p)), db(std::move(db_p)), peers(std::move(peers_p)), connections(db),
 	      outputs(std::move(options.clock), options.lease_timeout_ms),
-	      runner(address.id, db, std::move(peers), connections, outputs) {
+	      runner(address.id, db, peers, connections, outputs) {
 	}
 
 	std::mutex lock;
 	//! The location changes under the lock, the id never
 	WorkerAddress address;
 	std::shared_ptr<DuckDB> db;
+	std::shared_ptr<WorkerConnector> peers;
 	ConnectionPool connections;
 	OutputStore outputs;
 	TaskTable tasks;
@@ -104,8 +105,11 @@ void WorkerNode::CancelQuery(const QueryId &query_id) {
 	state->outputs.DropQuery(query_id);
 }
 
-void WorkerNode::KeepQuery(const QueryId &query_id) {
+void WorkerNode::KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
 	state->outputs.Keep(query_id);
+	for (auto &location : lost_locations) {
+		state->peers->GiveUp(query_id, location);
+	}
 }
 
 void WorkerNode::DropExpired() {

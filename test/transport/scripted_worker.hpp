@@ -176,8 +176,12 @@ public:
 		Note("CancelQuery", &cancelled_queries, query_id);
 		cancelled.Set();
 	}
-	void KeepQuery(const QueryId &query_id) override {
-		Note("KeepQuery", &kept_queries, query_id);
+	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override {
+		auto kept = query_id;
+		for (auto &location : lost_locations) {
+			kept += " without " + location;
+		}
+		Note("KeepQuery", &kept_queries, kept);
 	}
 	void StopAttempt(const TaskRequest &request) override {
 		Note("StopAttempt", &stopped_attempts, request);

@@ -86,7 +86,7 @@ TEST_F(FlightFailures, CallsToNodeThatStoppedFail) {
 	auto expect_unreachable = [&](const std::function<void()> &call) {
 		ExpectError(ErrorOf(call), ExceptionType::IO, {"worker w1", node.location});
 	};
-	expect_unreachable([&] { channel->Fetch(MakeFetch(), NumberTypes()); });
+	expect_unreachable([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); });
 	expect_unreachable([&] { channel->GetInfo(); });
 	expect_unreachable([&] { channel->CancelQuery("query-1"); });
 	expect_unreachable([&] { channel->LoadExtension("tpch"); });
@@ -255,7 +255,7 @@ TEST_F(FlightSilence, OpenOutputIsGivenUp) {
 }
 
 TEST_F(FlightSilence, OutputThatIsNotOpenYetIsGivenUp) {
-	auto error = CallSilentNode([&] { return ErrorOf([&] { channel->Fetch(MakeFetch(), NumberTypes()); }); });
+	auto error = CallSilentNode([&] { return ErrorOf([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); }); });
 	ExpectError(error, ExceptionType::IO, {"w1", proxy.Location()});
 }
 
@@ -288,7 +288,7 @@ TEST_F(FlightSilence, CancelQueryCutsTheCallsOfItsQuery) {
 		auto cancelled = ErrorOf([&] { channel->CancelQuery("query-1"); });
 		EXPECT_TRUE(running.get().failed);
 		NumberedRows rows;
-		ExpectError(ErrorOf([&] { ReadOn(*reader, NumberTypes(), rows); }), ExceptionType::INTERRUPT);
+		ExpectError(ErrorOf([&] { ReadOn(*reader, NumberTypes(), rows); }), ExceptionType::IO);
 		EXPECT_EQ(static_cast<int>(other.wait_for(std::chrono::seconds(0))),
 		          static_cast<int>(std::future_status::timeout))
 		    << "a call of another query was cut";
@@ -297,6 +297,30 @@ TEST_F(FlightSilence, CancelQueryCutsTheCallsOfItsQuery) {
 	ExpectError(error, ExceptionType::IO, {"w1", proxy.Location()});
 	EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 	ExpectFailure(other.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+}
+
+//! What a reader waits for that nobody has opened yet
+TEST_F(FlightFailures, SilentNodeKeepsNoReaderThatIsCancelledOrTold) {
+	Serve(NumbersThen(1, [](ScriptedSource &) {}));
+	auto channel = through_proxy->Connect(proxied);
+	proxy.Freeze();
+	for (auto cancel : {true, false}) {
+		auto output = channel->Fetch(MakeFetch(), NumberTypes());
+		auto reader = std::async(std::launch::async, [&] { return ErrorOf([&] { ReadAll(*output); }); });
+		EXPECT_EQ(reader.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+		auto begin = std::chrono::steady_clock::now();
+		if (cancel) {
+			output->Cancel();
+			ExpectError(reader.get(), ExceptionType::INTERRUPT);
+		} else {
+			through_proxy->GiveUp("another query", proxied.location);
+			through_proxy->GiveUp(MakeFetch().query_id, "grpc://elsewhere:1");
+			EXPECT_EQ(reader.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+			through_proxy->GiveUp(MakeFetch().query_id, proxied.location);
+			ExpectError(reader.get(), ExceptionType::IO, {"w1", "given up"});
+		}
+		EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS / 2));
+	}
 }
 
 //! Bytes that the network changed are an error or harmless, never another value

@@ -233,11 +233,12 @@ TEST_P(TransportTasks, CancelQueryEndsRunningTask) {
 	auto running = std::async(std::launch::async, [&] { return Connect()->RunTask(MakeRequest(), nullptr); });
 	ASSERT_TRUE(worker->started.Wait());
 	auto channel = Connect();
-	channel->KeepQuery("query-1");
+	channel->KeepQuery("query-1", {});
+	channel->KeepQuery("query-1", {"grpc://a:1", "grpc://b:2"});
 	channel->CancelQuery("query-1");
 	ExpectFailure(running.get(), ErrorKind::CANCELLED, ExceptionType::INTERRUPT);
 	channel->CancelQuery("query-1");
-	EXPECT_EQ(worker->KeptQueries(), (std::vector<QueryId> {"query-1"}));
+	EXPECT_EQ(worker->KeptQueries(), (std::vector<QueryId> {"query-1", "query-1 without grpc://a:1 without grpc://b:2"}));
 	EXPECT_EQ(worker->CancelledQueries(), (std::vector<QueryId> {"query-1", "query-1"}));
 }
 

@@ -358,8 +358,8 @@ TEST(WorkerFailures, OutputsStayAsLongAsSomebodyAsksForTheirQuery) {
 	auto reader = fetch_of(left);
 	for (auto step = 0; step < 5; step++) {
 		clock->now_ms += 4000;
-		node.KeepQuery(kept.query_id);
-		node.KeepQuery("never seen");
+		node.KeepQuery(kept.query_id, {});
+		node.KeepQuery("never seen", {"grpc://elsewhere:1"});
 		fetch_of(read);
 		node.DropExpired();
 	}

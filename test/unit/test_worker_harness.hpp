@@ -167,7 +167,11 @@ public:
 		}
 		return node->second;
 	}
+	void GiveUp(const QueryId &, const std::string &location) override {
+		given_up.push_back(location);
+	}
 	std::map<WorkerId, std::shared_ptr<WorkerService>> nodes;
+	std::vector<std::string> given_up;
 };
 
 //! Some worker nodes that know each other

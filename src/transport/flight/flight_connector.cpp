@@ -20,6 +20,10 @@ std::shared_ptr<WorkerService> FlightConnector::Connect(const WorkerAddress &add
 	return worker;
 }
 
+void FlightConnector::GiveUp(const QueryId &query_id, const std::string &location) {
+	connections->calls.Cut(location, query_id);
+}
+
 FlightDriverClient::FlightDriverClient(std::string location_p, FlightClientSettings settings)
     : location(std::move(location_p)), connections(std::make_shared<FlightConnections>(std::move(settings))) {
 }

@@ -29,6 +29,7 @@ public:
 	~FlightConnector() override;
 
 	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override;
+	void GiveUp(const QueryId &query_id, const std::string &location) override;
 
 private:
 	std::shared_ptr<FlightConnections> connections;

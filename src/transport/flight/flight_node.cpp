@@ -262,7 +262,13 @@ private:
 			service->CancelQuery(parts[1]);
 			known_stages.DropQuery(parts[1]);
 		} else if (type == flight_protocol::KEEP_QUERY) {
-			service->KeepQuery(parts[1]);
+			auto lost_locations = DecodeParts(parts[1]);
+			if (lost_locations.empty()) {
+				throw InvalidInputException("'%s' names no query", type);
+			}
+			auto query_id = std::move(lost_locations.back());
+			lost_locations.pop_back();
+			service->KeepQuery(query_id, lost_locations);
 		} else {
 			service->LoadExtension(parts[1]);
 		}

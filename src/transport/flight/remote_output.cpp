@@ -52,6 +52,11 @@ public:
 		changed.notify_all();
 	}
 
+	bool IsCut() {
+		std::lock_guard<std::mutex> guard(lock);
+		return cut;
+	}
+
 	arrow::Result<Stream> Wait() {
 		std::unique_lock<std::mutex> guard(lock);
 		auto time = std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS);
@@ -61,7 +66,7 @@ public:
 		auto was_cut = cut;
 		cut = true;
 		if (was_cut) {
-			return arrow::Status::Cancelled("the query was cancelled");
+			return arrow::Status::Cancelled("the call was given up");
 		}
 		return arrow::Status::IOError("it gave no answer");
 	}
@@ -73,35 +78,31 @@ private:
 	bool cut = false;
 };
 
-//! The stream behind a source, shared with its reader.
+//! The stream behind a source, shared with its reader. Asked for at once, waited for when rows are needed, so that
+//! whoever asked can give up a node that does not answer.
 class OutputStream {
 public:
 	OutputStream(std::shared_ptr<FlightConnections> connections_p, const std::string &location, std::string peer_p,
 	             const FetchRequest &request, const duckdb::vector<duckdb::LogicalType> &types_p)
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
-	      peer(std::move(peer_p)), decoder(types) {
+	      peer(std::move(peer_p)), decoder(types), opening(std::make_shared<Opening>()) {
 		flight::Ticket ticket {flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)})};
-		auto opening = std::make_shared<Opening>();
-		{
-			OngoingCalls::Entry cuttable(connections->calls, location, request.query_id, [&] { opening->Cut(); });
-			opening->Start(connection, connections->CallOptions(0), ticket);
-			auto opened = opening->Wait();
-			connections->Check(opened.status(), peer, connection);
-			stream = opened.MoveValueUnsafe();
-		}
-		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cancel(); });
-		ReadBatch();
+		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cut(); });
+		opening->Start(connection, connections->CallOptions(0), ticket);
 	}
 
 	~OutputStream() {
 		ongoing.reset();
 		if (!ended) {
 			// else the destructor of the stream would read it to its end
-			stream->Cancel();
+			Cut();
 		}
 	}
 
 	void Next(DataChunk &chunk) {
+		if (!stream) {
+			Open();
+		}
 		while (true) {
 			decoder.Next(chunk);
 			if (chunk.size() > 0 || ended) {
@@ -113,7 +114,7 @@ public:
 
 	void Cancel() {
 		cancelled = true;
-		stream->Cancel();
+		Cut();
 	}
 
 	const duckdb::vector<duckdb::LogicalType> types;
@@ -121,6 +122,28 @@ public:
 	idx_t batch_index = 0;
 
 private:
+	//! The call fails, wherever it is. Any thread.
+	void Cut() {
+		opening->Cut();
+		std::lock_guard<std::mutex> guard(lock);
+		if (stream) {
+			stream->Cancel();
+		}
+	}
+
+	void Open() {
+		auto opened = opening->Wait();
+		if (cancelled) {
+			throw InterruptException();
+		}
+		connections->Check(opened.status(), peer, connection);
+		std::lock_guard<std::mutex> guard(lock);
+		stream = opened.MoveValueUnsafe();
+		if (opening->IsCut()) {
+			stream->Cancel();
+		}
+	}
+
 	void ReadBatch() {
 		arrow::Result<flight::FlightStreamChunk> chunk;
 		{
@@ -153,6 +176,9 @@ private:
 	std::shared_ptr<FlightConnections::Connection> connection;
 	const std::string peer;
 	ChunkDecoder decoder;
+	std::shared_ptr<Opening> opening;
+	//! Guards the pointer: it is set by the reader, and used by whoever cuts the call
+	std::mutex lock;
 	std::unique_ptr<flight::FlightStreamReader> stream;
 	uint64_t rows = 0;
 	bool ended = false;

@@ -46,4 +46,10 @@ std::shared_ptr<WorkerService> LocalFirstConnector::Connect(const WorkerAddress 
 	return remote->Connect(address);
 }
 
+void LocalFirstConnector::GiveUp(const QueryId &query_id, const std::string &location) {
+	if (remote) {
+		remote->GiveUp(query_id, location);
+	}
+}
+
 } // namespace duckherder

@@ -33,6 +33,7 @@ public:
 	LocalFirstConnector(std::shared_ptr<InProcessRegistry> local, std::shared_ptr<WorkerConnector> remote);
 
 	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override;
+	void GiveUp(const QueryId &query_id, const std::string &location) override;
 
 private:
 	std::shared_ptr<InProcessRegistry> local;
