@@ -41,8 +41,9 @@ constexpr uint64_t CONTROL_MESSAGE_BYTES_MAX = 256ULL << 20;
 constexpr uint32_t FEED_QUEUE_BATCHES = 8;
 //! How often a wait looks whether its query was interrupted.
 constexpr uint64_t WAIT_SLICE_MS = 20;
-//! Connecting to a node and control calls that move no data.
+//! Control calls that move no data.
 constexpr uint64_t CONTROL_CALL_TIMEOUT_MS = 10000;
+//! Connecting to a node, and calls to one that should know us and answer at once.
 constexpr uint64_t CONNECT_TIMEOUT_MS = 3000;
 //! A worker that does not confirm a cancellation in this time is given up: our own ends of its calls are cut.
 constexpr uint64_t CANCEL_CALL_TIMEOUT_MS = 1000;

@@ -68,6 +68,7 @@ void QueryCoordinator::LoseWorker(const WorkerId &id, const std::string &reason)
 		Apply(scheduler->Handle(event::WorkerLost {id, reason}, services.clock->NowMs()));
 		// it may be silent for long; those that wait for it are told now
 		services.connector->GiveUp(query_id, AddressOf(id).location);
+		renewing.clear();
 		RenewLeases();
 	}
 }

@@ -11,7 +11,7 @@ from chaos.netlab import NetLab
 from chaos.nodes import WORKERS, DutyCycle, Environment, Nodes, fill
 
 #: Longer than a driver waits for heartbeats (5 s), so that the worker counts as lost before it is back
-AWAY_SECONDS = 40.0
+AWAY_SECONDS = 8.0
 DELAY_MS = 300
 LOSS = 0.05
 #: So small that TPC-H SF1's exchanges do not fit

@@ -231,7 +231,7 @@ void RemoteWorker::CancelQuery(const QueryId &query_id) {
 void RemoteWorker::KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
 	auto parts = lost_locations;
 	parts.push_back(query_id);
-	Call(flight_protocol::KEEP_QUERY, EncodeParts(parts), limits::CONTROL_CALL_TIMEOUT_MS);
+	Call(flight_protocol::KEEP_QUERY, EncodeParts(parts), limits::CONNECT_TIMEOUT_MS);
 }
 
 WorkerInfo RemoteWorker::GetInfo() {
