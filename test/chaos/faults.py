@@ -14,9 +14,10 @@ from chaos.nodes import WORKERS, DutyCycle, Environment, Nodes, fill
 AWAY_SECONDS = 8.0
 DELAY_MS = 300
 LOSS = 0.05
-#: So small that TPC-H SF1's exchanges do not fit
-SMALL_MEMORY = "256MB"
+#: So small that both sides of a join of TPC-H SF1 do not fit when whole tables are shuffled
+SMALL_MEMORY = "110MB"
 SMALL_DISK_MB = 512
+SHUFFLE_ALL = {"duckherder_broadcast_limit": "0", "duckherder_dynamic_filters": "false"}
 
 
 @dataclass
@@ -110,7 +111,8 @@ FAULTS = {fault.name: fault for fault in (
     Fault("300 ms delay and 5 % loss", lambda lab: Environment(lab=lab, toxic=True), _bad_network, "rows",
           needs_network=True, limit_seconds=120),
     Fault("full spill disk", lambda _: Environment(disk_mb=SMALL_DISK_MB,
-                                                   worker_options=["--memory-limit", SMALL_MEMORY]),
+                                                   worker_options=["--memory-limit", SMALL_MEMORY],
+                                                   settings=SHUFFLE_ALL),
           _fill_disk, "either"),
     Fault("damaged frame", lambda _: Environment(damaging=True), _damage, "either"),
     Fault("slow worker (10 %)", _plain, _slow, "rows", limit_seconds=120),

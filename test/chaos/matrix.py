@@ -70,18 +70,18 @@ def points_of(answer: Answer) -> dict[str, Point]:
             "between": Point("begin", shuffle)}
 
 
-def settings_of(retries: int) -> dict[str, str]:
-    return {"duckherder_mode": "always", "duckherder_task_retries": str(retries)}
+def settings_of(environment: Environment, retries: int) -> dict[str, str]:
+    return {"duckherder_mode": "always", "duckherder_task_retries": str(retries), **environment.settings}
 
 
-def prepare(number: int, data: Path, directory: Path) -> Query:
+def prepare(number: int, data: Path, environment: Environment, directory: Path) -> Query:
     sql = tpch.queries()[number]
     with plain_session() as con:
         tpch.create_views(con, data)
         expected = fetch(con, sql)
     directory.mkdir()
-    with Nodes(directory, Environment(), None, paths.BINARY) as nodes:
-        nodes.start_client(sql, data, settings_of(0))
+    with Nodes(directory, environment, None, paths.BINARY) as nodes:
+        nodes.start_client(sql, data, settings_of(environment, 0))
         answer = nodes.answer(60)
     check_rows(answer, expected)
     return Query(number, sql, expected, points_of(answer), answer)
@@ -112,14 +112,14 @@ def judge(fault: Fault, query: Query, retries: int, answer: Answer) -> str:
     return f"rows, {answer.retries} retries" if answer.retries else "rows"
 
 
-def run_case(fault: Fault, stage: str, query: Query, retries: int, data: Path, lab: NetLab | None,
+def run_case(fault: Fault, environment: Environment, stage: str, query: Query, retries: int, data: Path,
              directory: Path) -> Outcome:
     directory.mkdir()
     begin = time.monotonic()
-    nodes = Nodes(directory, fault.environment(lab), query.points[stage], FAULTY_WORKER)
+    nodes = Nodes(directory, environment, query.points[stage], FAULTY_WORKER)
     try:
         with nodes:
-            nodes.start_client(query.sql, data, settings_of(retries))
+            nodes.start_client(query.sql, data, settings_of(environment, retries))
             end_fault = fault.inject(nodes, nodes.wait_reached())
             injected = time.monotonic()
             nodes.go()
@@ -182,15 +182,21 @@ def main() -> int:
         base = Path(name)
         use_new_token(base)
         data = tpch.parquet_directory(chosen.scale)
-        queries = [prepare(number, data, base / f"undisturbed-{number}") for number in numbers]
-        for fault in faults:
+        for number, fault in enumerate(faults):
             if fault.needs_network and lab is None:
+                continue
+            environment = fault.environment(lab)
+            try:
+                queries = [prepare(query, data, environment, base / f"undisturbed-{number}-{query}")
+                           for query in numbers]
+            except Unavailable as problem:
+                print(f"{fault.name}: skipped: {problem}", flush=True)
                 continue
             for stage in chosen.stages.split(","):
                 for retries in map(int, chosen.retries.split(",")):
                     for query in queries:
                         where = base / f"case-{len(results)}"
-                        outcome = run_case(fault, stage, query, retries, data, lab, where)
+                        outcome = run_case(fault, environment, stage, query, retries, data, where)
                         results[fault.name, stage, retries, query.number] = outcome
                         print(f"{fault.name} | {stage} | retries {retries} | Q{query.number} | {outcome.text} "
                               f"| {outcome.seconds:.1f} s", flush=True)
