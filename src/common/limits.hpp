@@ -51,6 +51,26 @@ constexpr uint64_t CANCEL_CALL_TIMEOUT_MS = 1000;
 constexpr uint64_t WATCH_INTERVAL_MS = 50;
 //! Loading an extension may download it first.
 constexpr uint64_t LOAD_EXTENSION_TIMEOUT_MS = 300000;
+//! Distributed queries of a driver that run at a time, those that wait, and for how long
+constexpr uint32_t RUNNING_QUERIES_DEFAULT = 64;
+constexpr uint32_t QUEUED_QUERIES_DEFAULT = 1000;
+constexpr uint32_t QUERIES_FLAG_MAX = 100000;
+constexpr uint64_t QUEUE_WAIT_DEFAULT_MS = 300000;
+//! A place is given away if nobody has said for so long that the query is still there
+constexpr uint64_t ADMISSION_LEASE_MS = 10000;
+//! How long a call that asks for a place waits for it before it is made again
+constexpr uint64_t ADMISSION_CALL_WAIT_MS = 500;
+//! A caller with a wrong token waits, twice as long with each failure; so many of them at a time, who comes then is
+//! refused at once.
+constexpr uint64_t LOGIN_WAIT_MS = 50;
+constexpr uint64_t LOGIN_WAIT_MAX_MS = 1000;
+constexpr uint32_t LOGIN_WAITS_MAX = 32;
+//! For one address wrong tokens are logged so often, and forgotten after so long without another one
+constexpr uint64_t LOGIN_LOG_INTERVAL_MS = 10000;
+constexpr uint64_t LOGIN_FORGET_MS = 600000;
+constexpr uint64_t LOGIN_ADDRESSES_MAX = 10000;
+//! Tokens of clients that a node knows
+constexpr uint64_t CLIENT_TOKENS_MAX = 1000;
 //! While a task runs its worker says so this often; who waits for a message longer than the timeout gives the call up.
 constexpr uint64_t KEEPALIVE_INTERVAL_MS = 5000;
 constexpr uint64_t KEEPALIVE_TIMEOUT_MS = 20000;

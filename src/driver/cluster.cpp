@@ -11,7 +11,22 @@ namespace duckherder {
 
 using duckdb::InvalidInputException;
 
-Cluster::Cluster(std::shared_ptr<Clock> clock_p) : clock(std::move(clock_p)) {
+Cluster::Cluster(std::shared_ptr<Clock> clock_p, AdmissionLimits limits)
+    : clock(std::move(clock_p)), admission(clock, limits) {
+}
+
+bool Cluster::AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) {
+	return admission.Admit(query, session, wait_ms);
+}
+
+void Cluster::KeepQueries(const std::vector<QueryId> &queries) {
+	for (auto &query : queries) {
+		admission.Keep(query);
+	}
+}
+
+void Cluster::ReleaseQuery(const QueryId &query) {
+	admission.Release(query);
 }
 
 void Cluster::CheckCompatible(const WorkerInfo &info) const {

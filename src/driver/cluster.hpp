@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.hpp"
+#include "driver/admission.hpp"
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
 
@@ -15,7 +16,7 @@ namespace duckherder {
 //! The workers of one driver. Thread-safe; never calls out while it holds its lock.
 class Cluster : public DriverService {
 public:
-	explicit Cluster(std::shared_ptr<Clock> clock);
+	explicit Cluster(std::shared_ptr<Clock> clock, AdmissionLimits limits = AdmissionLimits());
 
 	//! From a worker that will send heartbeats.
 	void RegisterWorker(const WorkerInfo &info) override;
@@ -23,6 +24,9 @@ public:
 	void UnregisterWorker(const WorkerId &id) override;
 	//! In order of registration; those whose heartbeats stopped as LOST.
 	std::vector<WorkerInfo> ListWorkers() override;
+	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
+	void KeepQueries(const std::vector<QueryId> &queries) override;
+	void ReleaseQuery(const QueryId &query) override;
 
 	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
 	//! and if the id is taken.
@@ -48,6 +52,7 @@ private:
 	void PutLocked(const WorkerInfo &info, Origin origin);
 
 	std::shared_ptr<Clock> clock;
+	Admission admission;
 	std::mutex lock;
 	std::map<WorkerId, Member> members;
 	uint64_t next_sequence = 0;

@@ -19,6 +19,10 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
       record(std::move(record_p)), query_id(record->query_id), runs(context_p, plan_p) {
 }
 
+void QueryCoordinator::SetQueued(bool queued) {
+	services.recorder->Update(record, [&](QueryRecord &query) { query.state = queued ? "QUEUED" : "RUNNING"; });
+}
+
 void QueryCoordinator::Start() {
 	started_at_us = services.clock->NowUs();
 	sql = context.GetCurrentQuery();

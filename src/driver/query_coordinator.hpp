@@ -53,6 +53,8 @@ public:
 	QueryCoordinator(duckdb::ClientContext &context, DistributedPlan &plan, CoordinatorServices services,
 	                 CoordinatorOptions options, QueryRecorder::Entry record);
 
+	//! Before Start: the query waits until it may run
+	void SetQueued(bool queued);
 	//! Throws what extracting or encoding throws; nothing runs then.
 	void Start();
 	//! The rows of a stage whose output is a GATHER, in task order.

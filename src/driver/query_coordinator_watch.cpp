@@ -50,8 +50,13 @@ void QueryCoordinator::FailNow(const std::string &message) {
 
 bool QueryCoordinator::Kill(const std::string &message) {
 	std::lock_guard<std::mutex> guard(lock);
-	if (!scheduler || finished || failure) {
+	if (finished || failure) {
 		return false;
+	}
+	if (!scheduler) {
+		// it waits until it may run
+		context.Interrupt();
+		return true;
 	}
 	// if the session has all rows, it does not ask us any more
 	auto only_session = scheduler->Ended();

@@ -83,9 +83,8 @@ Value UnregisterWorker(ClientContext &, DatabaseState &database, const vector<Va
 }
 
 Value ReplaceDriver(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
-	BorrowedDriver driver {arguments[0].ToString(), PortOf(arguments[1])};
-	database.Borrow(driver);
-	return Value("using the workers of " + driver.host + ":" + to_string(driver.port));
+	database.Borrow(arguments[0].ToString(), PortOf(arguments[1]));
+	return Value("using the workers of " + arguments[0].ToString() + ":" + to_string(PortOf(arguments[1])));
 }
 
 Value WorkerCount(ClientContext &, DatabaseState &database, const vector<Value> &) {

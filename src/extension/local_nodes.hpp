@@ -24,8 +24,8 @@ public:
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.
 	virtual WorkerInfo Probe(const std::string &id, const std::string &location) = 0;
-	//! The workers of another driver.
-	virtual std::vector<WorkerInfo> WorkersOf(const std::string &host, uint16_t port) = 0;
+	//! Another driver; the network is first used by a call.
+	virtual std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) = 0;
 	virtual std::shared_ptr<WorkerConnector> Connector() = 0;
 };
 

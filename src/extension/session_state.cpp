@@ -11,7 +11,7 @@ using namespace duckdb;
 static constexpr const char *SESSION_KEY = "duckherder_session";
 
 DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
-    : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(0, 8)) {
+    : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(24)) {
 	services.clock = std::make_shared<SteadyClock>();
 	services.cluster = std::make_shared<Cluster>(services.clock);
 	services.connector = nodes->Connector();
@@ -37,26 +37,96 @@ QueryId DatabaseState::NextQueryId() {
 	return id_prefix + "-" + std::to_string(next_query++);
 }
 
-void DatabaseState::Borrow(BorrowedDriver driver) {
+void DatabaseState::Borrow(const std::string &host, uint16_t port) {
+	auto driver = nodes->DriverAt(host, port);
 	// the first look is part of the call, so that a wrong address is an error here and not later
-	services.cluster->ReplaceBorrowed(nodes->WorkersOf(driver.host, driver.port));
+	services.cluster->ReplaceBorrowed(driver->ListWorkers());
 	std::lock_guard<std::mutex> guard(lock);
 	borrowed = std::move(driver);
 	last_refresh = services.clock->NowMs();
 }
 
 void DatabaseState::RefreshBorrowed() {
-	std::optional<BorrowedDriver> driver;
+	std::shared_ptr<DriverService> driver;
+	std::vector<QueryId> queries;
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		auto now = services.clock->NowMs();
-		if (!borrowed || now - last_refresh < limits::HEARTBEAT_INTERVAL_MS) {
+		if (now - last_refresh < limits::HEARTBEAT_INTERVAL_MS) {
 			return;
 		}
 		last_refresh = now;
 		driver = borrowed;
+		for (auto &entry : admitted) {
+			if (entry.second == services.cluster) {
+				entry.second->KeepQueries({entry.first});
+			} else if (entry.second == driver) {
+				queries.push_back(entry.first);
+			}
+		}
 	}
-	services.cluster->ReplaceBorrowed(nodes->WorkersOf(driver->host, driver->port));
+	if (!driver) {
+		return;
+	}
+	if (!queries.empty()) {
+		driver->KeepQueries(queries);
+	}
+	services.cluster->ReplaceBorrowed(driver->ListWorkers());
+}
+
+void DatabaseState::Admit(ClientContext &context, const QueryId &query) {
+	std::shared_ptr<DriverService> driver;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		driver = borrowed ? borrowed : std::static_pointer_cast<DriverService>(services.cluster);
+		admitted[query] = driver;
+	}
+	try {
+		// short at first: an interrupt is noticed between two calls
+		uint64_t wait_ms = limits::WAIT_SLICE_MS;
+		while (!driver->AdmitQuery(query, id_prefix, wait_ms)) {
+			if (context.interrupted) {
+				throw InterruptException();
+			}
+			wait_ms = std::min(2 * wait_ms, limits::ADMISSION_CALL_WAIT_MS);
+		}
+	} catch (std::exception &) {
+		{
+			std::lock_guard<std::mutex> guard(lock);
+			admitted.erase(query);
+		}
+		try {
+			driver->ReleaseQuery(query);
+		} catch (std::exception &) {
+			// a driver that is gone has no queue
+		}
+		throw;
+	}
+}
+
+void DatabaseState::Release(const QueryId &query) {
+	std::shared_ptr<DriverService> driver;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = admitted.find(query);
+		if (entry == admitted.end()) {
+			return;
+		}
+		driver = std::move(entry->second);
+		admitted.erase(entry);
+	}
+	if (driver == services.cluster) {
+		driver->ReleaseQuery(query);
+		return;
+	}
+	// nobody has to wait for the network when the query is over
+	services.pool->Submit([driver, query] {
+		try {
+			driver->ReleaseQuery(query);
+		} catch (std::exception &) {
+			// then the place is given away after a while
+		}
+	});
 }
 
 std::vector<WorkerInfo> DatabaseState::ActiveWorkers() {
@@ -128,6 +198,12 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	                                       database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
 	database->Began(entry);
+	if (admitted.empty()) {
+		entry->SetQueued(true);
+		database->Admit(context, entry->Id());
+		admitted = entry->Id();
+		entry->SetQueued(false);
+	}
 	entry->Start();
 	return entry;
 }
@@ -161,6 +237,10 @@ void SessionState::Finish(const std::string *error) {
 	}
 	ending.clear();
 	plans.clear();
+	if (!admitted.empty()) {
+		database->Release(admitted);
+		admitted.clear();
+	}
 	if (local) {
 		auto duration_us = database->services.clock->NowUs() - local_start_us;
 		database->services.recorder->Update(local, [&](QueryRecord &record) {

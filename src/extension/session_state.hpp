@@ -16,12 +16,6 @@
 
 namespace duckherder {
 
-//! The driver whose workers this database borrows
-struct BorrowedDriver {
-	std::string host;
-	uint16_t port = 0;
-};
-
 //! Everything of one database instance that has loaded the extension; shared by its connections. Thread-safe.
 class DatabaseState {
 public:
@@ -34,12 +28,18 @@ public:
 	std::map<std::string, std::string> default_settings;
 
 	QueryId NextQueryId();
-	void Borrow(BorrowedDriver driver);
+	//! From now on the workers of that driver are used, and it says which queries may run.
+	void Borrow(const std::string &host, uint16_t port);
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
 	//! Asks the borrowed driver for its list, at most once per heartbeat interval. Throws what asking it throws.
 	void RefreshBorrowed();
+
+	//! Waits until the query may run; it then has to be released. Throws InterruptException if the session is interrupted
+	//! meanwhile, and what DriverService::AdmitQuery throws.
+	void Admit(duckdb::ClientContext &context, const QueryId &query);
+	void Release(const QueryId &query);
 
 	void Began(const std::shared_ptr<QueryCoordinator> &coordinator);
 	void Ended(const QueryId &query);
@@ -50,7 +50,10 @@ private:
 	const std::string id_prefix;
 	std::atomic<uint64_t> next_query {1};
 	std::mutex lock;
-	std::optional<BorrowedDriver> borrowed;
+	//! Whose workers this database borrows; null: it is its own driver
+	std::shared_ptr<DriverService> borrowed;
+	//! By query: who has admitted it
+	std::map<QueryId, std::shared_ptr<DriverService>> admitted;
 	TimeMs last_refresh = 0;
 	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
 };
@@ -85,6 +88,8 @@ private:
 	void Finish(const std::string *error);
 
 	std::shared_ptr<DatabaseState> database;
+	//! The place of the running query, which may have several plans; empty: none yet
+	QueryId admitted;
 	std::mutex lock;
 	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> running;
 	//! Keeps the plans alive as long as coordinators point into them

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace {
@@ -20,6 +21,15 @@ void GiveMessagesBackToTheSystem() {
 	// Setting the threshold also keeps glibc from raising it by itself.
 	mallopt(M_MMAP_THRESHOLD, MAPPED_BLOCK_BYTES);
 	setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0);
+}
+
+//! Strangers may open connections and keep them: as many as the system allows are none too many
+void RaiseFileLimit() {
+	rlimit limit {};
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 constexpr const char *USAGE = R"(duckherder: runs DuckDB queries on many machines
@@ -70,6 +80,7 @@ int RunAndReport(const std::vector<std::string> &words) {
 
 int main(int argc, char **argv) {
 	GiveMessagesBackToTheSystem();
+	RaiseFileLimit();
 	duckherder::BlockStopSignals();
 	auto code = RunAndReport(std::vector<std::string>(argv + 1, argv + argc));
 	std::cout.flush();

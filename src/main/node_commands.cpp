@@ -44,6 +44,9 @@ const FlagSpec TOKEN {"--token-file", "F",
 const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PEM)"};
 const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
 const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
+const FlagSpec TLS_SHOWN_CERT {"--tls-cert", "F", "show this certificate to nodes that ask for one (PEM)"};
+const FlagSpec TLS_CLIENT_CA {"--tls-client-ca", "F", "take only clients with a certificate of this authority (PEM)"};
+const FlagSpec CLIENT_TOKENS {"--client-tokens", "F", "further tokens, a line 'read|write|admin TOKEN' each"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
 
 //! Of a flag in seconds
@@ -68,12 +71,15 @@ FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &def
 	options.token = TokenOf(flags);
 	options.tls_certificate = ReadTextFile(flags.Get(TLS_CERT.name));
 	options.tls_key = ReadTextFile(flags.Get(TLS_KEY.name));
+	options.tls_client_authority = ReadTextFile(flags.Get(TLS_CLIENT_CA.name));
+	options.client_tokens = LoadClientTokens(flags.Get(CLIENT_TOKENS.name));
 	options.insecure = flags.Has(INSECURE.name);
 	return options;
 }
 
 FlightClientSettings ClientSettingsOf(const CommandLine &flags) {
-	return FlightClientSettings {TokenOf(flags), ReadTextFile(flags.Get(TLS_CA.name))};
+	return FlightClientSettings {TokenOf(flags), ReadTextFile(flags.Get(TLS_CA.name)),
+	                             ReadTextFile(flags.Get(TLS_CERT.name)), ReadTextFile(flags.Get(TLS_KEY.name))};
 }
 
 std::string DriverLocation(const CommandLine &flags) {
@@ -185,16 +191,27 @@ void BlockStopSignals() {
 
 int RunDriver(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
+	                               {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
+	                               {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
+	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
 	                               TOKEN,
+	                               CLIENT_TOKENS,
 	                               TLS_CERT,
 	                               TLS_KEY,
+	                               TLS_CLIENT_CA,
 	                               INSECURE,
 	                               HELP};
 	CommandLine flags("driver", specs, words);
 	if (WantsHelp(flags, "duckherder driver: where workers register and sessions find them", specs)) {
 		return 0;
 	}
-	auto cluster = std::make_shared<Cluster>(std::make_shared<SteadyClock>());
+	AdmissionLimits admission;
+	admission.running_max = static_cast<uint32_t>(
+	    flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
+	admission.queued_max = static_cast<uint32_t>(
+	    flags.GetNumber("--max-queued", admission.queued_max, 0, limits::QUERIES_FLAG_MAX));
+	admission.wait_max_ms = MsOf(flags, "--queue-timeout", admission.wait_max_ms, 0);
+	auto cluster = std::make_shared<Cluster>(std::make_shared<SteadyClock>(), admission);
 	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
 	node.SetDriver(cluster);
 	node.Start();
@@ -220,10 +237,13 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	    {"--lease-timeout", "SECONDS", "how long rows stay here for a query whose session is silent; default 60"},
 	    {"--drain-timeout", "SECONDS",
 	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
+	    {"--temp-limit", "SIZE", "the most that may be there; default 90 % of what is free on that disk"},
 	    TOKEN,
+	    CLIENT_TOKENS,
 	    TLS_CERT,
 	    TLS_KEY,
 	    TLS_CA,
+	    TLS_CLIENT_CA,
 	    INSECURE,
 	    HELP};
 	CommandLine flags("worker", specs, words);
@@ -234,6 +254,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
+	options.temp_limit = flags.Get("--temp-limit");
 	options.init_file = flags.Get("--init");
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
 	auto database = OpenWorkerDatabase(options);
@@ -268,7 +289,12 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 }
 
 int RunStatus(const std::vector<std::string> &words) {
-	std::vector<FlagSpec> specs = {{"--driver", "HOST:PORT", "default 127.0.0.1:8815"}, TOKEN, TLS_CA, HELP};
+	std::vector<FlagSpec> specs = {{"--driver", "HOST:PORT", "default 127.0.0.1:8815"},
+	                               TOKEN,
+	                               TLS_CA,
+	                               TLS_SHOWN_CERT,
+	                               TLS_KEY,
+	                               HELP};
 	CommandLine flags("status", specs, words);
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;

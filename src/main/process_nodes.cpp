@@ -22,17 +22,16 @@ using duckdb::InvalidInputException;
 
 namespace {
 
-constexpr const char *TLS_CA_VARIABLE = "DUCKHERDER_TLS_CA";
+//! The text of the file that the environment variable names, nothing if it is not set
+std::string FileOf(const char *variable) {
+	auto path = std::getenv(variable);
+	return ReadTextFile(path ? path : "");
+}
 
-//! Certificates to trust when sessions connect by TLS: the file that $DUCKHERDER_TLS_CA names, else the system's
+//! What sessions use for TLS: the certificates to trust, else the system's, and those to show if nodes ask for them
 FlightClientSettings ClientSettings() {
-	FlightClientSettings settings;
-	settings.token = LoadOrCreateToken(std::nullopt);
-	auto path = std::getenv(TLS_CA_VARIABLE);
-	if (path && *path) {
-		settings.tls_roots = ReadTextFile(path);
-	}
-	return settings;
+	return FlightClientSettings {LoadOrCreateToken(std::nullopt), FileOf("DUCKHERDER_TLS_CA"),
+	                             FileOf("DUCKHERDER_TLS_CERT"), FileOf("DUCKHERDER_TLS_KEY")};
 }
 
 } // namespace
@@ -170,11 +169,11 @@ WorkerInfo ProcessNodes::Probe(const std::string &id, const std::string &locatio
 	return info;
 }
 
-std::vector<WorkerInfo> ProcessNodes::WorkersOf(const std::string &host, uint16_t port) {
+std::shared_ptr<DriverService> ProcessNodes::DriverAt(const std::string &host, uint16_t port) {
 	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
-	auto scheme = ClientSettings().tls_roots.empty() ? "grpc://" : "grpc+tls://";
-	FlightDriverClient driver(scheme + bracketed + ":" + std::to_string(port), ClientSettings());
-	return driver.ListWorkers();
+	auto settings = ClientSettings();
+	auto scheme = settings.tls_roots.empty() ? "grpc://" : "grpc+tls://";
+	return std::make_shared<FlightDriverClient>(scheme + bracketed + ":" + std::to_string(port), std::move(settings));
 }
 
 std::shared_ptr<WorkerConnector> ProcessNodes::Connector() {

@@ -21,7 +21,7 @@ public:
 	bool StopServer(Cluster &cluster) override;
 	std::string StartStandaloneWorker(uint16_t port) override;
 	WorkerInfo Probe(const std::string &id, const std::string &location) override;
-	std::vector<WorkerInfo> WorkersOf(const std::string &host, uint16_t port) override;
+	std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) override;
 	std::shared_ptr<WorkerConnector> Connector() override;
 
 private:

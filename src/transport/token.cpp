@@ -1,12 +1,17 @@
 #include "transport/token.hpp"
 
+#include "common/limits.hpp"
+#include "transport/access.hpp"
+
 #include "duckdb/common/exception.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <sstream>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,7 +27,8 @@ constexpr size_t TOKEN_BYTES = 32;
 //! More is no token but some other file
 constexpr uint64_t TOKEN_FILE_BYTES_MAX = 64 << 10;
 
-std::string ReadToken(const std::string &path) {
+//! The text of a file that only its owner may use
+std::string ReadSecretFile(const std::string &path) {
 	struct stat info;
 	if (stat(path.c_str(), &info) != 0) {
 		throw IOException("Cannot read the token file '%s': %s", path, strerror(errno));
@@ -39,16 +45,24 @@ std::string ReadToken(const std::string &path) {
 	if (!file) {
 		throw IOException("Cannot read the token file '%s'", path);
 	}
+	return text;
+}
+
+//! It travels as an HTTP header
+bool IsToken(const std::string &text) {
+	return !text.empty() && std::all_of(text.begin(), text.end(),
+	                                    [](unsigned char character) { return character > ' ' && character <= '~'; });
+}
+
+std::string ReadToken(const std::string &path) {
+	auto text = ReadSecretFile(path);
 	auto end = text.find_last_not_of(" \t\r\n");
 	text.resize(end == std::string::npos ? 0 : end + 1);
 	if (text.empty()) {
 		throw InvalidInputException("The token file '%s' is empty", path);
 	}
-	// it travels as an HTTP header
-	for (unsigned char character : text) {
-		if (character <= ' ' || character > '~') {
-			throw InvalidInputException("The token file '%s' holds more than one word of printable ASCII", path);
-		}
+	if (!IsToken(text)) {
+		throw InvalidInputException("The token file '%s' holds more than one word of printable ASCII", path);
 	}
 	return text;
 }
@@ -98,6 +112,51 @@ bool TokensEqual(const std::string &left, const std::string &right) {
 		difference = static_cast<unsigned char>(difference | (left[i] ^ other));
 	}
 	return difference == 0;
+}
+
+const char *RoleName(Role role) {
+	switch (role) {
+	case Role::READ:
+		return "read";
+	case Role::WRITE:
+		return "write";
+	case Role::ADMIN:
+		return "admin";
+	case Role::NODE:
+		return "node";
+	}
+	return "unknown";
+}
+
+std::vector<ClientToken> LoadClientTokens(const std::string &path) {
+	std::vector<ClientToken> result;
+	if (path.empty()) {
+		return result;
+	}
+	std::istringstream lines(ReadSecretFile(path));
+	std::string line;
+	for (uint64_t number = 1; std::getline(lines, line); number++) {
+		std::istringstream words(line);
+		std::string name;
+		std::string more;
+		ClientToken entry;
+		if (!(words >> name) || name[0] == '#') {
+			continue;
+		}
+		entry.role = name == "write" ? Role::WRITE : name == "admin" ? Role::ADMIN : Role::READ;
+		// the line holds a token, so the error does not show it
+		if (name != RoleName(entry.role) || !(words >> entry.token) || !IsToken(entry.token) || words >> more) {
+			throw InvalidInputException("Line %llu of the token file '%s' is not 'read TOKEN', 'write TOKEN' or 'admin "
+			                            "TOKEN'",
+			                            number, path);
+		}
+		result.push_back(std::move(entry));
+	}
+	if (result.size() > limits::CLIENT_TOKENS_MAX) {
+		throw InvalidInputException("The token file '%s' has %llu tokens, a node takes %llu", path, result.size(),
+		                            limits::CLIENT_TOKENS_MAX);
+	}
+	return result;
 }
 
 std::string LoadOrCreateToken(const std::optional<std::string> &named_file) {

@@ -129,6 +129,9 @@ std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options)
 	if (!options.memory_limit.empty()) {
 		SetOption(config, "memory_limit", Value(options.memory_limit));
 	}
+	if (!options.temp_limit.empty()) {
+		SetOption(config, "max_temp_directory_size", Value(options.temp_limit));
+	}
 	auto result = std::make_shared<DuckDB>(nullptr, &config);
 	auto &instance = *result->instance;
 	ExtensionCallback::Register(DBConfig::GetConfig(instance), std::move(directory));

@@ -17,6 +17,8 @@ struct WorkerDatabaseOptions {
 	std::string memory_limit;
 	//! The worker makes a subdirectory of its own here and removes it at the end; empty: the system's directory
 	std::string temp_directory;
+	//! As DuckDB writes sizes; empty: 90 % of what is free on that disk
+	std::string temp_limit;
 	//! SQL run once at the start: ATTACH, CREATE SECRET, LOAD, ...; empty: none
 	std::string init_file;
 	//! Further functions that fragments call, registered before anything runs

@@ -29,7 +29,7 @@ class Cluster:
     """Use as a context manager; it ends exactly the processes that it started."""
 
     def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
-                 environment: dict[str, str] | None = None):
+                 environment: dict[str, str] | None = None, driver_options: list[str] | None = None):
         self.directory = directory
         self.driver: NodeProcess | None = None
         self.workers: dict[str, NodeProcess] = {}
@@ -38,12 +38,13 @@ class Cluster:
         self._names = (f"worker-{number}" for number in itertools.count())
         self._worker_count = workers
         self._with_driver = with_driver
+        self._driver_options = driver_options or []
 
     def __enter__(self) -> "Cluster":
         running.append(self)
         try:
             if self._with_driver:
-                self.driver = self._launch("driver", "driver", []).wait_ready()
+                self.driver = self._launch("driver", "driver", self._driver_options).wait_ready()
             # Launched together, then waited for: they start in parallel
             names = [self.launch_worker() for _ in range(self._worker_count)]
             for name in names:

@@ -1,3 +1,4 @@
+#include "chunk_rows.hpp"
 #include "raw_client.hpp"
 #include "tcp_proxy.hpp"
 
@@ -41,7 +42,9 @@ bool IsUnauthenticated(const arrow::Status &status) {
 }
 
 TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
-	LoopbackNode node;
+	FlightNodeOptions options;
+	options.login_wait_ms = 0;
+	LoopbackNode node(options);
 	auto run = false;
 	node.worker->fetch = [&](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
 		run = true;
@@ -184,6 +187,93 @@ TEST_F(FlightAccess, OtherVersionsAreRefused) {
 	EXPECT_EQ(node.worker->Calls().size(), asked);
 	connector->Connect({"w2", node.location});
 	EXPECT_EQ(node.other->Calls(), std::vector<std::string> {"GetInfo"});
+}
+
+TEST_F(FlightAccess, FailuresWaitLongerEachTimeAndAreLogged) {
+	LoopbackNode node;
+	auto ask = [&](const std::string &authorization) {
+		auto begin = std::chrono::steady_clock::now();
+		EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, "").status()));
+		return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+	};
+	testing::internal::CaptureStderr();
+	auto first = ask("");
+	for (auto i = 0; i < 3; i++) {
+		ask(flight_protocol::BEARER_PREFIX + std::string("wrong"));
+	}
+	auto fifth = ask("Basic " + node.token);
+	auto log = testing::internal::GetCapturedStderr();
+	EXPECT_GE(first, static_cast<int64_t>(limits::LOGIN_WAIT_MS));
+	EXPECT_GE(fifth, static_cast<int64_t>(16 * limits::LOGIN_WAIT_MS));
+	EXPECT_NE(log.find("refused a call from ipv4:127.0.0.1: it has no token (1 failures)"), std::string::npos) << log;
+	EXPECT_EQ(log.find("failures", log.find("failures") + 1), std::string::npos) << log;
+	EXPECT_EQ(log.find(node.token), std::string::npos);
+	// who has the token does not wait for those that do not
+	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, flight_protocol::Pack({"w1", ""})).ok());
+}
+
+TEST_F(FlightAccess, ManyFailuresAtOnceKeepNobodyOut) {
+	LoopbackNode node;
+	testing::internal::CaptureStderr();
+	std::vector<std::thread> strangers;
+	for (auto i = 0; i < 100; i++) {
+		strangers.emplace_back([&] {
+			EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(flight_protocol::GET_INFO, "").status()));
+		});
+	}
+	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
+	for (auto &stranger : strangers) {
+		stranger.join();
+	}
+	testing::internal::GetCapturedStderr();
+}
+
+TEST_F(FlightAccess, MessageOfOneGigabyteIsRefused) {
+	LoopbackNode node;
+	std::string large(1 << 30, 'x');
+	EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(flight_protocol::GET_INFO, large).status()));
+	auto answer = RawClient(node).Act(flight_protocol::GET_INFO, large);
+	ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+	auto mark = flight_protocol::DecodeMark(*answer);
+	EXPECT_EQ(static_cast<int>(mark.kind), static_cast<int>(flight_protocol::MarkKind::ERROR));
+	EXPECT_NE(DecodeTaskError(mark.body).message.find("larger than the"), std::string::npos);
+	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
+}
+
+TEST_F(FlightAccess, RolesMayDoWhatTheyAreFor) {
+	FlightNodeOptions options;
+	options.client_tokens = {{Role::READ, "reader"}, {Role::WRITE, "writer"}, {Role::ADMIN, "administrator"}};
+	LoopbackNode node(options);
+	auto may = [&](const std::string &token, const std::string &action) {
+		auto body = flight_protocol::Pack({"w1", "argument"});
+		auto answer = RawClient(node.location, flight_protocol::BEARER_PREFIX + token).Act(action, body);
+		EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+		auto mark = flight_protocol::DecodeMark(*answer);
+		auto refused = mark.kind == flight_protocol::MarkKind::ERROR &&
+		               DecodeTaskError(mark.body).message.find("needs the role") != std::string::npos;
+		return !refused;
+	};
+	for (auto token : {"reader", "writer", "administrator"}) {
+		auto administers = token == std::string("administrator");
+		EXPECT_TRUE(may(token, flight_protocol::GET_INFO));
+		EXPECT_TRUE(may(token, flight_protocol::LIST_WORKERS));
+		EXPECT_EQ(may(token, flight_protocol::CANCEL_QUERY), administers);
+		EXPECT_EQ(may(token, flight_protocol::LOAD_EXTENSION), administers);
+		EXPECT_EQ(may(token, flight_protocol::UNREGISTER_WORKER), administers);
+		for (auto action : {flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT, flight_protocol::KEEP_QUERY,
+		                    flight_protocol::ADMIT_QUERY, flight_protocol::RELEASE_QUERY, "unknown"}) {
+			EXPECT_FALSE(may(token, action)) << action;
+		}
+		// plans and rows are for nodes
+		auto channel = FlightConnector(FlightClientSettings {token, ""}).Connect(node.Address());
+		ExpectFailure(channel->RunTask(MakeRequest(), nullptr), ErrorKind::USER, ExceptionType::PERMISSION,
+		              {"needs the role 'node'"});
+		ExpectError(ErrorOf([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); }), ExceptionType::PERMISSION,
+		            {"needs the role 'node'"});
+	}
+	EXPECT_TRUE(node.worker->Tasks().empty());
+	EXPECT_TRUE(node.worker->Fetches().empty());
+	EXPECT_FALSE(node.Connect()->RunTask(MakeRequest(), nullptr).failed);
 }
 
 } // namespace

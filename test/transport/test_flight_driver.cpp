@@ -26,6 +26,19 @@ public:
 	std::vector<WorkerInfo> ListWorkers() override {
 		return workers;
 	}
+	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override {
+		admissions.push_back(query + " of " + session + " " + std::to_string(wait_ms));
+		if (refuses) {
+			throw duckdb::ConnectionException("Too many queries");
+		}
+		return knows;
+	}
+	void KeepQueries(const std::vector<QueryId> &queries) override {
+		kept.insert(kept.end(), queries.begin(), queries.end());
+	}
+	void ReleaseQuery(const QueryId &query) override {
+		released.push_back(query);
+	}
 
 	bool refuses = false;
 	bool knows = true;
@@ -33,6 +46,9 @@ public:
 	std::vector<WorkerInfo> registered;
 	std::vector<WorkerInfo> beats;
 	std::vector<WorkerId> unregistered;
+	std::vector<std::string> admissions;
+	std::vector<QueryId> kept;
+	std::vector<QueryId> released;
 };
 
 class FlightDriver : public testing::Test {
@@ -71,6 +87,20 @@ TEST_F(FlightDriver, WorkersAreListedWithAllTheirFields) {
 	EXPECT_TRUE(client.ListWorkers() == driver->workers);
 	driver->workers.assign(1000, SampleWorkerInfo());
 	EXPECT_TRUE(client.ListWorkers() == driver->workers);
+}
+
+TEST_F(FlightDriver, QueriesAreAdmittedKeptAndReleased) {
+	EXPECT_TRUE(client.AdmitQuery("q1", "s", 0));
+	driver->knows = false;
+	EXPECT_FALSE(client.AdmitQuery("q2", "s", 1 << 30));
+	client.KeepQueries({"q1", "q2"});
+	client.ReleaseQuery("q1");
+	EXPECT_EQ(driver->admissions, (std::vector<std::string> {
+	                                  "q1 of s 0", "q2 of s " + std::to_string(limits::ADMISSION_CALL_WAIT_MS)}));
+	EXPECT_EQ(driver->kept, (std::vector<QueryId> {"q1", "q2"}));
+	EXPECT_EQ(driver->released, (std::vector<QueryId> {"q1"}));
+	driver->refuses = true;
+	ExpectError(ErrorOf([&] { client.AdmitQuery("q3", "s", 0); }), ExceptionType::CONNECTION, {"Too many queries"});
 }
 
 TEST_F(FlightDriver, RefusalKeepsItsClass) {

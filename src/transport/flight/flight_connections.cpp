@@ -91,6 +91,8 @@ std::shared_ptr<FlightConnections::Connection> FlightConnections::Get(const std:
 	}
 	auto options = flight::FlightClientOptions::Defaults();
 	options.tls_root_certs = settings.tls_roots;
+	options.cert_chain = settings.tls_certificate;
+	options.private_key = settings.tls_key;
 	// the nodes of a cluster reach each other directly, whatever proxy leads out of the house
 	options.generic_options.emplace_back("grpc.enable_http_proxy", 0);
 	// With this gRPC sets TCP_USER_TIMEOUT: a write to a machine that takes nothing more fails. Its pings go out more

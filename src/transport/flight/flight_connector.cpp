@@ -50,4 +50,18 @@ std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {
 	return DecodeWorkerList(Call(flight_protocol::LIST_WORKERS, flight_protocol::Pack({""})));
 }
 
+bool FlightDriverClient::AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) {
+	auto request = flight_protocol::Pack({query, session, std::to_string(wait_ms)});
+	return connections->Call(location, "driver at " + location, flight_protocol::ADMIT_QUERY, request,
+	                         limits::CONNECT_TIMEOUT_MS + wait_ms) == "admitted";
+}
+
+void FlightDriverClient::KeepQueries(const std::vector<QueryId> &queries) {
+	Call(flight_protocol::KEEP_QUERIES, flight_protocol::Pack(queries));
+}
+
+void FlightDriverClient::ReleaseQuery(const QueryId &query) {
+	Call(flight_protocol::RELEASE_QUERY, flight_protocol::Pack({query}));
+}
+
 } // namespace duckherder

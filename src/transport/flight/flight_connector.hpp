@@ -12,6 +12,9 @@ struct FlightClientSettings {
 	std::string token;
 	//! PEM text of the certificates to trust for grpc+tls; empty: the system's
 	std::string tls_roots;
+	//! PEM texts of what nodes are shown that ask for it; both or neither
+	std::string tls_certificate = {};
+	std::string tls_key = {};
 };
 
 class FlightConnections;
@@ -45,6 +48,9 @@ public:
 	bool Heartbeat(const WorkerInfo &info) override;
 	void UnregisterWorker(const WorkerId &id) override;
 	std::vector<WorkerInfo> ListWorkers() override;
+	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
+	void KeepQueries(const std::vector<QueryId> &queries) override;
+	void ReleaseQuery(const QueryId &query) override;
 
 private:
 	std::string Call(const std::string &action, const std::string &body);

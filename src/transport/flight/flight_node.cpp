@@ -2,20 +2,21 @@
 
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
+#include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/guard.hpp"
 #include "transport/flight/known_stages.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
 #include "transport/flight/task_call.hpp"
-#include "transport/token.hpp"
 
 #include "duckdb/common/exception.hpp"
 
 #include <arrow/flight/server.h>
-#include <arrow/flight/server_middleware.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <map>
 #include <mutex>
@@ -34,26 +35,6 @@ namespace {
 
 //! How long Stop waits for running calls to end
 constexpr std::chrono::seconds STOP_WAIT(10);
-
-//! Lets only calls with the token pass; nothing of the others is decoded.
-class Guard : public flight::ServerMiddlewareFactory {
-public:
-	explicit Guard(const std::string &token) : expected(flight_protocol::BEARER_PREFIX + token) {
-	}
-
-	arrow::Status StartCall(const flight::CallInfo &, const flight::ServerCallContext &context,
-	                        std::shared_ptr<flight::ServerMiddleware> *) override {
-		auto &headers = context.incoming_headers();
-		auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
-		if (header == headers.end() || !TokensEqual(expected, std::string(header->second))) {
-			return flight::MakeFlightError(flight::FlightStatusCode::Unauthenticated, "the token is missing or wrong");
-		}
-		return arrow::Status::OK();
-	}
-
-private:
-	const std::string expected;
-};
 
 bool IsLoopback(const std::string &host) {
 	return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
@@ -82,6 +63,10 @@ void CheckSafe(const FlightNodeOptions &options) {
 	}
 	if (options.tls_certificate.empty() != options.tls_key.empty()) {
 		throw InvalidInputException("TLS needs both a certificate and its key");
+	}
+	if (!options.tls_client_authority.empty() && options.tls_certificate.empty()) {
+		throw InvalidInputException("Certificates of clients can only be asked for over TLS: --tls-client-ca needs "
+		                            "--tls-cert and --tls-key");
 	}
 	if (!IsLoopback(options.host) && options.tls_certificate.empty() && !options.insecure) {
 		throw InvalidInputException("Listening at %s, beyond this machine, needs TLS (--tls-cert and --tls-key), or "
@@ -118,9 +103,10 @@ public:
 		}
 	}
 
-	arrow::Status DoGet(const flight::ServerCallContext &, const flight::Ticket &ticket,
+	arrow::Status DoGet(const flight::ServerCallContext &context, const flight::Ticket &ticket,
 	                    std::unique_ptr<flight::FlightDataStream> *stream) override {
 		return Answer([&] {
+			Guard::Require(context, Role::NODE, "Reading the output of a task");
 			auto parts = Parts(ticket.ticket, 2);
 			auto request = DecodeFetchRequest(parts[0]);
 			auto types = DecodeTypes(parts[1]);
@@ -129,9 +115,12 @@ public:
 		});
 	}
 
-	arrow::Status DoExchange(const flight::ServerCallContext &, std::unique_ptr<flight::FlightMessageReader> reader,
+	arrow::Status DoExchange(const flight::ServerCallContext &context,
+	                         std::unique_ptr<flight::FlightMessageReader> reader,
 	                         std::unique_ptr<flight::FlightMessageWriter> writer) override {
 		return Answer([&] {
+			// before its first message is read: a worker takes plans from drivers only
+			Guard::Require(context, Role::NODE, "Running a task");
 			if (reader->descriptor().cmd != flight_protocol::RUN_TASK) {
 				throw InvalidInputException("unknown exchange '%s'", reader->descriptor().cmd);
 			}
@@ -156,11 +145,12 @@ public:
 		});
 	}
 
-	arrow::Status DoAction(const flight::ServerCallContext &, const flight::Action &action,
+	arrow::Status DoAction(const flight::ServerCallContext &context, const flight::Action &action,
 	                       std::unique_ptr<flight::ResultStream> *results) override {
 		std::string answer;
 		WorkerId worker;
 		try {
+			Guard::Require(context, RoleFor(action.type), "The action " + action.type);
 			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, Act(action, worker)};
 			answer = flight_protocol::EncodeMark(mark);
 		} catch (std::exception &error) {
@@ -178,9 +168,20 @@ private:
 		try {
 			function();
 			return arrow::Status::OK();
+		} catch (duckdb::PermissionException &error) {
+			return flight::MakeFlightError(flight::FlightStatusCode::Unauthorized, duckdb::ErrorData(error).RawMessage());
 		} catch (std::exception &error) {
 			return arrow::Status::Invalid(duckdb::ErrorData(error).Message());
 		}
+	}
+
+	static Role RoleFor(const std::string &action) {
+		if (action == flight_protocol::LIST_WORKERS || action == flight_protocol::GET_INFO) {
+			return Role::READ;
+		}
+		auto administers = action == flight_protocol::LOAD_EXTENSION || action == flight_protocol::UNREGISTER_WORKER ||
+		                   action == flight_protocol::CANCEL_QUERY;
+		return administers ? Role::ADMIN : Role::NODE;
 	}
 
 	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
@@ -247,6 +248,19 @@ private:
 		if (type == flight_protocol::LIST_WORKERS) {
 			return EncodeWorkerList(Driver()->ListWorkers());
 		}
+		if (type == flight_protocol::ADMIT_QUERY) {
+			auto parts = Parts(body, 3);
+			auto wait_ms = std::min<uint64_t>(std::strtoull(parts[2].c_str(), nullptr, 10), limits::ADMISSION_CALL_WAIT_MS);
+			return Driver()->AdmitQuery(parts[0], parts[1], wait_ms) ? "admitted" : "waiting";
+		}
+		if (type == flight_protocol::KEEP_QUERIES) {
+			Driver()->KeepQueries(flight_protocol::Unpack(body));
+			return "";
+		}
+		if (type == flight_protocol::RELEASE_QUERY) {
+			Driver()->ReleaseQuery(Parts(body, 1)[0]);
+			return "";
+		}
 		auto about_worker = type == flight_protocol::GET_INFO || type == flight_protocol::CANCEL_QUERY ||
 		                    type == flight_protocol::KEEP_QUERY || type == flight_protocol::LOAD_EXTENSION;
 		if (!about_worker) {
@@ -299,9 +313,14 @@ std::string FlightNode::Start() {
 		throw InvalidInputException("'%s' is no host to listen at: %s", options.host, location.status().message());
 	}
 	flight::FlightServerOptions server_options(*location);
-	server_options.middleware.emplace_back("guard", std::make_shared<Guard>(options.token));
+	auto guard = std::make_shared<Guard>(options.token, options.client_tokens, options.login_wait_ms);
+	server_options.middleware.emplace_back(Guard::NAME, std::move(guard));
 	if (!options.tls_certificate.empty()) {
 		server_options.tls_certificates.push_back({options.tls_certificate, options.tls_key});
+	}
+	if (!options.tls_client_authority.empty()) {
+		server_options.verify_client = true;
+		server_options.root_certificates = options.tls_client_authority;
 	}
 	auto status = server->Init(server_options);
 	if (!status.ok()) {

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "common/limits.hpp"
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
+#include "transport/access.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace duckherder {
 
@@ -20,15 +23,22 @@ struct FlightNodeOptions {
 	uint16_t port = 0;
 	//! Every call must bring it
 	std::string token;
+	//! Further tokens, which may do less
+	std::vector<ClientToken> client_tokens;
+	//! How long the first call with a wrong token waits for its refusal; doubles with each further one of its address
+	uint64_t login_wait_ms = limits::LOGIN_WAIT_MS;
 	//! PEM texts; both or neither
 	std::string tls_certificate;
 	std::string tls_key;
+	//! PEM text of the authority whose certificates clients have to show; empty: they need none
+	std::string tls_client_authority;
 	//! The operator takes the risk of listening beyond loopback without TLS
 	bool insecure = false;
 };
 
 //! A port on which workers and at most one driver of this process can be called. All methods are thread-safe.
-//! Every call is authenticated by its token before any of it is decoded.
+//! Every call is authenticated by its token before any of it is decoded; running tasks and reading their outputs is for
+//! those with the cluster's own token.
 //!
 //! How a task travels, as one DoExchange: the client sends the request, then the batches of the feed if there is one,
 //! then the feed's end marker with its row count; the node answers with one message, the TaskResult, and the client

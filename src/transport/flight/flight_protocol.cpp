@@ -3,6 +3,7 @@
 #include "codec/checksum.hpp"
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
+#include "common/limits.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -25,6 +26,10 @@ std::vector<std::string> Unpack(const std::string &bytes) {
 	uint64_t checksum = 0;
 	if (bytes.size() < sizeof(checksum)) {
 		throw IOException("%llu bytes are no message", bytes.size());
+	}
+	if (bytes.size() > limits::CONTROL_MESSAGE_BYTES_MAX + sizeof(checksum)) {
+		throw duckdb::SerializationException("a message of %llu bytes is larger than the %llu that it may have",
+		                                     bytes.size(), limits::CONTROL_MESSAGE_BYTES_MAX);
 	}
 	auto content = bytes.substr(0, bytes.size() - sizeof(checksum));
 	memcpy(&checksum, bytes.data() + content.size(), sizeof(checksum));
@@ -100,6 +105,9 @@ void CheckCall(const arrow::Status &status, const std::string &peer) {
 		throw duckdb::PermissionException("%s refused the token: all nodes need the same one (--token-file, "
 		                                  "$DUCKHERDER_TOKEN_FILE, or ~/.duckherder/token)",
 		                                  peer);
+	}
+	if (detail && detail->code() == arrow::flight::FlightStatusCode::Unauthorized) {
+		throw duckdb::PermissionException("%s: %s", peer, status.message());
 	}
 	throw IOException("cannot reach %s: %s", peer, status.message());
 }

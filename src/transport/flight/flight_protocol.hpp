@@ -37,6 +37,11 @@ constexpr const char *REGISTER_WORKER = "duckherder.register_worker";
 constexpr const char *HEARTBEAT = "duckherder.heartbeat";
 constexpr const char *UNREGISTER_WORKER = "duckherder.unregister_worker";
 constexpr const char *LIST_WORKERS = "duckherder.list_workers";
+//! The query, its session, and for how many ms to wait
+constexpr const char *ADMIT_QUERY = "duckherder.admit_query";
+//! The queries
+constexpr const char *KEEP_QUERIES = "duckherder.keep_queries";
+constexpr const char *RELEASE_QUERY = "duckherder.release_query";
 
 //! All that travels beside rows does so in this form, which has a checksum. Unpack throws IOException, as the connection
 //! is at fault, if the bytes are not those that were sent, and SerializationException if they never were parts.

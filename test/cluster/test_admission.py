@@ -1,0 +1,144 @@
+"""A driver that lets only so many queries run at a time, over all sessions that use its workers."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from support.cluster import Cluster
+from support.pair import last_query, rows_as_dicts
+from support.process import _die_with_parent
+from support.session import Connection, bare_session, cluster_session, distribute_everything, plain_session, scalar
+from support.waiting import PATIENCE, wait_until
+
+ROWS = 60_000
+SLOW = "sum(length(sha256(repeat(md5(i::VARCHAR), 400))))"
+WAIT_SECONDS = 3
+#: A place of a session that died is given away
+LEASE_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "t.parquet"
+    plain_session().execute(f"COPY (FROM range({ROWS}) r(i)) TO '{path}' (ROW_GROUP_SIZE 2048)")
+    return path
+
+
+@pytest.fixture
+def cluster(tmp_path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The parameter: how many seconds queries wait."""
+    limits = ["--max-queries", "1", "--max-queued", "1", "--queue-timeout", str(request.param)]
+    with Cluster(tmp_path, workers=1, with_driver=True, driver_options=limits) as cluster:
+        yield cluster
+
+
+class Background:
+    """A query that runs beside the test."""
+
+    def __init__(self, con: Connection, sql: str):
+        self.con, self.sql = con, sql
+        self.observer = con.cursor()
+        self.answer: object = None
+        self.error: duckdb.Error | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            distribute_everything(self.con)
+            self.answer = scalar(self.con, self.sql)
+        except duckdb.Error as error:
+            self.error = error
+
+    def state(self) -> str:
+        rows = rows_as_dicts(self.observer, "FROM duckherder_get_query_history()")
+        mine = [row for row in rows if row["sql"] == self.sql]
+        return mine[-1]["state"] if mine else ""
+
+    def wait_for(self, state: str) -> "Background":
+        wait_until(lambda: self.state() == state, 30, lambda: f"the query is {self.state()}: {self.error}")
+        return self
+
+    def wait(self) -> "Background":
+        self._thread.join(60 * PATIENCE)
+        assert not self._thread.is_alive(), self.sql
+        return self
+
+
+@pytest.mark.parametrize("cluster", (60,), indirect=True)
+@pytest.mark.timeout(120)
+def test_queries_wait_for_their_turn(cluster, table):
+    slow, quick = f"SELECT {SLOW} FROM '{table}'", f"SELECT sum(i) FROM '{table}'"
+    with cluster_session(cluster) as first, cluster_session(cluster) as second, cluster_session(cluster) as third:
+        running = Background(first, slow).wait_for("RUNNING")
+        waiting = Background(second, quick).wait_for("QUEUED")
+        # the queue is full
+        with pytest.raises(duckdb.ConnectionException, match="1 run and 1 wait"):
+            distribute_everything(third)
+            third.execute(quick).fetchall()
+        assert running.wait().answer == plain_session().execute(slow).fetchone()[0]
+        assert waiting.wait().answer == ROWS * (ROWS - 1) // 2
+        assert last_query(second, quick)["execution_mode"] == "DISTRIBUTED"
+        # nothing is left: a refused query left no place behind, and neither did those that ended
+        assert scalar(third, quick) == ROWS * (ROWS - 1) // 2
+
+
+@pytest.mark.parametrize("cluster", (WAIT_SECONDS,), indirect=True)
+@pytest.mark.timeout(120)
+def test_waiting_ends(cluster, table):
+    """After its time, by an interrupt, and by duckherder_kill."""
+    slow, quick = f"SELECT {SLOW} FROM range(20) CROSS JOIN '{table}'", f"SELECT sum(i) FROM '{table}'"
+    with cluster_session(cluster) as first, cluster_session(cluster) as second:
+        running = Background(first, slow).wait_for("RUNNING")
+        late = Background(second, quick).wait_for("QUEUED")
+        assert isinstance(late.wait().error, duckdb.ConnectionException) and "has waited for" in str(late.error)
+        interrupted = Background(second, quick + " -- interrupted").wait_for("QUEUED")
+        second.interrupt()
+        assert isinstance(interrupted.wait().error, duckdb.InterruptException)
+        killed = Background(second, quick + " -- killed").wait_for("QUEUED")
+        query_id = last_query(killed.observer, killed.sql)["query_id"]
+        assert scalar(killed.observer, f"SELECT duckherder_kill('{query_id}')") is True
+        assert isinstance(killed.wait().error, duckdb.InterruptException)
+        first.interrupt()
+        assert isinstance(running.wait().error, duckdb.InterruptException)
+        assert scalar(second, quick) == ROWS * (ROWS - 1) // 2
+
+
+SESSION = """
+import sys
+sys.path.insert(0, {tests!r})
+from support.session import bare_session, distribute_everything
+con = bare_session()
+distribute_everything(con)
+con.execute("SELECT duckherder_register_or_replace_driver('{host}', {port})")
+con.execute({sql!r})
+"""
+
+
+@pytest.mark.parametrize("cluster", (60,), indirect=True)
+@pytest.mark.timeout(120)
+def test_a_killed_session_keeps_no_place(cluster, table):
+    script = SESSION.format(tests=str(Path(__file__).parent.parent), host=cluster.driver.host,
+                            port=cluster.driver.port, sql=f"SELECT {SLOW} FROM range(20) CROSS JOIN '{table}'")
+    session = subprocess.Popen([sys.executable, "-c", script], env=os.environ, preexec_fn=_die_with_parent)
+    try:
+        wait_until(lambda: " 1 running tasks" in cluster.status(), 30, cluster.status)
+    finally:
+        session.kill()
+        session.wait()
+    with bare_session() as con:
+        con.execute(f"SELECT duckherder_register_or_replace_driver('{cluster.driver.host}', {cluster.driver.port})")
+        distribute_everything(con)
+
+        def answered() -> bool:
+            try:
+                return scalar(con, f"SELECT sum(i) FROM '{table}'") == ROWS * (ROWS - 1) // 2
+            except duckdb.ConnectionException:
+                return False
+        wait_until(answered, LEASE_SECONDS + 20, lambda: "the place was not given away")
