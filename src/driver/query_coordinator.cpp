@@ -19,6 +19,11 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
       record(std::move(record_p)), query_id(record->query_id), runs(context_p, plan_p) {
 }
 
+void QueryCoordinator::OnWorkersDone(std::function<void()> action) {
+	std::lock_guard<std::mutex> guard(lock);
+	on_workers_done = std::move(action);
+}
+
 void QueryCoordinator::SetQueued(bool queued) {
 	services.recorder->Update(record, [&](QueryRecord &query) { query.state = queued ? "QUEUED" : "RUNNING"; });
 }

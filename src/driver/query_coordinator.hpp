@@ -55,6 +55,9 @@ public:
 
 	//! Before Start: the query waits until it may run
 	void SetQueued(bool queued);
+	//! Before Start: what to do once workers have nothing more to do for the query, although its session may still hold
+	//! an open result. Called once, by any thread; not at all if the query ends before that.
+	void OnWorkersDone(std::function<void()> action);
 	//! Throws what extracting or encoding throws; nothing runs then.
 	void Start();
 	//! The rows of a stage whose output is a GATHER, in task order.
@@ -208,6 +211,7 @@ private:
 	std::vector<std::weak_ptr<ChunkSource>> outputs;
 	//! Wakes Watch
 	std::condition_variable ended;
+	std::function<void()> on_workers_done;
 	bool watching = false;
 	bool stopped = false;
 	//! Quiesce has begun

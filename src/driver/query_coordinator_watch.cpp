@@ -17,6 +17,13 @@ void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
 		FailNow("The query ran longer than duckherder_query_timeout (" + std::to_string(options.query_timeout_ms) +
 		        " ms)");
 	}
+	if (scheduler->Ended() && on_workers_done) {
+		auto action = std::move(on_workers_done);
+		on_workers_done = nullptr;
+		guard.unlock();
+		action();
+		guard.lock();
+	}
 	if (now - last_renewal >= limits::LEASE_RENEW_INTERVAL_MS) {
 		last_renewal = now;
 		RenewLeases();

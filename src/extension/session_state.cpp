@@ -203,6 +203,7 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 		database->Admit(context, entry->Id());
 		admitted = entry->Id();
 		entry->SetQueued(false);
+		entry->OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
 	}
 	entry->Start();
 	return entry;

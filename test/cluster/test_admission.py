@@ -83,7 +83,8 @@ def test_queries_wait_for_their_turn(cluster, table):
             distribute_everything(third)
             third.execute(quick).fetchall()
         assert running.wait().answer == plain_session().execute(slow).fetchone()[0]
-        assert waiting.wait().answer == ROWS * (ROWS - 1) // 2
+        assert waiting.wait().error is None
+        assert waiting.answer == ROWS * (ROWS - 1) // 2
         assert last_query(second, quick)["execution_mode"] == "DISTRIBUTED"
         # nothing is left: a refused query left no place behind, and neither did those that ended
         assert scalar(third, quick) == ROWS * (ROWS - 1) // 2
