@@ -149,7 +149,7 @@ unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::st
 		return DecodeUnnamed(context, bytes);
 	} catch (const Exception &error) {
 		ErrorData data(error);
-		// what DuckDB did not expect in a plan of its own says nothing about this database, which would not be used again
+		// what DuckDB did not expect in a plan says nothing about this database, which would not be used again
 		if (data.Type() == ExceptionType::INTERNAL || data.Type() == ExceptionType::FATAL) {
 			ThrowNoFragment(bytes, data.RawMessage());
 		}

@@ -79,8 +79,8 @@ void CheckValues(Vector &vector, idx_t count) {
 	case LogicalTypeId::TIME:
 		return CheckEach<int64_t>(vector, count, IsTimeOfDay);
 	case LogicalTypeId::TIME_NS:
-		return CheckEach<int64_t>(
-		    vector, count, [](int64_t nanos) { return nanos >= 0 && nanos <= Interval::NANOS_PER_DAY; });
+		return CheckEach<int64_t>(vector, count,
+		                          [](int64_t nanos) { return nanos >= 0 && nanos <= Interval::NANOS_PER_DAY; });
 	case LogicalTypeId::TIME_TZ:
 		return CheckEach<dtime_tz_t>(vector, count, [](dtime_tz_t time) {
 			return IsTimeOfDay(time.time().micros) && time.offset() >= dtime_tz_t::MIN_OFFSET &&

@@ -38,7 +38,8 @@ inline const std::vector<ColumnSample> &ColumnSamples() {
 		     "SELECT {'a': i, 'b': 'b' || i}, CASE WHEN i > 1 THEN [1, 2, i] END FROM range(4) t(i)"},
 		    {{LogicalType::MAP(LogicalType::VARCHAR, LogicalType::INTEGER), either},
 		     "SELECT MAP {'k' || i: i}, CASE WHEN i = 1 THEN 'text' WHEN i > 1 THEN '7' END FROM range(4) t(i)"},
-		    {{LogicalType::DATE, LogicalType::TIME, LogicalType::TIME_TZ, LogicalType::TIMESTAMP, LogicalType::INTERVAL},
+		    {{LogicalType::DATE, LogicalType::TIME, LogicalType::TIME_TZ, LogicalType::TIMESTAMP,
+		      LogicalType::INTERVAL},
 		     "SELECT DATE '2026-01-01', TIME '12:34:56', TIMETZ '12:00:00+02', TIMESTAMP '2026-01-01 00:00:00', "
 		     "INTERVAL 3 DAY FROM range(2)"},
 		    {{LogicalType::DECIMAL(4, 1), LogicalType::DECIMAL(38, 3), LogicalType::HUGEINT, LogicalType::UUID},

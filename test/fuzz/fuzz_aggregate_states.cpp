@@ -18,9 +18,9 @@ namespace {
 
 //! Arguments, so that each function gets rows of its types
 constexpr const char *AGGREGATES[] = {
-    "count(i)",        "sum(i)",        "sum(d)",       "avg(d)",         "avg(f)",       "stddev(f)",
-    "corr(f, f)",      "bool_and(b)",   "product(f)",   "kurtosis(f)",    "skewness(f)",  "approx_count_distinct(i)",
-    "regr_r2(f, f)",   "sum(h)",        "fsum(f)",      "count_if(b)",    "avg(interv)",  "approx_count_distinct(s)",
+    "count(i)",        "sum(i)",          "sum(d)",     "avg(d)",      "avg(f)",      "stddev(f)",
+    "corr(f, f)",      "bool_and(b)",     "product(f)", "kurtosis(f)", "skewness(f)", "approx_count_distinct(i)",
+    "regr_r2(f, f)",   "sum(h)",          "fsum(f)",    "count_if(b)", "avg(interv)", "approx_count_distinct(s)",
     "covar_pop(f, f)", "regr_slope(f, f)"};
 
 struct Form {
@@ -101,7 +101,8 @@ std::vector<std::string> Samples() {
 		auto &partial = *form.partial;
 		std::vector<uint64_t> state(StateSize(partial) / sizeof(uint64_t) + 1);
 		partial.function.initialize(partial.function, data_ptr_cast(state.data()));
-		result.push_back(static_cast<char>(result.size()) + std::string(reinterpret_cast<char *>(state.data()), StateSize(partial)));
+		std::string bytes(reinterpret_cast<char *>(state.data()), StateSize(partial));
+		result.push_back(static_cast<char>(result.size()) + bytes);
 	}
 	return result;
 }

@@ -33,8 +33,8 @@ std::vector<std::string> Samples() {
 	return {
 	    EncodeTypes({LogicalType::INTEGER, LogicalType::VARCHAR, LogicalType::DECIMAL(18, 3)}),
 	    EncodeTypes({LogicalType::ENUM(names, 2), named, LogicalType::VARCHAR_COLLATION("nocase")}),
-	    EncodeTypes({LogicalType::LIST(LogicalType::LIST(LogicalType::INTEGER)),
-	                 LogicalType::ARRAY(LogicalType::DOUBLE, 3)}),
+	    EncodeTypes(
+	        {LogicalType::LIST(LogicalType::LIST(LogicalType::INTEGER)), LogicalType::ARRAY(LogicalType::DOUBLE, 3)}),
 	    EncodeTypes({LogicalType::STRUCT({{"a", LogicalType::INTEGER}, {"b", LogicalType::BLOB}}),
 	                 LogicalType::UNION({{"n", LogicalType::INTEGER}, {"s", LogicalType::VARCHAR}})}),
 	    EncodeTypes({LogicalType::MAP(LogicalType::VARCHAR, LogicalType::UUID), LogicalType::VARIANT(),

@@ -79,8 +79,18 @@ std::vector<std::string> ReadCorpus(const std::vector<std::string> &names) {
 
 //! One small change, of the kinds that find bugs in decoders: numbers at their ends, and parts that are elsewhere
 void Change(std::string &input, const std::vector<std::string> &corpus, std::mt19937_64 &random) {
-	static constexpr uint64_t NUMBERS[] = {0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF,
-	                                       0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF};
+	static constexpr uint64_t NUMBERS[] = {0,
+	                                       1,
+	                                       0x7F,
+	                                       0x80,
+	                                       0xFF,
+	                                       0x7FFF,
+	                                       0xFFFF,
+	                                       0x7FFFFFFF,
+	                                       0xFFFFFFFF,
+	                                       0x7FFFFFFFFFFFFFFF,
+	                                       0x8000000000000000,
+	                                       0xFFFFFFFFFFFFFFFF};
 	auto at = input.empty() ? 0 : random() % input.size();
 	auto length = std::min<size_t>(1 + random() % 16, input.size() - at);
 	switch (random() % 8) {
