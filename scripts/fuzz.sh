@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # fuzz.sh BUILD_DIRECTORY SECONDS TARGET...
-# One target after the other. New inputs are kept in BUILD_DIRECTORY/corpus, so that the next run goes on from there, and
-# an input that is a finding in BUILD_DIRECTORY/findings. Ends with a line per target, and fails if there is a finding.
+# One target after the other. New inputs are kept in BUILD_DIRECTORY/corpus, so that the next run goes on from there,
+# and an input that is a finding in BUILD_DIRECTORY/findings. Ends with a line per target; fails if there is a finding.
 set -uo pipefail
 directory=$1 seconds=$2
 shift 2

@@ -152,7 +152,7 @@ TEST(HostileBytes, ValuesAreOfTheirTypes) {
 	auto colours = Batch(Colour(), {Value::ENUM(0, Colour()), Value::ENUM(2, Colour())});
 	EXPECT_NO_THROW(Read<uint8_t>(Colour(), *colours, 1, 0, 1));
 	EXPECT_THROW(Read<uint8_t>(Colour(), *colours, 1, 0, 3), IOException);
-	auto either = LogicalType::UNION({{"n", LogicalType::BIGINT}, {"s", LogicalType::BIGINT}});
+	auto either = LogicalType::UNION({{"n", LogicalType::BIGINT}, {"s", LogicalType::BLOB}});
 	auto unions = Batch(either, {Value::BIGINT(1).DefaultCastAs(either)});
 	EXPECT_THROW(Read<uint8_t>(either, *unions, 1, 0, 2, true), IOException);
 	auto times = Batch(LogicalType::TIME, {Value::TIME(duckdb::dtime_t(5))});
