@@ -162,7 +162,10 @@ int Main(int argc, char **argv) {
 		return 2;
 	}
 	std::signal(SIGABRT, KeepInput);
+#if !defined(__SANITIZE_ADDRESS__)
+	// AddressSanitizer reports it and aborts
 	std::signal(SIGSEGV, KeepInput);
+#endif
 	for (auto &input : corpus) {
 		Run(input);
 	}
