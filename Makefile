@@ -4,6 +4,8 @@
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
 # make strict     with AddressSanitizer and for a DuckDB with its assertions on, which it compiles first (about 40
 #                 minutes on two cores), in build/strict; make test-strict: every test with it
+# make fuzz       libFuzzer on everything that reads bytes from the wire, in build/fuzz: docs/fuzzing.md;
+#                 FUZZ_SECONDS (600) each, FUZZ_TARGETS all by default
 #
 # DUCKDB=source make     compiles DuckDB from its source package instead of fetching libduckdb
 # DUCKHERDER_DOWNLOADS   a directory for the downloads, to share them between clones
@@ -32,7 +34,10 @@ endif
 
 ASSERTING := build/deps/duckdb-assert
 
-.PHONY: release debug asan strict test test-strict demo bench format \
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
+
+.PHONY: release debug asan strict test test-strict fuzz demo bench format \
 	format-check lint package clean deps deps-test build-duckdb
 
 deps:
@@ -79,6 +84,13 @@ test: release deps-test
 	$(call build,build/release,Release,test_programs)
 	@scripts/run_tests.sh $(RELEASE) $(JOBS)
 
+fuzz:
+	@CXX=clang++ scripts/check_tools.sh
+	@mkdir -p build
+	@$(LOCK) python3 scripts/fetch.py build
+	@$(LOCK) env CXX=clang++ scripts/build.sh build/fuzz Fuzz fuzz_targets $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(LIBDUCKDB)
+	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 demo: release deps-test
 	@scripts/demo.sh
 
@@ -97,4 +109,4 @@ package: release
 	@scripts/package.sh $(RELEASE)
 
 clean:
-	rm -rf build/release build/debug build/asan build/strict build/package
+	rm -rf build/release build/debug build/asan build/strict build/fuzz build/package

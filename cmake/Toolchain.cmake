@@ -14,6 +14,11 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
 set(CMAKE_CXX_FLAGS_ASAN "-O1 -g -fsanitize=address -fno-omit-frame-pointer")
 set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address")
 set(CMAKE_SHARED_LINKER_FLAGS_ASAN "-fsanitize=address")
+# For clang: see docs/fuzzing.md. vptr and function ask for type information that libduckdb keeps to itself.
+set(fuzz_sanitizers "-fsanitize=address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined")
+set(CMAKE_CXX_FLAGS_FUZZ "-O1 -g -fno-omit-frame-pointer ${fuzz_sanitizers} -fsanitize=fuzzer-no-link")
+set(CMAKE_EXE_LINKER_FLAGS_FUZZ "${fuzz_sanitizers}")
+set(CMAKE_SHARED_LINKER_FLAGS_FUZZ "${fuzz_sanitizers}")
 
 # Every folder ends up in the extension, a shared library. CMake's own property would compile the programs with -fPIE,
 # and a precompiled header serves only one of the two.
@@ -29,5 +34,9 @@ if(DUCKHERDER_CCACHE)
     # Without these ccache refuses every file that is compiled with a precompiled header.
     set(sloppiness CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${sloppiness} ${DUCKHERDER_CCACHE})
-    add_compile_options(-fpch-preprocess)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+    else()
+        add_compile_options(-fpch-preprocess)
+    endif()
 endif()

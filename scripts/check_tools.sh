@@ -8,7 +8,19 @@ need() { # command, Debian package
 		missing=1
 	fi
 }
-need "$cxx" g++
+case $cxx in
+*clang++*)
+	need "$cxx" clang
+	# libFuzzer and the sanitizers are packages of their own
+	runtime=$("$cxx" -print-resource-dir 2>/dev/null)/lib/linux
+	if command -v "$cxx" >/dev/null 2>&1 && ! ls "$runtime"/libclang_rt.fuzzer-*.a >/dev/null 2>&1; then
+		version=$("$cxx" -dumpversion | cut -d. -f1)
+		echo "$cxx has no libFuzzer: install libfuzzer-$version-dev and libclang-rt-$version-dev of Debian" >&2
+		missing=1
+	fi
+	;;
+*) need "$cxx" g++ ;;
+esac
 need cmake cmake
 need ninja ninja-build
 need python3 python3

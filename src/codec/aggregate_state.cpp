@@ -3,10 +3,12 @@
 #include "duckdb/catalog/catalog_entry/aggregate_function_catalog_entry.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
 #include "duckdb/common/serializer/serializer.hpp"
+#include "duckdb/common/types/hyperloglog.hpp"
 #include "duckdb/function/function_serialization.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 
@@ -102,6 +104,18 @@ void PartialFinalize(Vector &states, AggregateInputData &input, Vector &result, 
 	}
 }
 
+//! A state is numbers, of which only one kind is used as an index: the registers of a HyperLogLog, all there is in the
+//! state of approx_count_distinct.
+void CheckState(const AggregateFunction &function, const_data_ptr_t state, idx_t size) {
+	if (function.name != "approx_count_distinct") {
+		return;
+	}
+	auto too_large = [](data_t zeros) { return zeros > HyperLogLog::Q + 1; };
+	if (std::any_of(state, state + size, too_large)) {
+		throw InvalidInputException("Aggregate state of %s with a register that is none", function.name);
+	}
+}
+
 //! Copies states out of BLOBs into aligned memory, in slices of a vector
 void CombineStates(Vector &blobs, AggregateInputData &input, idx_t count,
                    const std::function<data_ptr_t(idx_t)> &target_of) {
@@ -135,6 +149,7 @@ void CombineStates(Vector &blobs, AggregateInputData &input, idx_t count,
 			                            "builds of DuckDB",
 			                            wrapped.function.name, blob.GetSize(), wrapped.state_size);
 		}
+		CheckState(wrapped.function, const_data_ptr_cast(blob.GetData()), wrapped.state_size);
 		auto copy = memory.get() + pending * stride;
 		memcpy(copy, blob.GetData(), wrapped.state_size);
 		source_pointers[pending] = copy;

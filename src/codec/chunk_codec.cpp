@@ -4,6 +4,8 @@
 #include "codec/column_encoder.hpp"
 #include "common/limits.hpp"
 
+#include "duckdb/common/exception.hpp"
+
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
@@ -211,6 +213,11 @@ void ChunkDecoder::SetBatch(std::shared_ptr<arrow::RecordBatch> batch_p) {
 		throw duckdb::IOException("received a batch of (%s) where (%s) was expected", batch_p->schema()->ToString(),
 		                          schema->ToString());
 	}
+	if (batch_p->num_rows() < 0 || static_cast<uint64_t>(batch_p->num_rows()) > limits::BATCH_ROWS) {
+		throw duckdb::IOException("received a batch of %lld rows, more than %llu", batch_p->num_rows(),
+		                          limits::BATCH_ROWS);
+	}
+	batch.reset();
 	auto status = batch_p->Validate();
 	if (status.ok()) {
 		// Where a message begins in a network buffer, and with it the batch, is a matter of chance.

@@ -43,6 +43,10 @@ public:
 	//! The rows that still wait, null if there are none.
 	std::shared_ptr<arrow::RecordBatch> Flush();
 
+	//! What the rows that wait take, about
+	uint64_t WaitingBytes() const {
+		return waiting_bytes;
+	}
 	//! Rows that went into the encoder so far
 	uint64_t RowCount() const {
 		return row_count;
@@ -66,11 +70,13 @@ class ChunkDecoder {
 public:
 	explicit ChunkDecoder(duckdb::vector<duckdb::LogicalType> types);
 
-	//! The batch to read from now on. Throws IOException if it is not of the TravelSchema or inconsistent in itself.
+	//! The batch to read from now on. Throws IOException if it is not of the TravelSchema, inconsistent in itself, or
+	//! larger than any that an encoder makes.
 	void SetBatch(std::shared_ptr<arrow::RecordBatch> batch);
 	//! The next rows of the batch, at most STANDARD_VECTOR_SIZE; leaves `chunk` empty at its end or without a batch.
 	//! Vectors of fixed width and strings point into the batch: valid until the next call of SetBatch and the decoder's
-	//! end. `chunk` has been initialized with the types.
+	//! end. `chunk` has been initialized with the types. Throws IOException for offsets that lead out of the batch and
+	//! values that their type does not have.
 	void Next(duckdb::DataChunk &chunk);
 
 private:

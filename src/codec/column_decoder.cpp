@@ -1,9 +1,14 @@
 #include "codec/column_decoder.hpp"
 
+#include "codec/value_check.hpp"
+
+#include "duckdb/common/exception.hpp"
 #include "duckdb/common/types/vector.hpp"
 
 #include <arrow/array/data.h>
 #include <arrow/util/bitmap_ops.h>
+
+#include <limits>
 
 namespace duckherder {
 
@@ -28,11 +33,29 @@ void DecodeValidity(const arrow::ArrayData &array, idx_t first, idx_t count, Vec
 	                            reinterpret_cast<uint8_t *>(mask.GetData()), 0);
 }
 
-void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
+//! The array's own validation looks at its first and last offset only
+const int64_t *CheckedOffsets(const arrow::ArrayData &array, idx_t first, idx_t count, int64_t end) {
 	auto offsets = reinterpret_cast<const int64_t *>(array.buffers[1]->data()) + first;
+	auto rising = offsets[0] >= 0;
+	for (idx_t i = 0; i < count; i++) {
+		rising &= offsets[i] <= offsets[i + 1];
+	}
+	if (!rising || offsets[count] > end) {
+		throw duckdb::IOException("received a broken batch: its offsets lead out of it");
+	}
+	return offsets;
+}
+
+void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
+	auto end = array.buffers[2] ? array.buffers[2]->size() : 0;
+	auto offsets = CheckedOffsets(array, first, count, end);
 	auto bytes = reinterpret_cast<const char *>(array.buffers[2] ? array.buffers[2]->data() : nullptr);
 	auto strings = FlatVector::GetData<string_t>(target);
 	auto &mask = FlatVector::Validity(target);
+	if (offsets[count] - offsets[0] > std::numeric_limits<uint32_t>::max()) {
+		// a batch of them has passed as one message, which is smaller
+		throw duckdb::IOException("received a broken batch: its values are longer than a message");
+	}
 	for (idx_t i = 0; i < count; i++) {
 		auto length = static_cast<uint32_t>(offsets[i + 1] - offsets[i]);
 		strings[i] = length > 0 && mask.RowIsValid(i) ? string_t(bytes + offsets[i], length) : string_t();
@@ -40,7 +63,8 @@ void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vect
 }
 
 void DecodeList(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
-	auto offsets = reinterpret_cast<const int64_t *>(array.buffers[1]->data()) + first;
+	auto &child = *array.child_data[0];
+	auto offsets = CheckedOffsets(array, first, count, child.length);
 	auto child_first = static_cast<idx_t>(offsets[0]);
 	auto child_count = static_cast<idx_t>(offsets[count] - offsets[0]);
 	auto entries = ListVector::GetData(target);
@@ -50,7 +74,7 @@ void DecodeList(const arrow::ArrayData &array, idx_t first, idx_t count, Vector 
 	}
 	ListVector::Reserve(target, child_count);
 	ListVector::SetListSize(target, child_count);
-	DecodeColumn(*array.child_data[0], child_first, child_count, ListVector::GetEntry(target));
+	DecodeColumn(child, child_first, child_count, ListVector::GetEntry(target));
 }
 
 } // namespace
@@ -59,6 +83,13 @@ void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector 
 	auto first = static_cast<idx_t>(array.offset) + row;
 	auto &type = target.GetType();
 	auto physical_type = type.InternalType();
+	if (count == 0) {
+		// the elements of empty lists: the array may have no buffers
+		if (physical_type == PhysicalType::LIST) {
+			ListVector::SetListSize(target, 0);
+		}
+		return;
+	}
 	DecodeValidity(array, first, count, target);
 	switch (physical_type) {
 	case PhysicalType::VARCHAR:
@@ -86,6 +117,7 @@ void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector 
 		break;
 	}
 	}
+	CheckValues(target, count);
 }
 
 } // namespace duckherder

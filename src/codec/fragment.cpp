@@ -1,6 +1,7 @@
 #include "codec/fragment.hpp"
 
-#include "duckdb/common/serializer/binary_deserializer.hpp"
+#include "codec/checked_deserializer.hpp"
+
 #include "duckdb/common/serializer/binary_serializer.hpp"
 #include "duckdb/common/serializer/memory_stream.hpp"
 #include "duckdb/planner/operator/logical_aggregate.hpp"
@@ -110,18 +111,21 @@ std::string EncodeFragment(ClientContext &context, const LogicalOperator &plan) 
 	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }
 
-unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::string &bytes) {
-	// the stream only reads, but takes a pointer that it could write to
-	MemoryStream stream(data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
+namespace {
+
+unique_ptr<LogicalOperator> DecodeUnnamed(ClientContext &context, const std::string &bytes) {
 	bound_parameter_map_t parameters;
 	unique_ptr<LogicalOperator> plan;
 	OperatorList operators;
 
-	BinaryDeserializer deserializer(stream);
+	CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::ALL);
 	deserializer.Set<ClientContext &>(context);
 	deserializer.Set<bound_parameter_map_t &>(parameters);
 	deserializer.Begin();
 	deserializer.ReadObject(100, "plan", [&](Deserializer &object) { plan = LogicalOperator::Deserialize(object); });
+	if (!plan) {
+		throw SerializationException("A fragment without a plan");
+	}
 	ListOperators(*plan, operators);
 	deserializer.ReadList(101, "notes", [&](Deserializer::List &list, idx_t i) {
 		if (i >= operators.size()) {
@@ -132,6 +136,27 @@ unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::st
 	deserializer.End();
 	plan->ResolveOperatorTypes();
 	return plan;
+}
+
+[[noreturn]] void ThrowNoFragment(const std::string &bytes, const std::string &reason) {
+	throw SerializationException("these %llu bytes are no fragment: %s", idx_t(bytes.size()), reason);
+}
+
+} // namespace
+
+unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::string &bytes) {
+	try {
+		return DecodeUnnamed(context, bytes);
+	} catch (const Exception &error) {
+		ErrorData data(error);
+		// what DuckDB did not expect in a plan says nothing about this database, which would not be used again
+		if (data.Type() == ExceptionType::INTERNAL || data.Type() == ExceptionType::FATAL) {
+			ThrowNoFragment(bytes, data.RawMessage());
+		}
+		throw;
+	} catch (const std::exception &error) {
+		ThrowNoFragment(bytes, error.what());
+	}
 }
 
 } // namespace duckherder

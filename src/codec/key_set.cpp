@@ -1,6 +1,7 @@
 #include "codec/key_set.hpp"
 
-#include "duckdb/common/serializer/binary_deserializer.hpp"
+#include "codec/checked_deserializer.hpp"
+
 #include "duckdb/common/serializer/binary_serializer.hpp"
 #include "duckdb/common/serializer/memory_stream.hpp"
 #include "duckdb/common/value_operations/value_operations.hpp"
@@ -322,11 +323,20 @@ std::string KeySet::Encode() const {
 }
 
 KeySet KeySet::Decode(const std::string &bytes) {
-	MemoryStream stream(data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
-	BinaryDeserializer deserializer(stream);
+	try {
+		return DecodeUnnamed(bytes);
+	} catch (const std::exception &error) {
+		// DuckDB's own reading of types and values fails in many ways
+		throw SerializationException("these %llu bytes are no key set: %s", idx_t(bytes.size()),
+		                             ErrorData(error).RawMessage());
+	}
+}
+
+KeySet KeySet::DecodeUnnamed(const std::string &bytes) {
+	CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::COLUMNS);
 	deserializer.Begin();
 	if (deserializer.ReadProperty<uint8_t>(KIND_FIELD, "kind") != KIND) {
-		throw SerializationException("These bytes are no key set");
+		throw SerializationException("they are of another kind");
 	}
 	auto type = deserializer.ReadProperty<LogicalType>(10, "type");
 	auto log2_bits = deserializer.ReadProperty<uint8_t>(11, "log2_bits");
@@ -358,7 +368,7 @@ KeySet KeySet::Decode(const std::string &bytes) {
 		result.hashes.insert(Load<hash_t>(const_data_ptr_cast(hashes.data() + i)));
 	}
 	result.bits.resize(bits.size() / sizeof(uint64_t));
-	memcpy(result.bits.data(), bits.data(), bits.size());
+	std::copy_n(bits.data(), bits.size(), data_ptr_cast(result.bits.data()));
 	if (numbered.size() % NUMBERED_BLOCK_BYTES != 0 || (!numbered.empty() && !(bits.empty() && hashes.empty()))) {
 		throw SerializationException("A key set with %llu bytes of blocks", idx_t(numbered.size()));
 	}

@@ -75,6 +75,8 @@ public:
 	static KeySet Decode(const std::string &bytes);
 
 private:
+	//! Decode, with errors that do not say what they are about
+	static KeySet DecodeUnnamed(const std::string &bytes);
 	static uint64_t MaskOf(duckdb::hash_t hash) {
 		return (1ULL << (hash & 63)) | (1ULL << ((hash >> 6) & 63)) | (1ULL << ((hash >> 12) & 63)) |
 		       (1ULL << ((hash >> 18) & 63));

@@ -1,8 +1,8 @@
 #include "codec/messages.hpp"
 
+#include "codec/checked_deserializer.hpp"
 #include "common/limits.hpp"
 
-#include "duckdb/common/serializer/binary_deserializer.hpp"
 #include "duckdb/common/serializer/binary_serializer.hpp"
 #include "duckdb/common/serializer/memory_stream.hpp"
 
@@ -71,6 +71,9 @@ public:
 	void OptionalList(field_id_t id, const char *name, const std::shared_ptr<const std::vector<std::string>> &values) {
 		List(id, name, values ? *values : std::vector<std::string>());
 	}
+	void Types(field_id_t id, const char *name, const duckdb::vector<duckdb::LogicalType> &types) {
+		Field(id, name, types);
+	}
 	template <class T>
 	void SharedObjects(field_id_t id, const char *name, const std::shared_ptr<const std::vector<T>> &values) {
 		Objects(id, name, values ? *values : std::vector<T>());
@@ -130,6 +133,12 @@ public:
 		std::vector<std::string> texts;
 		List(id, name, texts);
 		values = texts.empty() ? nullptr : std::make_shared<const std::vector<std::string>>(std::move(texts));
+	}
+	void Types(field_id_t id, const char *name, duckdb::vector<duckdb::LogicalType> &types) {
+		Field(id, name, types);
+		for (auto &type : types) {
+			CheckColumnType(type);
+		}
 	}
 	template <class T>
 	void SharedObjects(field_id_t id, const char *name, std::shared_ptr<const std::vector<T>> &values) {
@@ -298,7 +307,7 @@ void Fields(FIELDS &fields, T &parts) {
 
 template <class FIELDS, Is<duckdb::vector<duckdb::LogicalType>> T>
 void Fields(FIELDS &fields, T &types) {
-	fields.Field(10, "types", types);
+	fields.Types(10, "types", types);
 }
 
 void CheckSize(const char *name, idx_t size) {
@@ -329,9 +338,7 @@ T Decode(MessageKind kind, const char *name, const std::string &bytes) {
 	CheckSize(name, bytes.size());
 	T message;
 	try {
-		// the stream only reads, but takes a pointer that it could write to
-		duckdb::MemoryStream stream(duckdb::data_ptr_cast(const_cast<char *>(bytes.data())), bytes.size());
-		duckdb::BinaryDeserializer deserializer(stream);
+		CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::COLUMNS);
 		deserializer.Begin();
 		auto found = deserializer.ReadProperty<uint8_t>(KIND_FIELD, "kind");
 		if (found != static_cast<uint8_t>(kind)) {
@@ -340,9 +347,6 @@ T Decode(MessageKind kind, const char *name, const std::string &bytes) {
 		FieldReader reader(deserializer);
 		Fields(reader, message);
 		deserializer.End();
-		if (stream.GetPosition() != bytes.size()) {
-			throw SerializationException("%llu bytes follow it", bytes.size() - stream.GetPosition());
-		}
 	} catch (const std::exception &error) {
 		// A length that says more than there is may also end as a failed allocation.
 		throw SerializationException("these %llu bytes are not a %s: %s", bytes.size(), name,

@@ -1,8 +1,17 @@
 #include "codec/row_codec.hpp"
 
-#include "duckdb/common/serializer/binary_deserializer.hpp"
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
+#include "codec/chunk_codec.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+#include <arrow/buffer.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/memory_pool.h>
+#include <arrow/record_batch.h>
+
+#include <cstring>
 
 namespace duckherder {
 
@@ -10,8 +19,11 @@ using namespace duckdb;
 
 namespace {
 
-//! Before each chunk: how many bytes it has
-using ChunkLength = uint32_t;
+//! Before each batch. Eight bytes, as batches are multiples of them: so each lies where Arrow wants it.
+struct BatchHeader {
+	uint32_t bytes;
+	uint32_t columns;
+};
 
 class EncodedRows : public ChunkSource, public std::enable_shared_from_this<EncodedRows> {
 public:
@@ -33,28 +45,16 @@ public:
 
 class EncodedRowsReader : public ChunkReader {
 public:
-	explicit EncodedRowsReader(std::shared_ptr<EncodedRows> source_p) : source(std::move(source_p)) {
+	explicit EncodedRowsReader(std::shared_ptr<EncodedRows> source_p)
+	    : source(std::move(source_p)), schema(TravelSchema(source->types)), decoder(source->types) {
 	}
 
 	void Next(DataChunk &chunk) override {
-		auto &bytes = *source->bytes;
-		if (position == bytes.size()) {
-			chunk.SetCardinality(0);
-			return;
+		decoder.Next(chunk);
+		while (chunk.size() == 0 && position < source->bytes->size()) {
+			NextBatch();
+			decoder.Next(chunk);
 		}
-		ChunkLength length = 0;
-		if (bytes.size() - position < sizeof(length)) {
-			throw IOException("rows in a message end in the middle");
-		}
-		memcpy(&length, bytes.data() + position, sizeof(length));
-		position += sizeof(length);
-		if (bytes.size() - position < length) {
-			throw IOException("rows in a message end in the middle");
-		}
-		Decode(bytes.data() + position, length);
-		position += length;
-		batch++;
-		chunk.Reference(decoded);
 	}
 
 	idx_t BatchIndex() const override {
@@ -62,61 +62,104 @@ public:
 	}
 
 private:
-	void Decode(const char *data, idx_t size) {
-		decoded.Destroy();
-		try {
-			// the stream only reads, but takes a pointer that it could write to
-			MemoryStream stream(data_ptr_cast(const_cast<char *>(data)), size);
-			BinaryDeserializer deserializer(stream);
-			deserializer.Begin();
-			decoded.Deserialize(deserializer);
-			deserializer.End();
-		} catch (const std::exception &error) {
-			throw IOException("these bytes are no rows: %s", ErrorData(error).RawMessage());
+	void NextBatch() {
+		auto &bytes = *source->bytes;
+		BatchHeader header;
+		if (bytes.size() - position < sizeof(header)) {
+			throw IOException("rows in a message end in the middle");
 		}
-		if (decoded.GetTypes() != source->types || decoded.size() == 0) {
-			throw IOException("rows in a message have the types (%s) instead of (%s)",
-			                  StringUtil::ToString(decoded.GetTypes(), ", "),
-			                  StringUtil::ToString(source->types, ", "));
+		memcpy(&header, bytes.data() + position, sizeof(header));
+		position += sizeof(header);
+		if (bytes.size() - position < header.bytes) {
+			throw IOException("rows in a message end in the middle");
 		}
+		if (header.columns != source->types.size()) {
+			throw IOException("rows in a message have %d columns instead of %llu", header.columns,
+			                  idx_t(source->types.size()));
+		}
+		decoder.SetBatch(ReadBatch(bytes.data() + position, header.bytes));
+		position += header.bytes;
+		batch++;
+	}
+
+	std::shared_ptr<arrow::RecordBatch> ReadBatch(const char *data, uint32_t size) const {
+		// refers to the bytes, which the source holds as long as this reader
+		auto buffer = std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t *>(data), size);
+		arrow::io::BufferReader input(buffer);
+		auto message = arrow::ipc::ReadMessage(&input);
+		if (!message.ok()) {
+			throw IOException("these bytes are no rows: %s", message.status().ToString());
+		}
+		if (!*message) {
+			throw IOException("these bytes are no rows: there is no batch");
+		}
+		arrow::ipc::DictionaryMemo none;
+		auto options = arrow::ipc::IpcReadOptions::Defaults();
+		options.use_threads = false;
+		// we do not compress: a batch that says how large it becomes is not ours
+		options.memory_pool = NoMemory();
+		auto result = arrow::ipc::ReadRecordBatch(**message, schema, &none, options);
+		if (!result.ok()) {
+			throw IOException("these bytes are no rows: %s", result.status().ToString());
+		}
+		return result.MoveValueUnsafe();
+	}
+
+	static arrow::MemoryPool *NoMemory() {
+		static arrow::CappedMemoryPool pool(arrow::default_memory_pool(), 0);
+		return &pool;
 	}
 
 	std::shared_ptr<EncodedRows> source;
+	std::shared_ptr<arrow::Schema> schema;
+	ChunkDecoder decoder;
 	idx_t position = 0;
 	idx_t batch = 0;
-	DataChunk decoded;
 };
 
 std::unique_ptr<ChunkReader> EncodedRows::OpenReader() {
 	return std::make_unique<EncodedRowsReader>(shared_from_this());
 }
 
+void AppendBatch(const arrow::RecordBatch &batch, std::string &result) {
+	auto options = arrow::ipc::IpcWriteOptions::Defaults();
+	auto bytes = arrow::ipc::SerializeRecordBatch(batch, options);
+	if (!bytes.ok()) {
+		throw OutOfMemoryException("no memory for rows in a message: %s", bytes.status().ToString());
+	}
+	BatchHeader header {NumericCast<uint32_t>((*bytes)->size()), NumericCast<uint32_t>(batch.num_columns())};
+	result.append(reinterpret_cast<const char *>(&header), sizeof(header));
+	result.append(reinterpret_cast<const char *>((*bytes)->data()), header.bytes);
+}
+
 } // namespace
 
 std::optional<std::string> EncodeRows(ChunkReader &reader, const vector<LogicalType> &types, uint64_t bytes_max) {
-	SerializationOptions options;
-	// both ends run the same version, so nothing has to be left out for older readers
-	options.serialization_compatibility = SerializationCompatibility::Latest();
 	std::string result;
+	ChunkEncoder encoder(types);
 	DataChunk chunk;
 	chunk.Initialize(Allocator::DefaultAllocator(), types);
 	while (true) {
 		chunk.Reset();
 		reader.Next(chunk);
-		if (chunk.size() == 0) {
-			return result;
+		idx_t position = 0;
+		while (position < chunk.size()) {
+			if (auto batch = encoder.Append(chunk, position)) {
+				AppendBatch(*batch, result);
+			}
 		}
-		MemoryStream stream;
-		BinarySerializer serializer(stream, options);
-		serializer.Begin();
-		chunk.Serialize(serializer);
-		serializer.End();
-		if (result.size() + stream.GetPosition() + sizeof(ChunkLength) > bytes_max) {
+		auto ended = chunk.size() == 0;
+		if (ended) {
+			if (auto batch = encoder.Flush()) {
+				AppendBatch(*batch, result);
+			}
+		}
+		if (result.size() + encoder.WaitingBytes() > bytes_max) {
 			return std::nullopt;
 		}
-		auto length = NumericCast<ChunkLength>(stream.GetPosition());
-		result.append(reinterpret_cast<const char *>(&length), sizeof(length));
-		result.append(const_char_ptr_cast(stream.GetData()), length);
+		if (ended) {
+			return result;
+		}
 	}
 }
 
@@ -126,9 +169,9 @@ std::shared_ptr<ChunkSource> DecodeRows(std::shared_ptr<const std::string> bytes
 
 std::shared_ptr<ChunkSource> DecodePartitions(const std::vector<std::string> &partitions, uint32_t first,
                                               uint32_t count, vector<LogicalType> types) {
-	if (first + count > partitions.size()) {
-		throw InternalException("Partitions %llu to %llu of %llu", idx_t(first), idx_t(first) + count,
-		                        idx_t(partitions.size()));
+	if (idx_t(first) + count > partitions.size()) {
+		throw IOException("partitions %llu to %llu of %llu", idx_t(first), idx_t(first) + count,
+		                  idx_t(partitions.size()));
 	}
 	auto bytes = std::make_shared<std::string>();
 	for (auto i = first; i < first + count; i++) {

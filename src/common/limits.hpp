@@ -37,6 +37,8 @@ constexpr uint64_t KNOWN_STAGES_MAX = 4096;
 constexpr uint64_t MESSAGE_BYTES_MAX = (2ULL << 30) - 1;
 //! A serialized fragment or control message above this is refused.
 constexpr uint64_t CONTROL_MESSAGE_BYTES_MAX = 256ULL << 20;
+//! Objects within objects in a message: a plan of so many levels leaves room on the stack of a thread.
+constexpr uint64_t NESTED_OBJECTS_MAX = 4096;
 //! Batches of a feed waiting on a worker; gRPC's flow control holds back the rest.
 constexpr uint32_t FEED_QUEUE_BATCHES = 8;
 //! How often a wait looks whether its query was interrupted.

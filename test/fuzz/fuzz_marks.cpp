@@ -1,0 +1,76 @@
+#include "fuzz/fuzz_target.hpp"
+
+#include "codec/messages.hpp"
+#include "transport/flight/flight_protocol.hpp"
+
+namespace duckherder::fuzz {
+
+namespace {
+
+//! As whoever receives a mark does: the body by its kind
+void DecodeMarkAndBody(const std::string &bytes) {
+	auto mark = flight_protocol::DecodeMark(bytes);
+	Expect(flight_protocol::EncodeMark(flight_protocol::DecodeMark(flight_protocol::EncodeMark(mark))) ==
+	           flight_protocol::EncodeMark(mark),
+	       "a mark is another one after a round of encoding and decoding");
+	if (mark.kind == flight_protocol::MarkKind::RESULT) {
+		DecodeTaskResult(mark.body);
+	}
+	flight_protocol::CheckEnd(mark, 3);
+}
+
+//! As a node does with the ticket of a DoGet: the request and the types
+void DecodeTicket(const std::string &bytes) {
+	auto parts = DecodeParts(bytes);
+	if (parts.size() == 2) {
+		DecodeFetchRequest(parts[0]);
+		DecodeTypes(parts[1]);
+	}
+}
+
+//! As a node does with the first message of a task's call: the request, the types of the feed, whether it is alone
+void DecodeCall(const std::string &bytes) {
+	auto parts = DecodeParts(bytes);
+	if (parts.size() == 3) {
+		DecodeTaskRequest(parts[0]);
+		DecodeTypes(parts[1]);
+	}
+}
+
+} // namespace
+
+std::vector<std::string> Samples() {
+	using flight_protocol::EncodeMark;
+	using flight_protocol::MarkKind;
+	duckdb::vector<duckdb::LogicalType> types {duckdb::LogicalType::INTEGER,
+	                                           duckdb::LogicalType::LIST(duckdb::LogicalType::VARCHAR)};
+	TaskError error;
+	error.exception_type = "Conversion";
+	error.message = "no number";
+	return {std::string(1, 0) + EncodeMark(flight_protocol::EndMark(3)),
+	        std::string(1, 0) + EncodeMark(flight_protocol::ErrorMark(error)),
+	        std::string(1, 0) + EncodeMark({MarkKind::ALIVE, ""}),
+	        std::string(1, 0) + EncodeMark({MarkKind::RESULT, EncodeTaskResult(TaskResult())}),
+	        std::string(1, 1) + EncodeParts({EncodeFetchRequest(FetchRequest()), EncodeTypes(types)}),
+	        std::string(1, 2) + EncodeParts({EncodeTaskRequest(TaskRequest()), EncodeTypes(types), "alone"})};
+}
+
+} // namespace duckherder::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	using namespace duckherder::fuzz;
+	if (size > 0) {
+		auto bytes = Text(data + 1, size - 1);
+		Decode([&] {
+			switch (data[0] % 3) {
+			case 0:
+				return DecodeMarkAndBody(bytes);
+			case 1:
+				return DecodeTicket(bytes);
+			default:
+				return DecodeCall(bytes);
+			}
+		});
+	}
+	return 0;
+}
