@@ -21,9 +21,10 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 	if (known == queries.end()) {
 		auto queued = queries.size() - running;
 		if (running >= limits.running_max && queued >= limits.queued_max) {
-			throw ConnectionException("Too many queries: %llu run and %llu wait, which is the most this driver takes; try "
-			                          "again later",
-			                          running, queued);
+			throw ConnectionException(
+			    "Too many queries: %llu run and %llu wait, which is the most this driver takes; try "
+			    "again later",
+			    running, queued);
 		}
 		queries[query] = Query {session, false, now, now};
 		auto &line = waiting[session];

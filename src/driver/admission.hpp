@@ -24,15 +24,15 @@ struct AdmissionLimits {
 	uint64_t lease_ms = limits::ADMISSION_LEASE_MS;
 };
 
-//! At most so many queries at a time. Those that wait are admitted in the order in which they came within a session, and
-//! the sessions take turns (round robin), so that one with many queries does not keep the others out. Thread-safe.
+//! At most so many queries at a time. Those that wait are admitted in the order in which they came within a session,
+//! and the sessions take turns (round robin), so that one with many queries does not keep the others out. Thread-safe.
 class Admission {
 public:
 	explicit Admission(std::shared_ptr<Clock> clock, AdmissionLimits limits = AdmissionLimits());
 
 	//! Asks for a place, or asks again: whoever waits has to. Blocks until the query may run, at most `wait_ms`; then
-	//! false: ask again. True as often as a query that runs asks. Throws ConnectionException if too many wait, or if the
-	//! query has waited for too long; it has no place in the queue then.
+	//! false: ask again. True as often as a query that runs asks. Throws ConnectionException if too many wait, or if
+	//! the query has waited for too long; it has no place in the queue then.
 	bool Admit(const QueryId &query, const std::string &session, uint64_t wait_ms);
 	//! The query still runs, or waits. Does nothing for others.
 	void Keep(const QueryId &query);

@@ -143,15 +143,15 @@ void QueryCoordinator::RenewLeases() {
 		if (lost_workers.count(id) > 0 || on_its_way->exchange(true)) {
 			continue;
 		}
-		services.pool->Submit(
-		    [connector = services.connector, address = AddressOf(id), query = query_id, lost_locations, done = on_its_way] {
-			    try {
-				    connector->Connect(address)->KeepQuery(query, lost_locations);
-			    } catch (std::exception &) {
-				    // who needs its outputs will notice that it is gone
-			    }
-			    *done = false;
-		    });
+		services.pool->Submit([connector = services.connector, address = AddressOf(id), query = query_id,
+		                       lost_locations, done = on_its_way] {
+			try {
+				connector->Connect(address)->KeepQuery(query, lost_locations);
+			} catch (std::exception &) {
+				// who needs its outputs will notice that it is gone
+			}
+			*done = false;
+		});
 	}
 }
 

@@ -36,8 +36,8 @@ public:
 	//! Asks the borrowed driver for its list, at most once per heartbeat interval. Throws what asking it throws.
 	void RefreshBorrowed();
 
-	//! Waits until the query may run; it then has to be released. Throws InterruptException if the session is interrupted
-	//! meanwhile, and what DriverService::AdmitQuery throws.
+	//! Waits until the query may run; it then has to be released. Throws InterruptException if the session is
+	//! interrupted meanwhile, and what DriverService::AdmitQuery throws.
 	void Admit(duckdb::ClientContext &context, const QueryId &query);
 	void Release(const QueryId &query);
 

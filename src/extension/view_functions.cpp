@@ -106,10 +106,11 @@ View WorkersView() {
 			        if (!worker.sends_heartbeats) {
 				        AskForNews(database, worker);
 			        }
-			        rows.push_back(
-			            {Value(worker.address.id), Value(worker.address.location), Value(WorkerStateName(worker.state)),
-			             Number(worker.threads), Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
-			             Number(worker.running_tasks), Number(worker.kept_queries), Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
+			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
+			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
+			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
+			                        Number(worker.running_tasks), Number(worker.kept_queries),
+			                        Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;
 	        }};

@@ -206,10 +206,10 @@ int RunDriver(const std::vector<std::string> &words) {
 		return 0;
 	}
 	AdmissionLimits admission;
-	admission.running_max = static_cast<uint32_t>(
-	    flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
-	admission.queued_max = static_cast<uint32_t>(
-	    flags.GetNumber("--max-queued", admission.queued_max, 0, limits::QUERIES_FLAG_MAX));
+	admission.running_max =
+	    static_cast<uint32_t>(flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
+	admission.queued_max =
+	    static_cast<uint32_t>(flags.GetNumber("--max-queued", admission.queued_max, 0, limits::QUERIES_FLAG_MAX));
 	admission.wait_max_ms = MsOf(flags, "--queue-timeout", admission.wait_max_ms, 0);
 	auto cluster = std::make_shared<Cluster>(std::make_shared<SteadyClock>(), admission);
 	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
@@ -289,12 +289,8 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 }
 
 int RunStatus(const std::vector<std::string> &words) {
-	std::vector<FlagSpec> specs = {{"--driver", "HOST:PORT", "default 127.0.0.1:8815"},
-	                               TOKEN,
-	                               TLS_CA,
-	                               TLS_SHOWN_CERT,
-	                               TLS_KEY,
-	                               HELP};
+	std::vector<FlagSpec> specs = {
+	    {"--driver", "HOST:PORT", "default 127.0.0.1:8815"}, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP};
 	CommandLine flags("status", specs, words);
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;
@@ -310,8 +306,8 @@ int RunStatus(const std::vector<std::string> &words) {
 		printf("%-20s %-32s %-9s %7u %12llu %12llu %7u %7u %13llu\n", worker.address.id.c_str(),
 		       worker.address.location.c_str(), WorkerStateName(worker.state), worker.threads,
 		       static_cast<unsigned long long>(worker.memory_used_bytes >> 20),
-		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks, worker.kept_queries,
-		       static_cast<unsigned long long>(worker.heartbeat_age_ms));
+		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks,
+		       worker.kept_queries, static_cast<unsigned long long>(worker.heartbeat_age_ms));
 	}
 	printf("driver %s: %zu workers, %u running tasks\n", location.c_str(), workers.size(), running);
 	return 0;

@@ -16,8 +16,8 @@ public:
 	virtual bool Heartbeat(const WorkerInfo &info) = 0;
 	virtual void UnregisterWorker(const WorkerId &id) = 0;
 	virtual std::vector<WorkerInfo> ListWorkers() = 0;
-	//! Asks for a place among the queries that run at a time, or asks again. Waits for it, at most `wait_ms`; false: the
-	//! query still has to wait. Throws ConnectionException if the queue is full, or if it has waited for too long.
+	//! Asks for a place among the queries that run at a time, or asks again. Waits for it, at most `wait_ms`; false:
+	//! the query still has to wait. Throws ConnectionException if the queue is full, or if it has waited for too long.
 	virtual bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) = 0;
 	//! These queries have not ended; the places of others are given away after ADMISSION_LEASE_MS.
 	virtual void KeepQueries(const std::vector<QueryId> &queries) = 0;

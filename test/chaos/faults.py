@@ -26,7 +26,7 @@ class Fault:
     environment: Callable[[NetLab | None], Environment]
     #: Does it, and returns what ends it
     inject: Callable[[Nodes, str], Callable[[], None]]
-    #: What happens with duckherder_task_retries = 0: "error", "rows", or "either" where it depends on what the fault hits
+    #: With duckherder_task_retries = 0: "error", "rows", or "either" where it depends on what the fault hits
     without_retries: str
     needs_network: bool = False
     #: The session does not survive

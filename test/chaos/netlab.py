@@ -18,7 +18,7 @@ def run(*words: str) -> None:
 
 
 class NetLab:
-    """Use as a context manager. Namespace 0 is the hub, where the driver and the client live; 1 to `nodes` are others."""
+    """Use as a context manager. Namespace 0 is the hub, with the driver and the client; 1 to `nodes` are the others."""
 
     def __init__(self, nodes: int):
         self._nodes = nodes

@@ -193,7 +193,8 @@ TEST_F(FlightAccess, FailuresWaitLongerEachTimeAndAreLogged) {
 	LoopbackNode node;
 	auto ask = [&](const std::string &authorization) {
 		auto begin = std::chrono::steady_clock::now();
-		EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, "").status()));
+		EXPECT_TRUE(
+		    IsUnauthenticated(RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, "").status()));
 		return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
 	};
 	testing::internal::CaptureStderr();

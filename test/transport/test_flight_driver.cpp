@@ -95,8 +95,8 @@ TEST_F(FlightDriver, QueriesAreAdmittedKeptAndReleased) {
 	EXPECT_FALSE(client.AdmitQuery("q2", "s", 1 << 30));
 	client.KeepQueries({"q1", "q2"});
 	client.ReleaseQuery("q1");
-	EXPECT_EQ(driver->admissions, (std::vector<std::string> {
-	                                  "q1 of s 0", "q2 of s " + std::to_string(limits::ADMISSION_CALL_WAIT_MS)}));
+	EXPECT_EQ(driver->admissions,
+	          (std::vector<std::string> {"q1 of s 0", "q2 of s " + std::to_string(limits::ADMISSION_CALL_WAIT_MS)}));
 	EXPECT_EQ(driver->kept, (std::vector<QueryId> {"q1", "q2"}));
 	EXPECT_EQ(driver->released, (std::vector<QueryId> {"q1"}));
 	driver->refuses = true;

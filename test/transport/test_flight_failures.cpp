@@ -319,7 +319,8 @@ TEST_F(FlightFailures, SilentNodeKeepsNoReaderThatIsCancelledOrTold) {
 			through_proxy->GiveUp(MakeFetch().query_id, proxied.location);
 			ExpectError(reader.get(), ExceptionType::IO, {"w1", "given up"});
 		}
-		EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS / 2));
+		EXPECT_LT(std::chrono::steady_clock::now() - begin,
+		          std::chrono::milliseconds(limits::KEEPALIVE_TIMEOUT_MS / 2));
 	}
 }
 

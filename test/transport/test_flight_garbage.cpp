@@ -68,7 +68,8 @@ TEST_F(FlightGarbage, Tickets) {
 	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch())})).ok());
 	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
 	EXPECT_FALSE(
-	    raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})})).ok());
+	    raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})}))
+	        .ok());
 	auto elsewhere = MakeFetch();
 	elsewhere.worker_id = "w9";
 	auto status = raw.Get(flight_protocol::Pack({EncodeFetchRequest(elsewhere), EncodeTypes(NumberTypes())}));
@@ -109,10 +110,12 @@ TEST_F(FlightGarbage, TaskRequests) {
 	EXPECT_FALSE(raw.AnswerTo("", good).ok());
 	auto elsewhere = MakeRequest();
 	elsewhere.worker_id = "w9";
-	EXPECT_FALSE(
-	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""})).ok());
+	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK,
+	                          flight_protocol::Pack({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""}))
+	                 .ok());
 	auto fed = MakeRequest(true);
-	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(fed), "no types", ""})).ok());
+	EXPECT_FALSE(
+	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(fed), "no types", ""})).ok());
 	// no message at all
 	auto exchange = raw.Exchange(flight_protocol::RUN_TASK).ValueOrDie();
 	ASSERT_TRUE(exchange.writer->DoneWriting().ok());

@@ -238,7 +238,8 @@ TEST_P(TransportTasks, CancelQueryEndsRunningTask) {
 	channel->CancelQuery("query-1");
 	ExpectFailure(running.get(), ErrorKind::CANCELLED, ExceptionType::INTERRUPT);
 	channel->CancelQuery("query-1");
-	EXPECT_EQ(worker->KeptQueries(), (std::vector<QueryId> {"query-1", "query-1 without grpc://a:1 without grpc://b:2"}));
+	EXPECT_EQ(worker->KeptQueries(),
+	          (std::vector<QueryId> {"query-1", "query-1 without grpc://a:1 without grpc://b:2"}));
 	EXPECT_EQ(worker->CancelledQueries(), (std::vector<QueryId> {"query-1", "query-1"}));
 }
 

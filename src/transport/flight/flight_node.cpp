@@ -169,7 +169,8 @@ private:
 			function();
 			return arrow::Status::OK();
 		} catch (duckdb::PermissionException &error) {
-			return flight::MakeFlightError(flight::FlightStatusCode::Unauthorized, duckdb::ErrorData(error).RawMessage());
+			return flight::MakeFlightError(flight::FlightStatusCode::Unauthorized,
+			                               duckdb::ErrorData(error).RawMessage());
 		} catch (std::exception &error) {
 			return arrow::Status::Invalid(duckdb::ErrorData(error).Message());
 		}
@@ -250,7 +251,8 @@ private:
 		}
 		if (type == flight_protocol::ADMIT_QUERY) {
 			auto parts = Parts(body, 3);
-			auto wait_ms = std::min<uint64_t>(std::strtoull(parts[2].c_str(), nullptr, 10), limits::ADMISSION_CALL_WAIT_MS);
+			auto wait_ms =
+			    std::min<uint64_t>(std::strtoull(parts[2].c_str(), nullptr, 10), limits::ADMISSION_CALL_WAIT_MS);
 			return Driver()->AdmitQuery(parts[0], parts[1], wait_ms) ? "admitted" : "waiting";
 		}
 		if (type == flight_protocol::KEEP_QUERIES) {

@@ -73,8 +73,7 @@ std::shared_ptr<arrow::Buffer> RowsMark(const arrow::RecordBatch &batch, const a
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> RowsMark(const arrow::RecordBatch &batch) {
 	arrow::ipc::IpcPayload payload;
-	ARROW_RETURN_NOT_OK(
-	    arrow::ipc::GetRecordBatchPayload(batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload));
+	ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload));
 	return RowsMark(batch, payload);
 }
 

@@ -43,8 +43,9 @@ constexpr const char *ADMIT_QUERY = "duckherder.admit_query";
 constexpr const char *KEEP_QUERIES = "duckherder.keep_queries";
 constexpr const char *RELEASE_QUERY = "duckherder.release_query";
 
-//! All that travels beside rows does so in this form, which has a checksum. Unpack throws IOException, as the connection
-//! is at fault, if the bytes are not those that were sent, and SerializationException if they never were parts.
+//! All that travels beside rows does so in this form, which has a checksum. Unpack throws IOException, as the
+//! connection is at fault, if the bytes are not those that were sent, and SerializationException if they never were
+//! parts.
 std::string Pack(const std::vector<std::string> &parts);
 std::vector<std::string> Unpack(const std::string &bytes);
 

@@ -63,8 +63,8 @@ public:
 		if (entry.count == 1 || now - entry.logged_ms >= limits::LOGIN_LOG_INTERVAL_MS) {
 			entry.logged_ms = now;
 			std::cerr << "refused a call from " << address << ": "
-			          << (has_token ? "its token is wrong" : "it has no token") << " (" << entry.count
-			          << " failures)" << std::endl;
+			          << (has_token ? "its token is wrong" : "it has no token") << " (" << entry.count << " failures)"
+			          << std::endl;
 		}
 		auto wait = first_wait_ms;
 		for (uint64_t i = 1; i < entry.count && wait > 0 && wait < limits::LOGIN_WAIT_MAX_MS; i++) {
