@@ -74,7 +74,7 @@ def settings_of(environment: Environment, retries: int) -> dict[str, str]:
     return {"duckherder_mode": "always", "duckherder_task_retries": str(retries), **environment.settings}
 
 
-def prepare(number: int, data: Path, environment: Environment, directory: Path) -> Query:
+def prepare(number: int, data: Path, environment: Environment, directory: Path, limit: float = 60) -> Query:
     sql = tpch.queries()[number]
     with plain_session() as con:
         tpch.create_views(con, data)
@@ -82,7 +82,7 @@ def prepare(number: int, data: Path, environment: Environment, directory: Path) 
     directory.mkdir()
     with Nodes(directory, environment, None, paths.BINARY) as nodes:
         nodes.start_client(sql, data, settings_of(environment, 0))
-        answer = nodes.answer(60)
+        answer = nodes.answer(limit)
     check_rows(answer, expected)
     return Query(number, sql, expected, points_of(answer), answer)
 
