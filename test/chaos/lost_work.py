@@ -2,8 +2,8 @@
 
 usage: lost_work.py [--scale 10] [--query 9] [--runs 3]
 
-Prints CPU seconds of all workers (of the killed one until its end), undisturbed and with the loss in each kind of stage,
-and their ratio. Ends with 1 if rows differ from plain DuckDB's or a ratio is above 1.6.
+Prints CPU seconds of all workers (of the killed one until its end), undisturbed and with the loss in each kind of
+stage, and their ratio. Ends with 1 if rows differ from plain DuckDB's or a ratio is above 1.6.
 """
 
 import argparse
