@@ -290,9 +290,9 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(15, "memory_limit_bytes", info.memory_limit_bytes);
 	fields.Field(16, "memory_used_bytes", info.memory_used_bytes);
 	fields.Field(17, "running_tasks", info.running_tasks);
-	fields.Field(18, "kept_queries", info.kept_queries);
 	fields.Field(18, "heartbeat_age_ms", info.heartbeat_age_ms);
 	fields.Field(19, "sends_heartbeats", info.sends_heartbeats);
+	fields.Field(20, "kept_queries", info.kept_queries);
 }
 
 template <class FIELDS, Is<std::vector<WorkerInfo>> T>
