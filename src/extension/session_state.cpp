@@ -91,10 +91,7 @@ void DatabaseState::Admit(ClientContext &context, const QueryId &query) {
 			wait_ms = std::min(2 * wait_ms, limits::ADMISSION_CALL_WAIT_MS);
 		}
 	} catch (std::exception &) {
-		{
-			std::lock_guard<std::mutex> guard(lock);
-			admitted.erase(query);
-		}
+		TakeAdmitted(query);
 		try {
 			driver->ReleaseQuery(query);
 		} catch (std::exception &) {
@@ -104,16 +101,21 @@ void DatabaseState::Admit(ClientContext &context, const QueryId &query) {
 	}
 }
 
+std::shared_ptr<DriverService> DatabaseState::TakeAdmitted(const QueryId &query) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = admitted.find(query);
+	if (entry == admitted.end()) {
+		return nullptr;
+	}
+	auto driver = std::move(entry->second);
+	admitted.erase(entry);
+	return driver;
+}
+
 void DatabaseState::Release(const QueryId &query) {
-	std::shared_ptr<DriverService> driver;
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		auto entry = admitted.find(query);
-		if (entry == admitted.end()) {
-			return;
-		}
-		driver = std::move(entry->second);
-		admitted.erase(entry);
+	auto driver = TakeAdmitted(query);
+	if (!driver) {
+		return;
 	}
 	if (driver == services.cluster) {
 		driver->ReleaseQuery(query);

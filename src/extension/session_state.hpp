@@ -33,7 +33,8 @@ public:
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
-	//! Asks the borrowed driver for its list, at most once per heartbeat interval. Throws what asking it throws.
+	//! Says which queries still need their places, and asks the borrowed driver for its list, if there is one; at most
+	//! once per heartbeat interval. Throws what asking it throws.
 	void RefreshBorrowed();
 
 	//! Waits until the query may run; it then has to be released. Throws InterruptException if the session is
@@ -47,6 +48,9 @@ public:
 	bool Kill(const QueryId &query);
 
 private:
+	//! Who has admitted the query, which is from now on not kept any more; null if nobody has
+	std::shared_ptr<DriverService> TakeAdmitted(const QueryId &query);
+
 	const std::string id_prefix;
 	std::atomic<uint64_t> next_query {1};
 	std::mutex lock;

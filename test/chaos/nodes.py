@@ -143,10 +143,9 @@ class Nodes:
         if self.toxiproxy:
             assert self.lab
             options += ["--advertise", f"{self.lab.host(0)}:{self.toxiproxy.ports[name]}"]
-        command = [*self._where(number + 1), str(paths.require(self._program)), "worker", *self._listen(number + 1, 0),
-                   *options]
-        if self._program == FAULTY_WORKER:
-            command.remove("worker")
+        subcommand = [] if self._program == FAULTY_WORKER else ["worker"]
+        command = [*self._where(number + 1), str(paths.require(self._program)), *subcommand,
+                   *self._listen(number + 1, 0), *options]
         self.workers[name] = NodeProcess(name, command, self.directory, self._variables)
 
     def disk(self, name: str) -> Path:

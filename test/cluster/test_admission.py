@@ -1,20 +1,16 @@
 """A driver that lets only so many queries run at a time, over all sessions that use its workers."""
 
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from support.background import BackgroundQuery, kill_running_session, numbers_file
 from support.cluster import Cluster
 from support.pair import last_query, rows_as_dicts
-from support.process import _die_with_parent
-from support.session import Connection, bare_session, cluster_session, distribute_everything, plain_session, scalar
-from support.waiting import PATIENCE, wait_until
+from support.session import cluster_session, distribute_everything, plain_session, scalar
+from support.waiting import wait_until
 
 ROWS = 60_000
 SLOW = "sum(length(sha256(repeat(md5(i::VARCHAR), 400))))"
@@ -25,9 +21,7 @@ LEASE_SECONDS = 10
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "t.parquet"
-    plain_session().execute(f"COPY (FROM range({ROWS}) r(i)) TO '{path}' (ROW_GROUP_SIZE 2048)")
-    return path
+    return numbers_file(tmp_path_factory.mktemp("table") / "t.parquet", ROWS)
 
 
 @pytest.fixture
@@ -38,23 +32,11 @@ def cluster(tmp_path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
         yield cluster
 
 
-class Background:
-    """A query that runs beside the test."""
+class Background(BackgroundQuery):
+    """Its result stays open after its row."""
 
-    def __init__(self, con: Connection, sql: str):
-        self.con, self.sql = con, sql
-        self.observer = con.cursor()
-        self.answer: object = None
-        self.error: duckdb.Error | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            distribute_everything(self.con)
-            self.answer = scalar(self.con, self.sql)
-        except duckdb.Error as error:
-            self.error = error
+    def fetch(self) -> object:
+        return scalar(self.con, self.sql)
 
     def state(self) -> str:
         rows = rows_as_dicts(self.observer, "FROM duckherder_get_query_history()")
@@ -63,11 +45,6 @@ class Background:
 
     def wait_for(self, state: str) -> "Background":
         wait_until(lambda: self.state() == state, 30, lambda: f"the query is {self.state()}: {self.error}")
-        return self
-
-    def wait(self) -> "Background":
-        self._thread.join(60 * PATIENCE)
-        assert not self._thread.is_alive(), self.sql
         return self
 
 
@@ -111,30 +88,11 @@ def test_waiting_ends(cluster, table):
         assert scalar(second, quick) == ROWS * (ROWS - 1) // 2
 
 
-SESSION = """
-import sys
-sys.path.insert(0, {tests!r})
-from support.session import bare_session, distribute_everything
-con = bare_session()
-distribute_everything(con)
-con.execute("SELECT duckherder_register_or_replace_driver('{host}', {port})")
-con.execute({sql!r})
-"""
-
-
 @pytest.mark.parametrize("cluster", (60,), indirect=True)
 @pytest.mark.timeout(120)
 def test_a_killed_session_keeps_no_place(cluster, table):
-    script = SESSION.format(tests=str(Path(__file__).parent.parent), host=cluster.driver.host,
-                            port=cluster.driver.port, sql=f"SELECT {SLOW} FROM range(20) CROSS JOIN '{table}'")
-    session = subprocess.Popen([sys.executable, "-c", script], env=os.environ, preexec_fn=_die_with_parent)
-    try:
-        wait_until(lambda: " 1 running tasks" in cluster.status(), 30, cluster.status)
-    finally:
-        session.kill()
-        session.wait()
-    with bare_session() as con:
-        con.execute(f"SELECT duckherder_register_or_replace_driver('{cluster.driver.host}', {cluster.driver.port})")
+    kill_running_session(cluster, f"SELECT {SLOW} FROM range(20) CROSS JOIN '{table}'")
+    with cluster_session(cluster) as con:
         distribute_everything(con)
 
         def answered() -> bool:

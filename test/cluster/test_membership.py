@@ -1,19 +1,15 @@
 """Workers that come, go, and end while queries run; queries whose sessions end."""
 
 import contextlib
-import os
 import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from support.background import BackgroundQuery, kill_running_session, numbers_file
 from support.cluster import Cluster
 from support.pair import last_query, tasks_of, unfinished_tasks
-from support.process import _die_with_parent
 from support.session import Connection, cluster_session, distribute_everything, local_session, plain_session, scalar
 from support.waiting import PATIENCE, wait_until
 
@@ -25,34 +21,14 @@ LEASE_SECONDS = 3
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "t.parquet"
-    plain_session().execute(f"COPY (FROM range({ROWS}) r(i)) TO '{path}' (ROW_GROUP_SIZE 2048)")
-    return path
+    return numbers_file(tmp_path_factory.mktemp("table") / "t.parquet", ROWS)
 
 
-class Running:
-    """A query that runs in the background on a connection of its own."""
+class Running(BackgroundQuery):
+    """On a connection of its own, so that the test can use the one it has."""
 
     def __init__(self, con: Connection, sql: str):
-        self.con, self.sql = con.cursor(), sql
-        self.observer = con.cursor()
-        self.rows: list[tuple] = []
-        self.error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            distribute_everything(self.con)
-            self.con.execute("SET duckherder_tasks_per_worker = 32")
-            self.rows = self.con.execute(self.sql).fetchall()
-        except duckdb.Error as error:
-            self.error = error
-
-    def wait(self, seconds: float = 60) -> "Running":
-        self._thread.join(seconds * PATIENCE)
-        assert not self._thread.is_alive(), f"still running: {self.sql}"
-        return self
+        super().__init__(con.cursor(), sql)
 
     def tasks(self) -> list[dict]:
         """So far"""
@@ -75,7 +51,7 @@ def test_a_worker_that_joins_takes_tasks(tmp_path, table):
         wait_until(lambda: any(task["worker_id"] == "worker-1" for task in query.tasks()), 30,
                    lambda: f"the new worker got no task: {query.tasks()}")
         assert query.wait().error is None, query.error
-        assert query.rows == plain_session().execute(sql).fetchall()
+        assert query.answer == plain_session().execute(sql).fetchall()
         assert last_query(con, sql)["num_workers_used"] == 2
 
 
@@ -97,7 +73,7 @@ def test_a_worker_drains(tmp_path, table, with_driver: bool):
             if with_driver:
                 wait_until(lambda: "draining" in cluster.status(), 20, cluster.status)
             assert query.wait().error is None, query.error
-            assert query.rows == plain_session().execute(sql).fetchall()
+            assert query.answer == plain_session().execute(sql).fetchall()
             tasks = query.tasks()
             assert {task["state"] for task in tasks} == {"DONE"}
             # what it had made was not made again
@@ -121,31 +97,12 @@ def test_a_long_query_keeps_its_outputs(tmp_path, table):
             assert query["retries"] == 0 and query["query_duration_ms"] > 1000 * LEASE_SECONDS, query
 
 
-SESSION = """
-import sys
-sys.path.insert(0, {tests!r})
-from support.session import bare_session, distribute_everything
-con = bare_session()
-distribute_everything(con)
-con.execute("SET duckherder_tasks_per_worker = 32")
-con.execute("SELECT duckherder_register_or_replace_driver('{host}', {port})")
-con.execute({sql!r})
-"""
-
-
 @pytest.mark.timeout(120)
 def test_a_killed_session_leaves_nothing(tmp_path, table):
     """A worker that is told to end waits as long as somebody may read its outputs: until the lease is over."""
     with Cluster(tmp_path, workers=0, with_driver=True) as cluster:
         worker = cluster.add_worker(["--lease-timeout", str(LEASE_SECONDS), "--drain-timeout", "100"])
-        script = SESSION.format(tests=str(Path(__file__).parent.parent), host=cluster.driver.host,
-                                port=cluster.driver.port, sql=f"SELECT {SLOW}, median(i) FROM '{table}'")
-        session = subprocess.Popen([sys.executable, "-c", script], env=os.environ, preexec_fn=_die_with_parent)
-        try:
-            wait_until(lambda: " 1 running tasks" in cluster.status(), 30, cluster.status)
-        finally:
-            session.kill()
-            session.wait()
+        kill_running_session(cluster, f"SELECT {SLOW}, median(i) FROM '{table}'")
         worker.signal(signal.SIGTERM)
         assert worker.process.wait((LEASE_SECONDS + 20) * PATIENCE) == 0
 

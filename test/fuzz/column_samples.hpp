@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fuzz/fuzz_target.hpp"
+
 #include "duckdb.hpp"
 
 #include <string>
@@ -73,6 +75,18 @@ inline duckdb::unique_ptr<duckdb::DataChunk> SampleRows(const ColumnSample &samp
 	}
 	chunk->SetCardinality(rows->size());
 	return chunk;
+}
+
+//! The first byte picks the types for the rest. `decode`: of types, bytes and their number
+template <class FUNCTION>
+void DecodeWithTypes(const uint8_t *data, size_t size, FUNCTION decode) {
+	if (size == 0) {
+		return;
+	}
+	auto &types = ColumnSamples()[data[0] % ColumnSamples().size()].types;
+	if (!types.empty()) {
+		Decode([&] { decode(types, data + 1, size - 1); });
+	}
 }
 
 } // namespace duckherder::fuzz

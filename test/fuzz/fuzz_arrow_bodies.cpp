@@ -57,11 +57,7 @@ std::vector<std::string> Samples() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	using namespace duckherder::fuzz;
-	if (size > 0) {
-		auto &types = ColumnSamples()[data[0] % ColumnSamples().size()].types;
-		if (!types.empty()) {
-			Decode([&] { DecodeStream(types, data + 1, size - 1); });
-		}
-	}
+	DecodeWithTypes(data, size,
+	                [](auto &types, const uint8_t *rest, size_t rest_size) { DecodeStream(types, rest, rest_size); });
 	return 0;
 }

@@ -30,8 +30,8 @@ FlightDriverClient::FlightDriverClient(std::string location_p, FlightClientSetti
 
 FlightDriverClient::~FlightDriverClient() = default;
 
-std::string FlightDriverClient::Call(const std::string &action, const std::string &body) {
-	return connections->Call(location, "driver at " + location, action, body, limits::CONNECT_TIMEOUT_MS);
+std::string FlightDriverClient::Call(const std::string &action, const std::string &body, uint64_t wait_ms) {
+	return connections->Call(location, "driver at " + location, action, body, limits::CONNECT_TIMEOUT_MS + wait_ms);
 }
 
 void FlightDriverClient::RegisterWorker(const WorkerInfo &info) {
@@ -52,8 +52,7 @@ std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {
 
 bool FlightDriverClient::AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) {
 	auto request = flight_protocol::Pack({query, session, std::to_string(wait_ms)});
-	return connections->Call(location, "driver at " + location, flight_protocol::ADMIT_QUERY, request,
-	                         limits::CONNECT_TIMEOUT_MS + wait_ms) == "admitted";
+	return Call(flight_protocol::ADMIT_QUERY, request, wait_ms) == "admitted";
 }
 
 void FlightDriverClient::KeepQueries(const std::vector<QueryId> &queries) {

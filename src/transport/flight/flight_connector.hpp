@@ -53,7 +53,7 @@ public:
 	void ReleaseQuery(const QueryId &query) override;
 
 private:
-	std::string Call(const std::string &action, const std::string &body);
+	std::string Call(const std::string &action, const std::string &body, uint64_t wait_ms = 0);
 
 	std::string location;
 	std::shared_ptr<FlightConnections> connections;
