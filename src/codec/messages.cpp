@@ -23,7 +23,12 @@ enum class MessageKind : uint8_t {
 	WORKER_LIST = 5,
 	TASK_ERROR = 6,
 	TYPES = 7,
-	PARTS = 8
+	PARTS = 8,
+	SESSION_REQUEST = 9,
+	SESSION_INFO = 10,
+	CATALOG_LISTING = 11,
+	SESSION_STATEMENT = 12,
+	RESULT_SHAPE = 13
 };
 constexpr field_id_t KIND_FIELD = 1;
 
@@ -295,6 +300,52 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(20, "kept_queries", info.kept_queries);
 }
 
+template <class FIELDS, Is<SessionRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "duckdb_version", request.duckdb_version);
+	fields.Field(11, "protocol_version", request.protocol_version);
+	fields.Field(12, "database", request.database);
+	fields.Field(13, "read_only", request.read_only);
+	fields.Field(14, "wants_functions", request.wants_functions);
+}
+
+template <class FIELDS, Is<SessionInfo> T>
+void Fields(FIELDS &fields, T &info) {
+	fields.Field(10, "id", info.id);
+	fields.Field(11, "driver_instance", info.driver_instance);
+	fields.Field(12, "database", info.database);
+	fields.Field(13, "default_schema", info.default_schema);
+	fields.Field(14, "catalog_type", info.catalog_type);
+	fields.Field(15, "read_only", info.read_only);
+	fields.List(16, "functions", info.functions);
+}
+
+template <class FIELDS, Is<CatalogListing> T>
+void Fields(FIELDS &fields, T &listing) {
+	fields.Field(10, "unchanged", listing.unchanged);
+	fields.Field(11, "has_version", listing.has_version);
+	fields.Field(12, "version", listing.version);
+	fields.Field(13, "items", listing.items);
+}
+
+template <class FIELDS, Is<SessionStatement> T>
+void Fields(FIELDS &fields, T &statement) {
+	fields.Field(10, "session", statement.session);
+	fields.Enum(11, "kind", statement.kind, StatementKind::SQL);
+	fields.Field(12, "body", statement.body);
+	fields.Field(13, "text", statement.text);
+	fields.Field(14, "writes", statement.writes);
+	fields.Field(15, "buffered", statement.buffered);
+	fields.Objects(16, "settings", statement.settings);
+	fields.Field(17, "transaction_start_us", statement.transaction_start_us);
+}
+
+template <class FIELDS, Is<ResultShape> T>
+void Fields(FIELDS &fields, T &shape) {
+	fields.List(10, "names", shape.names);
+	fields.Types(11, "types", shape.types);
+}
+
 template <class FIELDS, Is<std::vector<WorkerInfo>> T>
 void Fields(FIELDS &fields, T &workers) {
 	fields.Objects(10, "workers", workers);
@@ -419,6 +470,46 @@ std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types) {
 
 duckdb::vector<duckdb::LogicalType> DecodeTypes(const std::string &bytes) {
 	return Decode<duckdb::vector<duckdb::LogicalType>>(MessageKind::TYPES, "list of types", bytes);
+}
+
+std::string EncodeSessionRequest(const SessionRequest &request) {
+	return Encode(MessageKind::SESSION_REQUEST, "SessionRequest", request);
+}
+
+SessionRequest DecodeSessionRequest(const std::string &bytes) {
+	return Decode<SessionRequest>(MessageKind::SESSION_REQUEST, "SessionRequest", bytes);
+}
+
+std::string EncodeSessionInfo(const SessionInfo &info) {
+	return Encode(MessageKind::SESSION_INFO, "SessionInfo", info);
+}
+
+SessionInfo DecodeSessionInfo(const std::string &bytes) {
+	return Decode<SessionInfo>(MessageKind::SESSION_INFO, "SessionInfo", bytes);
+}
+
+std::string EncodeCatalogListing(const CatalogListing &listing) {
+	return Encode(MessageKind::CATALOG_LISTING, "CatalogListing", listing);
+}
+
+CatalogListing DecodeCatalogListing(const std::string &bytes) {
+	return Decode<CatalogListing>(MessageKind::CATALOG_LISTING, "CatalogListing", bytes);
+}
+
+std::string EncodeSessionStatement(const SessionStatement &statement) {
+	return Encode(MessageKind::SESSION_STATEMENT, "SessionStatement", statement);
+}
+
+SessionStatement DecodeSessionStatement(const std::string &bytes) {
+	return Decode<SessionStatement>(MessageKind::SESSION_STATEMENT, "SessionStatement", bytes);
+}
+
+std::string EncodeResultShape(const ResultShape &shape) {
+	return Encode(MessageKind::RESULT_SHAPE, "ResultShape", shape);
+}
+
+ResultShape DecodeResultShape(const std::string &bytes) {
+	return Decode<ResultShape>(MessageKind::RESULT_SHAPE, "ResultShape", bytes);
 }
 
 std::string EncodeParts(const std::vector<std::string> &parts) {

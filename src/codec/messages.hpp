@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/task_error.hpp"
+#include "protocol/database_service.hpp"
 #include "protocol/messages.hpp"
 
 #include "duckdb.hpp"
@@ -33,6 +34,21 @@ std::vector<WorkerInfo> DecodeWorkerList(const std::string &bytes);
 
 std::string EncodeTaskError(const TaskError &error);
 TaskError DecodeTaskError(const std::string &bytes);
+
+std::string EncodeSessionRequest(const SessionRequest &request);
+SessionRequest DecodeSessionRequest(const std::string &bytes);
+
+std::string EncodeSessionInfo(const SessionInfo &info);
+SessionInfo DecodeSessionInfo(const std::string &bytes);
+
+std::string EncodeCatalogListing(const CatalogListing &listing);
+CatalogListing DecodeCatalogListing(const std::string &bytes);
+
+std::string EncodeSessionStatement(const SessionStatement &statement);
+SessionStatement DecodeSessionStatement(const std::string &bytes);
+
+std::string EncodeResultShape(const ResultShape &shape);
+ResultShape DecodeResultShape(const std::string &bytes);
 
 //! Column types with everything that belongs to them: aliases, enum values, decimal widths, field names.
 std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types);

@@ -1,5 +1,7 @@
 #include "codec/result_settings.hpp"
 
+#include "duckdb/main/client_context.hpp"
+
 #include <algorithm>
 
 namespace duckherder {
@@ -22,6 +24,17 @@ const std::vector<std::string> &ResultSettingNames() {
 bool IsResultSetting(const std::string &name) {
 	auto &names = ResultSettingNames();
 	return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::map<std::string, std::string> ResultSettingsOf(duckdb::ClientContext &context) {
+	std::map<std::string, std::string> result;
+	for (auto &name : ResultSettingNames()) {
+		duckdb::Value value;
+		if (context.TryGetCurrentSetting(name, value) && !value.IsNull()) {
+			result[name] = value.ToString();
+		}
+	}
+	return result;
 }
 
 } // namespace duckherder

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "duckdb.hpp"
+
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,5 +12,7 @@ namespace duckherder {
 //! these travel with tasks; a worker refuses all others, since a setting may open files or load code.
 const std::vector<std::string> &ResultSettingNames();
 bool IsResultSetting(const std::string &name);
+//! Their values
+std::map<std::string, std::string> ResultSettingsOf(duckdb::ClientContext &context);
 
 } // namespace duckherder

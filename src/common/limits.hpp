@@ -62,6 +62,20 @@ constexpr uint64_t QUEUE_WAIT_DEFAULT_MS = 300000;
 constexpr uint64_t ADMISSION_LEASE_MS = 10000;
 //! How long a call that asks for a place waits for it before it is made again
 constexpr uint64_t ADMISSION_CALL_WAIT_MS = 500;
+//! A client's session at a driver is closed if it was not used or kept for so long; its client says so often that it is
+//! there, and keeps so many of them ready for its next transactions.
+constexpr uint64_t SESSION_LEASE_MS = 30000;
+constexpr uint64_t SESSION_RENEW_INTERVAL_MS = 5000;
+constexpr uint32_t IDLE_SESSIONS_MAX = 16;
+constexpr uint32_t CLIENT_SESSIONS_MAX = 1000;
+//! What a session does that is no statement: a commit may write a large log, a lake's catalog may be far away.
+constexpr uint64_t SESSION_CALL_TIMEOUT_MS = 120000;
+//! How long a session waits for the end of its running statement before another one is refused
+constexpr uint64_t SESSION_BUSY_WAIT_MS = 10000;
+//! Batches of a statement's result that are made ahead; gRPC's flow control holds back the rest
+constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
+//! Rows that wait at a driver for one plan
+constexpr uint32_t UPLOADS_MAX = 64;
 //! A caller with a wrong token waits, twice as long with each failure; so many of them at a time, who comes then is
 //! refused at once.
 constexpr uint64_t LOGIN_WAIT_MS = 50;

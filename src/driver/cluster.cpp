@@ -19,6 +19,10 @@ bool Cluster::AdmitQuery(const QueryId &query, const std::string &session, uint6
 	return admission.Admit(query, session, wait_ms);
 }
 
+void Cluster::SetAdmissionLimits(AdmissionLimits limits) {
+	admission.SetLimits(limits);
+}
+
 void Cluster::KeepQueries(const std::vector<QueryId> &queries) {
 	for (auto &query : queries) {
 		admission.Keep(query);

@@ -28,6 +28,7 @@ public:
 	void KeepQueries(const std::vector<QueryId> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 
+	void SetAdmissionLimits(AdmissionLimits limits);
 	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
 	//! and if the id is taken.
 	void AddWorker(const WorkerInfo &info);

@@ -1,3 +1,4 @@
+#include "driver/client_sessions.hpp"
 #include "extension/functions.hpp"
 
 #include "duckdb/execution/expression_executor.hpp"
@@ -49,14 +50,15 @@ uint16_t PortOf(const Value &value) {
 	return static_cast<uint16_t>(port);
 }
 
-Value StartLocalServer(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+Value StartLocalServer(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto workers = arguments.size() > 1 ? arguments[1].GetValue<int64_t>() : 0;
 	if (workers < 0 || workers > limits::EMBEDDED_WORKERS_MAX) {
 		throw InvalidInputException("%d workers are out of range, a local server can have 0 to %d", workers,
 		                            limits::EMBEDDED_WORKERS_MAX);
 	}
-	auto location =
-	    database.nodes->StartServer(database.services.cluster, PortOf(arguments[0]), static_cast<uint32_t>(workers));
+	auto sessions = std::make_shared<ClientSessions>(context.db->shared_from_this(), database.services.clock);
+	auto location = database.nodes->StartServer(database.services.cluster, sessions, PortOf(arguments[0]),
+	                                            static_cast<uint32_t>(workers));
 	return Value("listening on " + location + " with " + to_string(workers) + " workers");
 }
 

@@ -1,6 +1,9 @@
 #include "extension/load.hpp"
 
+#include "client/attach.hpp"
 #include "codec/aggregate_state.hpp"
+#include "codec/exchange_scan.hpp"
+#include "codec/result_settings.hpp"
 #include "driver/trace.hpp"
 #include "extension/functions.hpp"
 #include "extension/optimizer_hook.hpp"
@@ -15,7 +18,7 @@ namespace duckherder {
 
 using namespace duckdb;
 
-void LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes) {
+std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes) {
 	loader.SetDescription("Runs DuckDB queries on many machines");
 	auto &instance = loader.GetDatabaseInstance();
 	auto database = std::make_shared<DatabaseState>(std::move(nodes));
@@ -25,9 +28,15 @@ void LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);
 	RegisterOptimizerHook(instance.config, database);
+	// rows that clients send to a driver's database
+	RegisterExchangeScanOperator(instance.config);
+	RegisterRemoteDatabases(loader, [nodes = database->nodes](const RemoteAddress &address) {
+		return nodes->DatabaseAt(address);
+	});
 	// what workers start with: only settings that differ from it have to travel
 	Connection connection(instance);
 	database->default_settings = ResultSettingsOf(*connection.context);
+	return database;
 }
 
 } // namespace duckherder

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/attach.hpp"
 #include "driver/cluster.hpp"
 #include "protocol/worker_service.hpp"
 
@@ -17,7 +18,10 @@ public:
 	virtual ~LocalNodes() = default;
 
 	//! Opens the driver's port (0: a free one) and puts `workers` workers into `cluster`. Returns grpc://host:port.
-	virtual std::string StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) = 0;
+	//! Others may attach `database` there.
+	virtual std::string StartServer(const std::shared_ptr<Cluster> &cluster,
+	                                const std::shared_ptr<DatabaseService> &database, uint16_t port,
+	                                uint32_t workers) = 0;
 	//! Ends server and workers; says whether there was one. Their queries fail.
 	virtual bool StopServer(Cluster &cluster) = 0;
 	//! A worker that other drivers can register. Returns its location.
@@ -26,6 +30,8 @@ public:
 	virtual WorkerInfo Probe(const std::string &id, const std::string &location) = 0;
 	//! Another driver; the network is first used by a call.
 	virtual std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) = 0;
+	//! The database of another driver; the network is first used by a call.
+	virtual std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) = 0;
 	virtual std::shared_ptr<WorkerConnector> Connector() = 0;
 };
 

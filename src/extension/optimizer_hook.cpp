@@ -1,5 +1,6 @@
 #include "extension/optimizer_hook.hpp"
 
+#include "client/push_down.hpp"
 #include "extension/gather_scan.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
@@ -42,6 +43,7 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 		return;
 	}
 	auto &context = input.context;
+	PushDownWhole(context, plan);
 	auto &database = DatabaseOf(input);
 	auto session = SessionState::Get(context, database);
 	auto &planning = session->planning;
@@ -73,6 +75,7 @@ void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> 
 		return;
 	}
 	auto &context = input.context;
+	PushDownOptimized(context, plan);
 	auto &database = DatabaseOf(input);
 	auto session = SessionState::Get(context, database);
 	auto &planning = session->planning;

@@ -96,17 +96,6 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	return options;
 }
 
-std::map<std::string, std::string> ResultSettingsOf(ClientContext &context) {
-	std::map<std::string, std::string> result;
-	for (auto &name : ResultSettingNames()) {
-		Value value;
-		if (context.TryGetCurrentSetting(name, value) && !value.IsNull()) {
-			result[name] = value.ToString();
-		}
-	}
-	return result;
-}
-
 CoordinatorOptions CoordinatorOptionsOf(ClientContext &context, DatabaseState &database) {
 	CoordinatorOptions options;
 	options.task_retries = static_cast<uint32_t>(GetNumber(context, TASK_RETRIES));

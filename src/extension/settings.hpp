@@ -5,9 +5,6 @@
 
 #include "duckdb.hpp"
 
-#include <map>
-#include <string>
-
 namespace duckherder {
 
 class DatabaseState;
@@ -21,8 +18,5 @@ DistributionMode ModeOf(duckdb::ClientContext &context);
 bool RequiresDistributed(duckdb::ClientContext &context);
 PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context, uint32_t workers);
 CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, DatabaseState &database);
-
-//! The values of all settings that change results and hence travel with fragments
-std::map<std::string, std::string> ResultSettingsOf(duckdb::ClientContext &context);
 
 } // namespace duckherder

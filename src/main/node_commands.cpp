@@ -2,8 +2,11 @@
 
 #include "codec/aggregate_state.hpp"
 #include "common/limits.hpp"
+#include "driver/client_sessions.hpp"
 #include "driver/cluster.hpp"
 #include "main/command_line.hpp"
+#include "main/driver_database.hpp"
+#include "main/process_nodes.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
@@ -191,6 +194,12 @@ void BlockStopSignals() {
 
 int RunDriver(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
+	                               {"--database", "FILE", "whose tables clients attach; default: in memory"},
+	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
+	                               {"--threads", "N", "DuckDB threads; default all cores"},
+	                               {"--memory-limit", "SIZE", "of the process; default 80 % of the machine"},
+	                               {"--temp-directory", "D", "where data beyond memory goes"},
+	                               {"--temp-limit", "SIZE", "the most that may be there; default 90 % of what is free"},
 	                               {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
 	                               {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
 	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
@@ -198,11 +207,13 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               CLIENT_TOKENS,
 	                               TLS_CERT,
 	                               TLS_KEY,
+	                               TLS_CA,
 	                               TLS_CLIENT_CA,
 	                               INSECURE,
 	                               HELP};
 	CommandLine flags("driver", specs, words);
-	if (WantsHelp(flags, "duckherder driver: where workers register and sessions find them", specs)) {
+	if (WantsHelp(flags, "duckherder driver: a database for clients to attach, whose queries run on the "
+	                     "workers that register here", specs)) {
 		return 0;
 	}
 	AdmissionLimits admission;
@@ -211,9 +222,19 @@ int RunDriver(const std::vector<std::string> &words) {
 	admission.queued_max =
 	    static_cast<uint32_t>(flags.GetNumber("--max-queued", admission.queued_max, 0, limits::QUERIES_FLAG_MAX));
 	admission.wait_max_ms = MsOf(flags, "--queue-timeout", admission.wait_max_ms, 0);
-	auto cluster = std::make_shared<Cluster>(std::make_shared<SteadyClock>(), admission);
+	DriverDatabaseOptions options;
+	options.file = flags.Get("--database");
+	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
+	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
+	options.temp_directory = flags.Get("--temp-directory");
+	options.temp_limit = flags.Get("--temp-limit");
+	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(ClientSettingsOf(flags)));
+	RunInitFile(*driver.database, flags.Get("--init"));
+	driver.state->services.cluster->SetAdmissionLimits(admission);
 	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
-	node.SetDriver(cluster);
+	node.SetDriver(driver.state->services.cluster);
+	node.SetDatabase(
+	    std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(), driver.state->services.clock));
 	node.Start();
 	SayListening(node);
 	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
@@ -255,9 +276,9 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
 	options.temp_limit = flags.Get("--temp-limit");
-	options.init_file = flags.Get("--init");
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
 	auto database = OpenWorkerDatabase(options);
+	RunInitFile(*database, flags.Get("--init"));
 
 	WorkerNodeOptions node_options;
 	node_options.lease_timeout_ms =

@@ -4,6 +4,7 @@
 #include "main/command_line.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
+#include "transport/flight/remote_database.hpp"
 #include "transport/in_process/in_process_registry.hpp"
 #include "transport/token.hpp"
 #include "worker/worker_database.hpp"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 namespace duckherder {
@@ -39,6 +41,10 @@ FlightClientSettings ClientSettings() {
 //! Workers are known here by location and id: ids alone may repeat on other machines
 class ProcessNodes::NodeConnector : public WorkerConnector {
 public:
+	NodeConnector() = default;
+	explicit NodeConnector(FlightClientSettings settings_p) : settings(std::move(settings_p)) {
+	}
+
 	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override {
 		auto local = registry.Find(Key(address));
 		return local ? local : Remote().Connect(address);
@@ -67,12 +73,13 @@ private:
 	FlightConnector &Remote() {
 		std::lock_guard<std::mutex> guard(lock);
 		if (!remote) {
-			remote = std::make_unique<FlightConnector>(ClientSettings());
+			remote = std::make_unique<FlightConnector>(settings ? *settings : ClientSettings());
 		}
 		return *remote;
 	}
 
 	InProcessRegistry registry;
+	std::optional<FlightClientSettings> settings;
 	std::mutex lock;
 	std::unique_ptr<FlightConnector> remote;
 };
@@ -106,6 +113,10 @@ std::shared_ptr<WorkerNode> MakeWorker(const WorkerAddress &address, uint32_t wo
 ProcessNodes::ProcessNodes() : connector(std::make_shared<NodeConnector>()) {
 }
 
+ProcessNodes::ProcessNodes(FlightClientSettings settings)
+    : connector(std::make_shared<NodeConnector>(std::move(settings))) {
+}
+
 ProcessNodes::~ProcessNodes() {
 	for (auto &worker : standalone) {
 		worker->node->Stop();
@@ -113,7 +124,9 @@ ProcessNodes::~ProcessNodes() {
 	}
 }
 
-std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) {
+std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster,
+                                      const std::shared_ptr<DatabaseService> &database, uint16_t port,
+                                      uint32_t workers) {
 	std::lock_guard<std::mutex> guard(lock);
 	if (server) {
 		throw InvalidInputException("A local server is running already at %s: stop it first with "
@@ -123,6 +136,7 @@ std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster, u
 	auto starting = std::make_unique<Server>();
 	starting->node = Listen(port);
 	starting->node->SetDriver(cluster);
+	starting->node->SetDatabase(database);
 	for (uint32_t i = 0; i < workers; i++) {
 		WorkerAddress address {"worker-" + std::to_string(i), starting->node->Location()};
 		auto worker = MakeWorker(address, workers, connector);
@@ -174,6 +188,23 @@ std::shared_ptr<DriverService> ProcessNodes::DriverAt(const std::string &host, u
 	auto settings = ClientSettings();
 	auto scheme = settings.tls_roots.empty() ? "grpc://" : "grpc+tls://";
 	return std::make_shared<FlightDriverClient>(scheme + bracketed + ":" + std::to_string(port), std::move(settings));
+}
+
+std::shared_ptr<DatabaseService> ProcessNodes::DatabaseAt(const RemoteAddress &address) {
+	FlightClientSettings settings;
+	if (!address.token.empty()) {
+		settings.token = address.token;
+	} else {
+		settings.token =
+		    LoadOrCreateToken(address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file));
+	}
+	settings.tls_roots = address.tls_ca.empty() ? FileOf("DUCKHERDER_TLS_CA") : ReadTextFile(address.tls_ca);
+	settings.tls_certificate = FileOf("DUCKHERDER_TLS_CERT");
+	settings.tls_key = FileOf("DUCKHERDER_TLS_KEY");
+	auto target = ParseHostPort(address.host_port);
+	auto bracketed = target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]";
+	auto scheme = settings.tls_roots.empty() && !address.tls ? "grpc://" : "grpc+tls://";
+	return std::make_shared<RemoteDatabase>(scheme + bracketed + ":" + std::to_string(target.port), settings);
 }
 
 std::shared_ptr<WorkerConnector> ProcessNodes::Connector() {

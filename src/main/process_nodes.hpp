@@ -9,19 +9,24 @@
 namespace duckherder {
 
 class FlightNode;
+struct FlightClientSettings;
 
 //! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
 //! connections to nodes elsewhere. Nothing is started, and no token file made, before it is needed.
 class ProcessNodes : public LocalNodes {
 public:
 	ProcessNodes();
+	//! Nodes elsewhere are reached with these, which otherwise come from the environment
+	explicit ProcessNodes(FlightClientSettings settings);
 	~ProcessNodes() override;
 
-	std::string StartServer(const std::shared_ptr<Cluster> &cluster, uint16_t port, uint32_t workers) override;
+	std::string StartServer(const std::shared_ptr<Cluster> &cluster, const std::shared_ptr<DatabaseService> &database,
+	                        uint16_t port, uint32_t workers) override;
 	bool StopServer(Cluster &cluster) override;
 	std::string StartStandaloneWorker(uint16_t port) override;
 	WorkerInfo Probe(const std::string &id, const std::string &location) override;
 	std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) override;
+	std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) override;
 	std::shared_ptr<WorkerConnector> Connector() override;
 
 private:

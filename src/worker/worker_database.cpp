@@ -12,8 +12,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -103,16 +101,6 @@ void Execute(Connection &connection, const string &sql, const string &what) {
 	}
 }
 
-void RunInitFile(Connection &connection, const std::string &path) {
-	std::ifstream file(path, std::ios::binary);
-	std::stringstream sql;
-	sql << file.rdbuf();
-	if (!file) {
-		throw IOException("Cannot read the init file \"%s\": %s", path, strerror(errno));
-	}
-	Execute(connection, sql.str(), "The init file \"" + path + "\"");
-}
-
 } // namespace
 
 std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options) {
@@ -145,9 +133,6 @@ std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options)
 	Connection connection(*result);
 	// each task opens its files anew; their footers are checked by modification time
 	Execute(connection, "SET GLOBAL parquet_metadata_cache = true", "Preparing the worker's database");
-	if (!options.init_file.empty()) {
-		RunInitFile(connection, options.init_file);
-	}
 	return result;
 }
 

@@ -19,16 +19,13 @@ struct WorkerDatabaseOptions {
 	std::string temp_directory;
 	//! As DuckDB writes sizes; empty: 90 % of what is free on that disk
 	std::string temp_limit;
-	//! SQL run once at the start: ATTACH, CREATE SECRET, LOAD, ...; empty: none
-	std::string init_file;
 	//! Further functions that fragments call, registered before anything runs
 	std::vector<std::function<void(duckdb::DatabaseInstance &)>> register_functions;
 };
 
 //! The DuckDB of a worker: in memory, with the exchange scan. Made once per worker; thread-safe as DuckDB is.
 //! Whoever still holds Database() keeps it and its temporary directory alive.
-//! Throws what DuckDB throws for bad options, and IOException if the init file cannot be read or one of its statements
-//! fails.
+//! Throws what DuckDB throws for bad options.
 std::shared_ptr<duckdb::DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options);
 
 } // namespace duckherder

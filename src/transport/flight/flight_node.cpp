@@ -8,6 +8,7 @@
 #include "transport/flight/known_stages.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
+#include "transport/flight/session_calls.hpp"
 #include "transport/flight/task_call.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -94,6 +95,11 @@ public:
 		driver = std::move(driver_p);
 	}
 
+	void SetDatabase(std::shared_ptr<DatabaseService> database_p) {
+		std::lock_guard<std::mutex> guard(lock);
+		database = std::move(database_p);
+	}
+
 	//! Idempotent
 	void StopCalls() {
 		*stopping = true;
@@ -106,12 +112,30 @@ public:
 	arrow::Status DoGet(const flight::ServerCallContext &context, const flight::Ticket &ticket,
 	                    std::unique_ptr<flight::FlightDataStream> *stream) override {
 		return Answer([&] {
+			auto role = Guard::RoleOf(context, "Reading");
+			auto parts = flight_protocol::Unpack(ticket.ticket);
+			if (!parts.empty() && parts[0] == flight_protocol::STATEMENT) {
+				*stream = SessionCalls(Database(), role).Result(context, parts, stopping);
+				return;
+			}
 			Guard::Require(context, Role::NODE, "Reading the output of a task");
-			auto parts = Parts(ticket.ticket, 2);
+			CheckParts(parts, 2);
 			auto request = DecodeFetchRequest(parts[0]);
 			auto types = DecodeTypes(parts[1]);
 			auto open = [worker = Worker(request.worker_id), request, types] { return worker->Fetch(request, types); };
 			*stream = std::make_unique<SentOutput>(request.worker_id, types, open, stopping);
+		});
+	}
+
+	arrow::Status DoPut(const flight::ServerCallContext &context, std::unique_ptr<flight::FlightMessageReader> reader,
+	                    std::unique_ptr<flight::FlightMetadataWriter> writer) override {
+		return Answer([&] {
+			auto role = Guard::RoleOf(context, "Sending rows");
+			auto parts = flight_protocol::Unpack(reader->descriptor().cmd);
+			if (parts.empty() || parts[0] != flight_protocol::UPLOAD) {
+				throw InvalidInputException("rows for an unknown purpose");
+			}
+			SessionCalls(Database(), role).Upload(parts, *reader, *writer);
 		});
 	}
 
@@ -151,7 +175,10 @@ public:
 		WorkerId worker;
 		try {
 			Guard::Require(context, RoleFor(action.type), "The action " + action.type);
-			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, Act(action, worker)};
+			auto reply = SessionCalls::Knows(action.type)
+			                 ? SessionCalls(Database(), Guard::RoleOf(context, action.type)).Act(action)
+			                 : Act(action, worker);
+			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, std::move(reply)};
 			answer = flight_protocol::EncodeMark(mark);
 		} catch (std::exception &error) {
 			answer = flight_protocol::EncodeMark(flight_protocol::ErrorMark(ToTaskError(error, worker)));
@@ -177,7 +204,8 @@ private:
 	}
 
 	static Role RoleFor(const std::string &action) {
-		if (action == flight_protocol::LIST_WORKERS || action == flight_protocol::GET_INFO) {
+		if (action == flight_protocol::LIST_WORKERS || action == flight_protocol::GET_INFO ||
+		    SessionCalls::Knows(action)) {
 			return Role::READ;
 		}
 		auto administers = action == flight_protocol::LOAD_EXTENSION || action == flight_protocol::UNREGISTER_WORKER ||
@@ -187,10 +215,14 @@ private:
 
 	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
 		auto parts = flight_protocol::Unpack(bytes);
+		CheckParts(parts, count);
+		return parts;
+	}
+
+	static void CheckParts(const std::vector<std::string> &parts, size_t count) {
 		if (parts.size() != count) {
 			throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
 		}
-		return parts;
 	}
 
 	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {
@@ -216,6 +248,14 @@ private:
 			throw IOException("there is no driver here");
 		}
 		return driver;
+	}
+
+	std::shared_ptr<DatabaseService> Database() {
+		std::lock_guard<std::mutex> guard(lock);
+		if (!database) {
+			throw IOException("there is no database here: only a driver has one");
+		}
+		return database;
 	}
 
 	void Run(TaskCall &call) {
@@ -294,6 +334,7 @@ private:
 	std::mutex lock;
 	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
 	std::shared_ptr<DriverService> driver;
+	std::shared_ptr<DatabaseService> database;
 	std::set<TaskCall *> calls;
 	KnownStages known_stages;
 	//! Shared with streams, which may outlive the server for a moment
@@ -359,6 +400,10 @@ void FlightNode::RemoveWorker(const WorkerId &id) {
 
 void FlightNode::SetDriver(std::shared_ptr<DriverService> driver) {
 	server->SetDriver(std::move(driver));
+}
+
+void FlightNode::SetDatabase(std::shared_ptr<DatabaseService> database) {
+	server->SetDatabase(std::move(database));
 }
 
 std::string FlightNode::Location() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/limits.hpp"
+#include "protocol/database_service.hpp"
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
 #include "transport/access.hpp"
@@ -63,6 +64,8 @@ public:
 	void RemoveWorker(const WorkerId &id);
 	//! Null takes it away
 	void SetDriver(std::shared_ptr<DriverService> driver);
+	//! What clients attach here
+	void SetDatabase(std::shared_ptr<DatabaseService> database);
 
 	//! After Start
 	std::string Location() const;

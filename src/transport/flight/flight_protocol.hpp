@@ -42,6 +42,20 @@ constexpr const char *ADMIT_QUERY = "duckherder.admit_query";
 //! The queries
 constexpr const char *KEEP_QUERIES = "duckherder.keep_queries";
 constexpr const char *RELEASE_QUERY = "duckherder.release_query";
+// To the driver's database. The session is the first part where there is one.
+constexpr const char *OPEN_SESSION = "duckherder.open_session";
+constexpr const char *CLOSE_SESSION = "duckherder.close_session";
+constexpr const char *KEEP_SESSIONS = "duckherder.keep_sessions";
+//! And the version that is known, or nothing
+constexpr const char *LIST_CATALOG = "duckherder.list_catalog";
+//! And the SQL text
+constexpr const char *DESCRIBE = "duckherder.describe";
+constexpr const char *COMMIT = "duckherder.commit";
+constexpr const char *ROLLBACK = "duckherder.rollback";
+//! First part of the ticket of a statement's result; then the SessionStatement and the types
+constexpr const char *STATEMENT = "duckherder.statement";
+//! First part of the descriptor of rows for a session; then the session, the number and the types
+constexpr const char *UPLOAD = "duckherder.upload";
 
 //! All that travels beside rows does so in this form, which has a checksum. Unpack throws IOException, as the
 //! connection is at fault, if the bytes are not those that were sent, and SerializationException if they never were

@@ -134,14 +134,19 @@ arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCal
 	return arrow::Status::OK();
 }
 
-void Guard::Require(const flight::ServerCallContext &context, Role needed, const std::string &what) {
+Role Guard::RoleOf(const flight::ServerCallContext &context, const std::string &what) {
 	auto caller = dynamic_cast<Caller *>(context.GetMiddleware(NAME));
 	if (!caller) {
 		throw duckdb::PermissionException("%s needs a token", what);
 	}
-	if (caller->role < needed) {
+	return caller->role;
+}
+
+void Guard::Require(const flight::ServerCallContext &context, Role needed, const std::string &what) {
+	auto role = RoleOf(context, what);
+	if (role < needed) {
 		throw duckdb::PermissionException("%s needs the role '%s', this token has the role '%s'", what,
-		                                  RoleName(needed), RoleName(caller->role));
+		                                  RoleName(needed), RoleName(role));
 	}
 }
 

@@ -25,7 +25,9 @@ public:
 	arrow::Status StartCall(const arrow::flight::CallInfo &info, const arrow::flight::ServerCallContext &context,
 	                        std::shared_ptr<arrow::flight::ServerMiddleware> *middleware) override;
 
-	//! Of the caller. Throws PermissionException, which names what is needed, if it may do less than `needed`.
+	//! Of the caller
+	static Role RoleOf(const arrow::flight::ServerCallContext &context, const std::string &what);
+	//! Throws PermissionException, which names what is needed, if the caller may do less than `needed`.
 	static void Require(const arrow::flight::ServerCallContext &context, Role needed, const std::string &what);
 
 private:

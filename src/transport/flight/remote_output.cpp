@@ -83,11 +83,12 @@ private:
 class OutputStream {
 public:
 	OutputStream(std::shared_ptr<FlightConnections> connections_p, const std::string &location, std::string peer_p,
-	             const FetchRequest &request, const duckdb::vector<duckdb::LogicalType> &types_p)
+	             const std::string &query, const std::string &ticket_bytes,
+	             const duckdb::vector<duckdb::LogicalType> &types_p)
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
 	      peer(std::move(peer_p)), decoder(types), opening(std::make_shared<Opening>()) {
-		flight::Ticket ticket {flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)})};
-		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cut(); });
+		flight::Ticket ticket {ticket_bytes};
+		ongoing.emplace(connections->calls, location, query, [this] { Cut(); });
 		opening->Start(connection, connections->CallOptions(0), ticket);
 	}
 
@@ -161,6 +162,9 @@ private:
 			throw IOException("%s sent a batch without its checksum", peer);
 		}
 		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
+		if (mark.kind == flight_protocol::MarkKind::ALIVE) {
+			return;
+		}
 		if (mark.kind != flight_protocol::MarkKind::ROWS) {
 			flight_protocol::CheckEnd(mark, rows);
 			ended = true;
@@ -232,7 +236,19 @@ std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnec
                                               const std::string &location, const std::string &peer,
                                               const FetchRequest &request,
                                               const duckdb::vector<duckdb::LogicalType> &types) {
-	return std::make_shared<RemoteOutput>(std::make_shared<OutputStream>(connections, location, peer, request, types));
+	auto ticket = flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)});
+	return std::make_shared<RemoteOutput>(
+	    std::make_shared<OutputStream>(connections, location, peer, request.query_id, ticket, types));
+}
+
+std::shared_ptr<ChunkSource> OpenRemoteResult(const std::shared_ptr<FlightConnections> &connections,
+                                              const std::string &location, const std::string &peer,
+                                              const SessionStatement &statement,
+                                              const duckdb::vector<duckdb::LogicalType> &types) {
+	auto ticket =
+	    flight_protocol::Pack({flight_protocol::STATEMENT, EncodeSessionStatement(statement), EncodeTypes(types)});
+	return std::make_shared<RemoteOutput>(
+	    std::make_shared<OutputStream>(connections, location, peer, statement.session, ticket, types));
 }
 
 } // namespace duckherder

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/chunk_source.hpp"
+#include "protocol/database_service.hpp"
 #include "protocol/messages.hpp"
 #include "transport/flight/flight_connections.hpp"
 
@@ -12,6 +13,12 @@ namespace duckherder {
 std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnections> &connections,
                                               const std::string &location, const std::string &peer,
                                               const FetchRequest &request,
+                                              const duckdb::vector<duckdb::LogicalType> &types);
+
+//! Starts a statement at the driver at `location`, and reads its result in the same way.
+std::shared_ptr<ChunkSource> OpenRemoteResult(const std::shared_ptr<FlightConnections> &connections,
+                                              const std::string &location, const std::string &peer,
+                                              const SessionStatement &statement,
                                               const duckdb::vector<duckdb::LogicalType> &types);
 
 } // namespace duckherder

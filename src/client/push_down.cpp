@@ -1,0 +1,225 @@
+#include "client/push_down.hpp"
+
+#include "client/remote_place.hpp"
+#include "client/remote_plan.hpp"
+#include "client/remote_transaction.hpp"
+#include "codec/exchange_scan.hpp"
+
+#include "duckdb/optimizer/column_binding_replacer.hpp"
+#include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/planner/operator/logical_create_table.hpp"
+#include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! New tables are to be in the driver's database under its own name
+bool RenameNewTables(LogicalOperator &op, RemoteCatalog &catalog) {
+	auto found = false;
+	if (op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE) {
+		op.Cast<LogicalCreateTable>().info->base->catalog = catalog.RemoteName();
+		found = true;
+	}
+	for (auto &child : op.children) {
+		found = RenameNewTables(*child, catalog) || found;
+	}
+	return found;
+}
+
+unique_ptr<LogicalRemotePlan> SendThere(ClientContext &context, unique_ptr<LogicalOperator> plan,
+                                        RemoteCatalog &catalog) {
+	auto makes_table = RenameNewTables(*plan, catalog);
+	plan->ResolveOperatorTypes();
+	auto result = make_uniq<LogicalRemotePlan>(catalog, std::move(plan));
+	result->snapshot = RemoteTransaction::Get(context, catalog).Snapshot();
+	result->changes_catalog = makes_table;
+	return result;
+}
+
+//! Operators whose work stays here, whatever is below
+bool IsWrapper(const LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_EXPLAIN:
+	case LogicalOperatorType::LOGICAL_COPY_TO_FILE:
+	case LogicalOperatorType::LOGICAL_INSERT:
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+class Cutter {
+public:
+	Cutter(ClientContext &context_p, LogicalOperator &root) : context(context_p), next_table_index(Highest(root) + 1) {
+	}
+
+	void Cut(unique_ptr<LogicalOperator> &op) {
+		auto place = PlaceOfPlan(*op);
+		if (place.AtDriver()) {
+			Replace(op, *place.catalog, {});
+			return;
+		}
+		if (auto target = WriteBelow(*op)) {
+			if (TargetOf(*op) || PlaceOfOperator(*op).local == false) {
+				SendWrite(op, *target);
+				return;
+			}
+		}
+		for (auto &child : op->children) {
+			Cut(child);
+		}
+	}
+
+	//! Statements of one session come one after another
+	void MarkBuffered() {
+		for (auto *plan : sent) {
+			idx_t of_driver = 0;
+			for (auto *other : sent) {
+				of_driver += &other->catalog == &plan->catalog ? 1 : 0;
+			}
+			plan->buffered = of_driver > 1;
+		}
+	}
+
+private:
+	void Replace(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog,
+	             vector<unique_ptr<LogicalOperator>> uploads) {
+		auto plan = SendThere(context, std::move(op), catalog);
+		plan->first_upload = NumericCast<uint32_t>(upload_count - uploads.size());
+		plan->children = std::move(uploads);
+		plan->ResolveOperatorTypes();
+		sent.push_back(plan.get());
+		op = std::move(plan);
+	}
+
+	//! A write may be below what makes its RETURNING
+	static optional_ptr<RemoteCatalog> WriteBelow(LogicalOperator &op) {
+		if (auto target = TargetOf(op)) {
+			return op.children.empty() && op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE ? nullptr : target;
+		}
+		if (op.type == LogicalOperatorType::LOGICAL_PROJECTION && op.children.size() == 1) {
+			return WriteBelow(*op.children[0]);
+		}
+		return nullptr;
+	}
+
+	void SendWrite(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog) {
+		vector<unique_ptr<LogicalOperator>> uploads;
+		ColumnBindingReplacer replacer;
+		TakeUploads(*op, catalog, uploads, replacer);
+		replacer.VisitOperator(*op);
+		auto place = PlaceOfPlan(*op);
+		if (!place.AtDriver()) {
+			throw NotImplementedException(
+			    "This change of the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
+			    "function, a sequence, a table), in a way that cannot be separated from the rest. Make the rows first, "
+			    "as a temporary table",
+			    catalog.GetName());
+		}
+		Replace(op, catalog, std::move(uploads));
+	}
+
+	static bool CanTake(LogicalOperator &op, RemoteCatalog &catalog) {
+		auto place = PlaceOfPlan(op);
+		return !place.local && (!place.catalog || place.catalog.get() == &catalog);
+	}
+
+	//! Whether part of it is at that driver
+	static bool Touches(LogicalOperator &op, RemoteCatalog &catalog) {
+		auto place = PlaceOfOperator(op);
+		if (place.catalog && place.catalog.get() == &catalog) {
+			return true;
+		}
+		for (auto &child : op.children) {
+			if (Touches(*child, catalog)) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	void TakeUploads(LogicalOperator &op, RemoteCatalog &catalog, vector<unique_ptr<LogicalOperator>> &uploads,
+	                 ColumnBindingReplacer &replacer) {
+		for (auto &child : op.children) {
+			if (CanTake(*child, catalog)) {
+				continue;
+			}
+			auto place = PlaceOfOperator(*child);
+			if (!place.local && Touches(*child, catalog)) {
+				// its other part goes on from there
+				TakeUploads(*child, catalog, uploads, replacer);
+				if (CanTake(*child, catalog)) {
+					continue;
+				}
+			}
+			child = Upload(std::move(child), uploads, replacer);
+		}
+	}
+
+	unique_ptr<LogicalOperator> Upload(unique_ptr<LogicalOperator> op, vector<unique_ptr<LogicalOperator>> &uploads,
+	                                   ColumnBindingReplacer &replacer) {
+		op->ResolveOperatorTypes();
+		auto scan = make_uniq<LogicalExchangeScan>();
+		scan->source.is_feed = true;
+		scan->source.stage = NumericCast<StageId>(upload_count++);
+		scan->return_types = op->types;
+		scan->SetEstimatedCardinality(op->EstimateCardinality(context));
+		auto table_index = next_table_index++;
+		auto old_bindings = op->GetColumnBindings();
+		for (idx_t i = 0; i < old_bindings.size(); i++) {
+			ColumnBinding binding(table_index, i);
+			scan->bindings.push_back(binding);
+			replacer.replacement_bindings.emplace_back(old_bindings[i], binding);
+		}
+		// what of it is at a driver is fetched from there first
+		Cut(op);
+		uploads.push_back(std::move(op));
+		return scan;
+	}
+
+	static idx_t Highest(LogicalOperator &op) {
+		idx_t result = 0;
+		for (auto index : op.GetTableIndex()) {
+			result = MaxValue(result, index);
+		}
+		for (auto &child : op.children) {
+			result = MaxValue(result, Highest(*child));
+		}
+		return result;
+	}
+
+	ClientContext &context;
+	idx_t upload_count = 0;
+	idx_t next_table_index;
+	vector<LogicalRemotePlan *> sent;
+};
+
+} // namespace
+
+void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+	if (!TouchesDriver(*plan)) {
+		return;
+	}
+	auto place = PlaceOfPlan(*plan);
+	if (place.AtDriver()) {
+		plan = SendThere(context, std::move(plan), *place.catalog);
+		plan->ResolveOperatorTypes();
+	} else if (IsWrapper(*plan) && plan->children.size() == 1) {
+		PushDownWhole(context, plan->children[0]);
+	}
+}
+
+void PushDownOptimized(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+	if (!TouchesDriver(*plan)) {
+		return;
+	}
+	Cutter cutter(context, *plan);
+	cutter.Cut(plan);
+	cutter.MarkBuffered();
+}
+
+} // namespace duckherder

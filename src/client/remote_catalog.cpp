@@ -1,0 +1,239 @@
+#include "client/remote_catalog.hpp"
+
+#include "client/remote_entries.hpp"
+#include "client/remote_plan.hpp"
+#include "client/remote_transaction.hpp"
+#include "client/run_remote.hpp"
+#include "codec/catalog_items.hpp"
+
+#include "duckdb/main/attached_database.hpp"
+#include "duckdb/parser/parsed_data/alter_table_info.hpp"
+#include "duckdb/parser/parsed_data/create_schema_info.hpp"
+#include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/parsed_expression_iterator.hpp"
+#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/expression/subquery_expression.hpp"
+#include "duckdb/parser/query_node.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
+#include "duckdb/parser/tableref/basetableref.hpp"
+#include "duckdb/storage/database_size.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+RemoteCatalog::RemoteCatalog(AttachedDatabase &db_p, std::shared_ptr<RemoteServer> server_p)
+    : Catalog(db_p), server(std::move(server_p)) {
+}
+
+RemoteCatalog::~RemoteCatalog() = default;
+
+optional_ptr<RemoteCatalog> RemoteCatalog::From(Catalog &catalog) {
+	return dynamic_cast<RemoteCatalog *>(&catalog);
+}
+
+void RemoteCatalog::Initialize(bool) {
+}
+
+string RemoteCatalog::GetCatalogType() {
+	return TYPE_NAME;
+}
+
+string RemoteCatalog::GetDefaultSchema() const {
+	return server->Info().default_schema;
+}
+
+string RemoteCatalog::GetDBPath() {
+	return server->location;
+}
+
+std::shared_ptr<RemoteSnapshot> RemoteCatalog::TakeSnapshot(const RemoteServer::Session &session) {
+	std::shared_ptr<RemoteSnapshot> known;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		known = latest;
+	}
+	auto knows = known && known->has_version && known->driver_instance == session.driver_instance;
+	auto listing = server->service->ListCatalog(session.id, knows, knows ? known->version : 0);
+	if (listing.unchanged && knows) {
+		return known;
+	}
+	auto snapshot = std::make_shared<RemoteSnapshot>();
+	snapshot->driver_instance = session.driver_instance;
+	snapshot->has_version = listing.has_version;
+	snapshot->version = listing.version;
+	auto items = DecodeCatalogItems(listing.items);
+	for (auto &item : items) {
+		if (item.definition->type == CatalogType::SCHEMA_ENTRY) {
+			auto &definition = item.definition->Cast<CreateSchemaInfo>();
+			auto schema = make_uniq<RemoteSchema>(*this, definition, snapshot);
+			schema->comment = definition.comment;
+			schema->tags = definition.tags;
+			schema->internal = definition.internal;
+			auto name = schema->name;
+			snapshot->schemas[name] = std::move(schema);
+		}
+	}
+	for (auto &item : items) {
+		if (item.definition->type == CatalogType::SCHEMA_ENTRY) {
+			continue;
+		}
+		auto schema = snapshot->schemas.find(item.definition->schema);
+		if (schema == snapshot->schemas.end()) {
+			throw InvalidInputException("The driver's catalog has an entry in a schema \"%s\" that it does not have",
+			                            item.definition->schema);
+		}
+		schema->second->Add(std::move(item));
+	}
+	std::lock_guard<std::mutex> guard(lock);
+	latest = snapshot;
+	return snapshot;
+}
+
+optional_idx RemoteCatalog::GetCatalogVersion(ClientContext &context) {
+	auto snapshot = RemoteTransaction::Get(context, *this).Snapshot();
+	return snapshot->has_version ? optional_idx(snapshot->version) : optional_idx();
+}
+
+void RemoteCatalog::ScanSchemas(ClientContext &context, std::function<void(SchemaCatalogEntry &)> callback) {
+	auto snapshot = RemoteTransaction::Get(context, *this).Snapshot();
+	for (auto &schema : snapshot->schemas) {
+		callback(*schema.second);
+	}
+}
+
+optional_ptr<SchemaCatalogEntry> RemoteCatalog::LookupSchema(CatalogTransaction transaction,
+                                                             const EntryLookupInfo &schema_lookup,
+                                                             OnEntryNotFound if_not_found) {
+	auto &name = schema_lookup.GetEntryName();
+	auto snapshot = RemoteTransaction::Get(transaction.GetContext(), *this).Snapshot();
+	auto entry = snapshot->schemas.find(name);
+	if (entry != snapshot->schemas.end()) {
+		return entry->second.get();
+	}
+	if (if_not_found == OnEntryNotFound::THROW_EXCEPTION) {
+		throw CatalogException(schema_lookup.GetErrorContext(), "Schema with name \"%s\" not found", name);
+	}
+	return nullptr;
+}
+
+void RemoteCatalog::Define(ClientContext &context, ParseInfo &definition) {
+	RunRemoteDefinition(context, *this, EncodeDefinition(definition));
+	RemoteTransaction::Get(context, *this).ForgetSnapshot();
+}
+
+optional_ptr<CatalogEntry> RemoteCatalog::CreateSchema(CatalogTransaction transaction, CreateSchemaInfo &info) {
+	auto &context = transaction.GetContext();
+	auto sent = info.Copy();
+	sent->catalog = RemoteName();
+	Define(context, *sent);
+	auto schema = LookupSchema(transaction, EntryLookupInfo(CatalogType::SCHEMA_ENTRY, info.schema),
+	                           OnEntryNotFound::RETURN_NULL);
+	return schema.get();
+}
+
+void RemoteCatalog::DropSchema(ClientContext &context, DropInfo &info) {
+	auto sent = info.Copy();
+	sent->catalog = RemoteName();
+	Define(context, *sent);
+}
+
+namespace {
+
+//! Names of databases in table references and columns
+class DatabaseRename {
+public:
+	DatabaseRename(const string &from_p, const string &to_p) : from(from_p), to(to_p) {
+	}
+
+	void Apply(QueryNode &node) {
+		ParsedExpressionIterator::EnumerateQueryNodeChildren(
+		    node, [&](unique_ptr<ParsedExpression> &child) { Apply(*child); }, [&](TableRef &ref) { Apply(ref); });
+	}
+
+private:
+	void Apply(TableRef &ref) {
+		if (ref.type == TableReferenceType::BASE_TABLE) {
+			auto &table = ref.Cast<BaseTableRef>();
+			if (StringUtil::CIEquals(table.catalog_name, from)) {
+				table.catalog_name = to;
+			}
+		}
+	}
+
+	void Apply(ParsedExpression &expression) {
+		if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) {
+			auto &names = expression.Cast<ColumnRefExpression>().column_names;
+			// database.schema.table.column
+			if (names.size() >= 4 && StringUtil::CIEquals(names[0], from)) {
+				names[0] = to;
+			}
+		}
+		if (expression.GetExpressionClass() == ExpressionClass::SUBQUERY) {
+			Apply(*expression.Cast<SubqueryExpression>().subquery->node);
+		}
+		ParsedExpressionIterator::EnumerateChildren(expression,
+		                                            [&](unique_ptr<ParsedExpression> &child) { Apply(*child); });
+	}
+
+	const string from;
+	const string to;
+};
+
+} // namespace
+
+void RemoteCatalog::RenameInQuery(QueryNode &node, bool to_remote) {
+	auto ours = GetName();
+	DatabaseRename(to_remote ? ours : RemoteName(), to_remote ? RemoteName() : ours).Apply(node);
+}
+
+namespace {
+
+[[noreturn]] void ThrowNeedsOptimizer() {
+	throw InvalidInputException("Statements that change a database of a Duckherder driver need DuckDB's optimizer, "
+	                            "which hands them over: PRAGMA enable_optimizer, and 'extension' must not be among "
+	                            "disabled_optimizers. Or the statement contains what does not travel");
+}
+
+} // namespace
+
+PhysicalOperator &RemoteCatalog::PlanCreateTableAs(ClientContext &, PhysicalPlanGenerator &, LogicalCreateTable &,
+                                                   PhysicalOperator &) {
+	ThrowNeedsOptimizer();
+}
+
+PhysicalOperator &RemoteCatalog::PlanInsert(ClientContext &, PhysicalPlanGenerator &, LogicalInsert &,
+                                            optional_ptr<PhysicalOperator>) {
+	ThrowNeedsOptimizer();
+}
+
+PhysicalOperator &RemoteCatalog::PlanDelete(ClientContext &, PhysicalPlanGenerator &, LogicalDelete &,
+                                            PhysicalOperator &) {
+	ThrowNeedsOptimizer();
+}
+
+PhysicalOperator &RemoteCatalog::PlanUpdate(ClientContext &, PhysicalPlanGenerator &, LogicalUpdate &,
+                                            PhysicalOperator &) {
+	ThrowNeedsOptimizer();
+}
+
+unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateStatement &stmt, TableCatalogEntry &,
+                                                           unique_ptr<LogicalOperator>) {
+	auto definition = stmt.info->Copy();
+	definition->catalog = RemoteName();
+	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*definition));
+}
+
+unique_ptr<LogicalOperator> RemoteCatalog::BindAlterAddIndex(Binder &, TableCatalogEntry &,
+                                                             unique_ptr<LogicalOperator>, unique_ptr<CreateIndexInfo>,
+                                                             unique_ptr<AlterTableInfo> alter_info) {
+	alter_info->catalog = RemoteName();
+	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*alter_info));
+}
+
+DatabaseSize RemoteCatalog::GetDatabaseSize(ClientContext &) {
+	// the driver's, which it tells those who ask it: duckherder_query('...', 'PRAGMA database_size')
+	return DatabaseSize();
+}
+
+} // namespace duckherder

@@ -1,0 +1,308 @@
+#include "client/remote_entries.hpp"
+
+#include "client/remote_scan.hpp"
+#include "client/remote_transaction.hpp"
+
+#include "duckdb/catalog/catalog_entry/scalar_macro_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_macro_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/type_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/alter_info.hpp"
+#include "duckdb/parser/parsed_data/create_macro_info.hpp"
+#include "duckdb/parser/parsed_data/create_schema_info.hpp"
+#include "duckdb/parser/parsed_data/create_type_info.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
+#include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_projection.hpp"
+#include "duckdb/planner/operator/logical_update.hpp"
+#include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
+#include "duckdb/planner/tableref/bound_at_clause.hpp"
+#include "duckdb/storage/statistics/base_statistics.hpp"
+#include "duckdb/storage/table_storage_info.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+RemoteTable::RemoteTable(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateTableInfo &definition,
+                         CatalogItem item_p)
+    : TableCatalogEntry(catalog_p, schema_p, definition), item(std::move(item_p)) {
+}
+
+std::shared_ptr<RemoteSnapshot> RemoteTable::Snapshot() const {
+	return static_cast<RemoteSchema &>(schema).snapshot.lock();
+}
+
+RemoteCatalog &RemoteTable::Remote() const {
+	return *RemoteCatalog::From(catalog);
+}
+
+unique_ptr<CreateInfo> RemoteTable::GetInfo() const {
+	auto info = TableCatalogEntry::GetInfo();
+	info->catalog = Remote().RemoteName();
+	return info;
+}
+
+string RemoteTable::ToSQL() const {
+	auto info = TableCatalogEntry::GetInfo();
+	info->catalog = catalog.GetName();
+	return info->ToString();
+}
+
+unique_ptr<BaseStatistics> RemoteTable::GetStatistics(ClientContext &, column_t) {
+	return nullptr;
+}
+
+TableFunction RemoteTable::GetScanFunction(ClientContext &, unique_ptr<FunctionData> &bind_data) {
+	bind_data = make_uniq<RemoteScanData>(*this);
+	return RemoteScanFunction();
+}
+
+TableFunction RemoteTable::GetScanFunction(ClientContext &, unique_ptr<FunctionData> &bind_data,
+                                           const EntryLookupInfo &lookup_info) {
+	auto data = make_uniq<RemoteScanData>(*this);
+	if (auto at = lookup_info.GetAtClause()) {
+		data->at_unit = at->Unit();
+		data->at_value = at->GetValue();
+	}
+	bind_data = std::move(data);
+	return RemoteScanFunction();
+}
+
+TableStorageInfo RemoteTable::GetStorageInfo(ClientContext &) {
+	TableStorageInfo result;
+	result.cardinality = EstimatedRows();
+	for (auto &index : item.indexes) {
+		result.index_info.push_back(index);
+	}
+	return result;
+}
+
+optional_idx RemoteTable::EstimatedRows() const {
+	return item.has_estimate ? optional_idx(item.estimated_rows) : optional_idx();
+}
+
+virtual_column_map_t RemoteTable::GetVirtualColumns() const {
+	virtual_column_map_t result;
+	for (auto &column : item.virtual_columns) {
+		result.insert(make_pair(column.id, TableColumn(column.name, column.type)));
+	}
+	return result;
+}
+
+vector<column_t> RemoteTable::GetRowIdColumns() const {
+	return vector<column_t>(item.row_id_columns.begin(), item.row_id_columns.end());
+}
+
+void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, LogicalProjection &proj,
+                                        LogicalUpdate &update, ClientContext &context) {
+	TableCatalogEntry::BindUpdateConstraints(binder, get, proj, update, context);
+	if (!item.updates_whole_rows || update.update_is_del_and_insert) {
+		return;
+	}
+	update.update_is_del_and_insert = true;
+	physical_index_set_t all_columns;
+	for (auto &column : GetColumns().Physical()) {
+		all_columns.insert(column.Physical());
+	}
+	LogicalUpdate::BindExtraColumns(*this, get, proj, update, all_columns);
+}
+
+unique_ptr<CreateInfo> RemoteSequence::GetInfo() const {
+	auto info = SequenceCatalogEntry::GetInfo();
+	info->catalog = RemoteCatalog::From(catalog)->RemoteName();
+	return info;
+}
+
+RemoteIndex::RemoteIndex(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateIndexInfo &definition)
+    : IndexCatalogEntry(catalog_p, schema_p, definition), table(definition.table) {
+	for (auto &expression : definition.expressions) {
+		expressions.push_back(expression->Copy());
+	}
+	for (auto &expression : definition.parsed_expressions) {
+		parsed_expressions.push_back(expression->Copy());
+	}
+}
+
+string RemoteIndex::GetSchemaName() const {
+	return schema.name;
+}
+
+string RemoteIndex::GetTableName() const {
+	return table;
+}
+
+RemoteSchema::RemoteSchema(RemoteCatalog &catalog_p, CreateSchemaInfo &definition,
+                           std::weak_ptr<RemoteSnapshot> snapshot_p)
+    : SchemaCatalogEntry(catalog_p, definition), snapshot(std::move(snapshot_p)), remote(catalog_p) {
+}
+
+RemoteSchema::Kind RemoteSchema::KindOf(CatalogType type) {
+	switch (type) {
+	case CatalogType::TABLE_ENTRY:
+	case CatalogType::VIEW_ENTRY:
+		return Kind::TABLE;
+	case CatalogType::INDEX_ENTRY:
+		return Kind::INDEX;
+	case CatalogType::SEQUENCE_ENTRY:
+		return Kind::SEQUENCE;
+	case CatalogType::TYPE_ENTRY:
+		return Kind::TYPE;
+	case CatalogType::SCALAR_FUNCTION_ENTRY:
+	case CatalogType::AGGREGATE_FUNCTION_ENTRY:
+	case CatalogType::MACRO_ENTRY:
+		return Kind::FUNCTION;
+	case CatalogType::TABLE_FUNCTION_ENTRY:
+	case CatalogType::TABLE_MACRO_ENTRY:
+		return Kind::TABLE_FUNCTION;
+	default:
+		return Kind::NONE;
+	}
+}
+
+void RemoteSchema::Add(CatalogItem item) {
+	auto definition = std::move(item.definition);
+	definition->catalog = catalog.GetName();
+	unique_ptr<CatalogEntry> entry;
+	switch (definition->type) {
+	case CatalogType::TABLE_ENTRY: {
+		auto &info = definition->Cast<CreateTableInfo>();
+		entry = make_uniq<RemoteTable>(catalog, *this, info, std::move(item));
+		break;
+	}
+	case CatalogType::VIEW_ENTRY: {
+		auto &info = definition->Cast<CreateViewInfo>();
+		remote.RenameInQuery(*info.query->node, false);
+		entry = make_uniq<ViewCatalogEntry>(catalog, *this, info);
+		break;
+	}
+	case CatalogType::SEQUENCE_ENTRY:
+		entry = make_uniq<RemoteSequence>(catalog, *this, definition->Cast<CreateSequenceInfo>());
+		break;
+	case CatalogType::TYPE_ENTRY:
+		entry = make_uniq<TypeCatalogEntry>(catalog, *this, definition->Cast<CreateTypeInfo>());
+		break;
+	case CatalogType::MACRO_ENTRY:
+		entry = make_uniq<ScalarMacroCatalogEntry>(catalog, *this, definition->Cast<CreateMacroInfo>());
+		break;
+	case CatalogType::TABLE_MACRO_ENTRY: {
+		auto &info = definition->Cast<CreateMacroInfo>();
+		entry = make_uniq<TableMacroCatalogEntry>(catalog, *this, info);
+		break;
+	}
+	case CatalogType::INDEX_ENTRY:
+		entry = make_uniq<RemoteIndex>(catalog, *this, definition->Cast<CreateIndexInfo>());
+		break;
+	default:
+		throw InvalidInputException("The driver's catalog has an entry of a kind that this client does not know: %s",
+		                            CatalogTypeToString(definition->type));
+	}
+	entry->comment = definition->comment;
+	entry->tags = definition->tags;
+	auto &kind = entries[KindOf(definition->type)];
+	auto name = entry->name;
+	kind[name] = std::move(entry);
+}
+
+void RemoteSchema::Scan(ClientContext &, CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
+	Scan(type, callback);
+}
+
+void RemoteSchema::Scan(CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
+	auto kind = entries.find(KindOf(type));
+	if (kind == entries.end()) {
+		return;
+	}
+	for (auto &entry : kind->second) {
+		callback(*entry.second);
+	}
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction, const EntryLookupInfo &lookup_info) {
+	auto kind = entries.find(KindOf(lookup_info.GetCatalogType()));
+	if (kind == entries.end()) {
+		return nullptr;
+	}
+	auto entry = kind->second.find(lookup_info.GetEntryName());
+	return entry == kind->second.end() ? nullptr : entry->second.get();
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::Define(CatalogTransaction transaction, CreateInfo &definition,
+                                                CatalogType type, const string &entry_name) {
+	auto &context = transaction.GetContext();
+	auto sent = definition.Copy();
+	sent->catalog = remote.RemoteName();
+	remote.Define(context, *sent);
+	auto snapshot = RemoteTransaction::Get(context, remote).Snapshot();
+	auto schema = snapshot->schemas.find(name);
+	if (schema == snapshot->schemas.end()) {
+		return nullptr;
+	}
+	return schema->second->LookupEntry(transaction, EntryLookupInfo(type, entry_name));
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateIndex(CatalogTransaction transaction, CreateIndexInfo &info,
+                                                     TableCatalogEntry &) {
+	return Define(transaction, info, CatalogType::INDEX_ENTRY, info.index_name);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateFunction(CatalogTransaction transaction, CreateFunctionInfo &info) {
+	if (info.type != CatalogType::MACRO_ENTRY && info.type != CatalogType::TABLE_MACRO_ENTRY) {
+		Refuse("functions other than macros");
+	}
+	return Define(transaction, info, info.type, info.name);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateTable(CatalogTransaction transaction, BoundCreateTableInfo &info) {
+	auto &base = info.base->Cast<CreateTableInfo>();
+	return Define(transaction, base, CatalogType::TABLE_ENTRY, base.table);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateView(CatalogTransaction transaction, CreateViewInfo &info) {
+	auto sent = unique_ptr_cast<CreateInfo, CreateViewInfo>(info.Copy());
+	remote.RenameInQuery(*sent->query->node, true);
+	return Define(transaction, *sent, CatalogType::VIEW_ENTRY, info.view_name);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateSequence(CatalogTransaction transaction, CreateSequenceInfo &info) {
+	return Define(transaction, info, CatalogType::SEQUENCE_ENTRY, info.name);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateType(CatalogTransaction transaction, CreateTypeInfo &info) {
+	return Define(transaction, info, CatalogType::TYPE_ENTRY, info.name);
+}
+
+void RemoteSchema::Refuse(const char *what) {
+	throw NotImplementedException("The database \"%s\" of a Duckherder driver cannot take %s", catalog.GetName(), what);
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateTableFunction(CatalogTransaction, CreateTableFunctionInfo &) {
+	Refuse("table functions other than macros");
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateCopyFunction(CatalogTransaction, CreateCopyFunctionInfo &) {
+	Refuse("copy functions");
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreatePragmaFunction(CatalogTransaction, CreatePragmaFunctionInfo &) {
+	Refuse("pragma functions");
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::CreateCollation(CatalogTransaction, CreateCollationInfo &) {
+	Refuse("collations");
+}
+
+void RemoteSchema::DropEntry(ClientContext &context, DropInfo &info) {
+	auto sent = info.Copy();
+	sent->catalog = remote.RemoteName();
+	remote.Define(context, *sent);
+}
+
+void RemoteSchema::Alter(CatalogTransaction transaction, AlterInfo &info) {
+	auto sent = info.Copy();
+	sent->catalog = remote.RemoteName();
+	remote.Define(transaction.GetContext(), *sent);
+}
+
+} // namespace duckherder

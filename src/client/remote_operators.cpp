@@ -1,0 +1,132 @@
+#include "client/remote_operators.hpp"
+
+#include "client/remote_transaction.hpp"
+#include "client/run_remote.hpp"
+#include "codec/fragment.hpp"
+
+#include "duckdb/parallel/meta_pipeline.hpp"
+#include "duckdb/parallel/pipeline.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+class RemoteSourceState : public GlobalSourceState {
+public:
+	RemoteSourceState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
+	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	}
+
+	RemoteServer::Watched watched;
+	std::unique_ptr<ChunkReader> reader;
+};
+
+class UploadState : public GlobalSinkState {
+public:
+	std::unique_ptr<ChunkSink> sink;
+};
+
+} // namespace
+
+PhysicalRemotePlan::PhysicalRemotePlan(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p,
+                                       shared_ptr<LogicalOperator> plan_p,
+                                       std::shared_ptr<RemoteSnapshot> snapshot_p, vector<LogicalType> types_p,
+                                       bool buffered_p, bool changes_catalog_p, idx_t estimated_cardinality_p)
+    : PhysicalOperator(physical_plan, TYPE, std::move(types_p), estimated_cardinality_p), catalog(catalog_p),
+      plan(std::move(plan_p)), snapshot(std::move(snapshot_p)), buffered(buffered_p), changes_catalog(changes_catalog_p) {
+}
+
+string PhysicalRemotePlan::GetName() const {
+	return "DUCKHERDER_REMOTE";
+}
+
+InsertionOrderPreservingMap<string> PhysicalRemotePlan::ParamsToString() const {
+	InsertionOrderPreservingMap<string> result;
+	result["Driver"] = catalog.Server().location;
+	result["Plan"] = plan->ToString();
+	return result;
+}
+
+unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientContext &context) const {
+	if (changes_catalog) {
+		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
+	}
+	// now, as parameters of a prepared statement have their values
+	auto source = RunRemotePlan(context, catalog, EncodeFragment(context, *plan), types, buffered);
+	if (changes_catalog) {
+		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
+	}
+	return make_uniq<RemoteSourceState>(catalog, context, std::move(source));
+}
+
+SourceResultType PhysicalRemotePlan::GetDataInternal(ExecutionContext &, DataChunk &chunk,
+                                                     OperatorSourceInput &input) const {
+	auto &state = input.global_state.Cast<RemoteSourceState>();
+	state.reader->Next(chunk);
+	return chunk.size() == 0 ? SourceResultType::FINISHED : SourceResultType::HAVE_MORE_OUTPUT;
+}
+
+void PhysicalRemotePlan::BuildPipelines(Pipeline &current, MetaPipeline &meta_pipeline) {
+	op_state.reset();
+	meta_pipeline.GetState().SetPipelineSource(current, *this);
+	for (auto &child : children) {
+		auto &upload = child.get();
+		upload.sink_state.reset();
+		meta_pipeline.CreateChildMetaPipeline(current, upload).Build(upload.children[0]);
+	}
+}
+
+vector<const_reference<PhysicalOperator>> PhysicalRemotePlan::GetSources() const {
+	return {*this};
+}
+
+PhysicalUpload::PhysicalUpload(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p, uint32_t number_p,
+                               vector<LogicalType> types_p, idx_t estimated_cardinality_p)
+    : PhysicalOperator(physical_plan, TYPE, std::move(types_p), estimated_cardinality_p), catalog(catalog_p),
+      number(number_p) {
+}
+
+string PhysicalUpload::GetName() const {
+	return "DUCKHERDER_UPLOAD";
+}
+
+unique_ptr<GlobalSinkState> PhysicalUpload::GetGlobalSinkState(ClientContext &context) const {
+	auto state = make_uniq<UploadState>();
+	auto &session = RemoteTransaction::Get(context, catalog).Session();
+	state->sink = catalog.Server().service->OpenUpload(session, number, types);
+	return state;
+}
+
+SinkResultType PhysicalUpload::Sink(ExecutionContext &, DataChunk &chunk, OperatorSinkInput &input) const {
+	input.global_state.Cast<UploadState>().sink->Append(chunk);
+	return SinkResultType::NEED_MORE_INPUT;
+}
+
+SinkFinalizeType PhysicalUpload::Finalize(Pipeline &, Event &, ClientContext &,
+                                          OperatorSinkFinalizeInput &input) const {
+	auto &state = input.global_state.Cast<UploadState>();
+	state.sink->Finish();
+	state.sink.reset();
+	return SinkFinalizeType::READY;
+}
+
+PhysicalRemoteDefinition::PhysicalRemoteDefinition(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p,
+                                                   std::string definition_p)
+    : PhysicalOperator(physical_plan, TYPE, {LogicalType::BIGINT}, 0), catalog(catalog_p),
+      definition(std::move(definition_p)) {
+}
+
+string PhysicalRemoteDefinition::GetName() const {
+	return "DUCKHERDER_REMOTE_DEFINITION";
+}
+
+SourceResultType PhysicalRemoteDefinition::GetDataInternal(ExecutionContext &context, DataChunk &,
+                                                           OperatorSourceInput &) const {
+	RunRemoteDefinition(context.client, catalog, definition);
+	RemoteTransaction::Get(context.client, catalog).ForgetSnapshot();
+	return SourceResultType::FINISHED;
+}
+
+} // namespace duckherder

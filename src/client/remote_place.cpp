@@ -1,0 +1,306 @@
+#include "client/remote_place.hpp"
+
+#include "client/remote_scan.hpp"
+#include "codec/exchange_scan.hpp"
+
+#include "duckdb/function/scalar/sequence_utils.hpp"
+#include "duckdb/planner/expression/bound_aggregate_expression.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+#include "duckdb/planner/logical_operator_visitor.hpp"
+#include "duckdb/planner/operator/logical_create_table.hpp"
+#include "duckdb/planner/operator/logical_cteref.hpp"
+#include "duckdb/planner/operator/logical_cte.hpp"
+#include "duckdb/planner/operator/logical_delete.hpp"
+#include "duckdb/planner/operator/logical_delim_get.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_insert.hpp"
+#include "duckdb/planner/operator/logical_merge_into.hpp"
+#include "duckdb/planner/operator/logical_update.hpp"
+
+#include <set>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+RemotePlace Here() {
+	RemotePlace place;
+	place.local = true;
+	return place;
+}
+
+RemotePlace Both(const RemotePlace &left, const RemotePlace &right) {
+	if (left.local || right.local || (left.catalog && right.catalog && left.catalog != right.catalog)) {
+		return Here();
+	}
+	RemotePlace place;
+	place.catalog = left.catalog ? left.catalog : right.catalog;
+	place.functions = left.functions;
+	place.functions.insert(right.functions.begin(), right.functions.end());
+	return place;
+}
+
+//! They tell of the session, not of data, and the driver's session is another one
+bool TellsOfSession(const string &function) {
+	static const std::set<string> names = {"current_database",
+	                                       "current_catalog",
+	                                       "current_schema",
+	                                       "current_schemas",
+	                                       "current_setting",
+	                                       "current_query",
+	                                       "current_query_id",
+	                                       "current_connection_id",
+	                                       "current_transaction_id",
+	                                       "txid_current",
+	                                       "getvariable",
+	                                       "getenv",
+	                                       "in_search_path",
+	                                       "write_log",
+	                                       "currval"};
+	return names.count(function) > 0 || StringUtil::StartsWith(function, "duckherder_");
+}
+
+class PlaceOfExpressions : public LogicalOperatorVisitor {
+public:
+	void VisitExpression(unique_ptr<Expression> *expression) override {
+		Check(**expression);
+	}
+
+	bool local = false;
+	RemotePlace sequences;
+	std::set<string> functions;
+
+private:
+	void Check(Expression &expression) {
+		switch (expression.GetExpressionClass()) {
+		case ExpressionClass::BOUND_FUNCTION: {
+			auto &bound = expression.Cast<BoundFunctionExpression>();
+			functions.insert(StringUtil::Lower(bound.function.name));
+			if (bound.function.name == "nextval") {
+				CheckSequence(bound);
+			}
+			break;
+		}
+		case ExpressionClass::BOUND_AGGREGATE:
+			functions.insert(StringUtil::Lower(expression.Cast<BoundAggregateExpression>().function.name));
+			break;
+		case ExpressionClass::BOUND_WINDOW: {
+			auto &window = expression.Cast<BoundWindowExpression>();
+			if (window.aggregate) {
+				functions.insert(StringUtil::Lower(window.aggregate->name));
+			}
+			break;
+		}
+		case ExpressionClass::BOUND_SUBQUERY:
+			local = true;
+			break;
+		default:
+			break;
+		}
+		ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { Check(child); });
+	}
+
+	void CheckSequence(BoundFunctionExpression &nextval) {
+		if (!nextval.bind_info) {
+			local = true;
+			return;
+		}
+		RemotePlace place;
+		place.catalog = RemoteCatalog::From(nextval.bind_info->Cast<NextvalBindData>().sequence.ParentCatalog());
+		place.local = !place.catalog;
+		sequences = Both(sequences, place);
+	}
+};
+
+bool IsAnywhere(const LogicalGet &get) {
+	static const std::set<string> names = {"range", "generate_series", "unnest", "repeat", "repeat_row"};
+	return names.count(get.function.name) > 0;
+}
+
+RemotePlace PlaceOfKind(LogicalOperator &op) {
+	RemotePlace place;
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_GET: {
+		auto &get = op.Cast<LogicalGet>();
+		if (get.function.name == REMOTE_SCAN_NAME) {
+			place.catalog = &get.bind_data->Cast<RemoteScanData>().table.Remote();
+		} else {
+			place.local = !IsAnywhere(get);
+		}
+		return place;
+	}
+	case LogicalOperatorType::LOGICAL_INSERT:
+	case LogicalOperatorType::LOGICAL_UPDATE:
+	case LogicalOperatorType::LOGICAL_DELETE:
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+		place.catalog = TargetOf(op);
+		place.local = !place.catalog;
+		return place;
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		place.catalog = TargetOf(op);
+		// without a query it is a definition
+		place.local = !place.catalog || op.children.empty();
+		return place;
+	case LogicalOperatorType::LOGICAL_PROJECTION:
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+	case LogicalOperatorType::LOGICAL_UNNEST:
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_SAMPLE:
+	case LogicalOperatorType::LOGICAL_PIVOT:
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+	case LogicalOperatorType::LOGICAL_DELIM_GET:
+	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+	case LogicalOperatorType::LOGICAL_CTE_REF:
+	case LogicalOperatorType::LOGICAL_JOIN:
+	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+	case LogicalOperatorType::LOGICAL_POSITIONAL_JOIN:
+	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+	case LogicalOperatorType::LOGICAL_UNION:
+	case LogicalOperatorType::LOGICAL_EXCEPT:
+	case LogicalOperatorType::LOGICAL_INTERSECT:
+	case LogicalOperatorType::LOGICAL_RECURSIVE_CTE:
+	case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
+		return place;
+	default:
+		// the place of rows that were sent there
+		place.local = !dynamic_cast<LogicalExchangeScan *>(&op);
+		return place;
+	}
+}
+
+//! Parts of plans that something else in the same part defines
+class References {
+public:
+	void Walk(LogicalOperator &op) {
+		if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
+			ctes_used.insert(op.Cast<LogicalCTERef>().cte_index);
+		} else if (op.type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE ||
+		           op.type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE) {
+			ctes_defined.insert(op.Cast<LogicalCTE>().table_index);
+		} else if (op.type == LogicalOperatorType::LOGICAL_DELIM_GET) {
+			delim_gets++;
+		} else if (op.type == LogicalOperatorType::LOGICAL_DELIM_JOIN) {
+			delim_joins++;
+		}
+		for (auto &child : op.children) {
+			Walk(*child);
+		}
+	}
+
+	bool Complete() const {
+		for (auto used : ctes_used) {
+			if (ctes_defined.count(used) == 0) {
+				return false;
+			}
+		}
+		return delim_gets == 0 || delim_joins > 0;
+	}
+
+private:
+	std::set<idx_t> ctes_used;
+	std::set<idx_t> ctes_defined;
+	idx_t delim_gets = 0;
+	idx_t delim_joins = 0;
+};
+
+RemotePlace PlaceOfTree(LogicalOperator &op) {
+	auto place = PlaceOfOperator(op);
+	for (auto &child : op.children) {
+		if (place.local) {
+			return place;
+		}
+		place = Both(place, PlaceOfTree(*child));
+	}
+	return place;
+}
+
+} // namespace
+
+optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+		return RemoteCatalog::From(op.Cast<LogicalInsert>().table.catalog);
+	case LogicalOperatorType::LOGICAL_UPDATE:
+		return RemoteCatalog::From(op.Cast<LogicalUpdate>().table.catalog);
+	case LogicalOperatorType::LOGICAL_DELETE:
+		return RemoteCatalog::From(op.Cast<LogicalDelete>().table.catalog);
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+		return RemoteCatalog::From(op.Cast<LogicalMergeInto>().table.catalog);
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		return RemoteCatalog::From(op.Cast<LogicalCreateTable>().schema.catalog);
+	default:
+		return nullptr;
+	}
+}
+
+bool TouchesDriver(LogicalOperator &op) {
+	if (op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().function.name == REMOTE_SCAN_NAME) {
+		return true;
+	}
+	if (TargetOf(op)) {
+		return true;
+	}
+	for (auto &child : op.children) {
+		if (TouchesDriver(*child)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+RemotePlace PlaceOfOperator(LogicalOperator &op) {
+	auto place = PlaceOfKind(op);
+	if (place.local) {
+		return place;
+	}
+	PlaceOfExpressions expressions;
+	LogicalOperatorVisitor::EnumerateExpressions(
+	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
+	if (op.type == LogicalOperatorType::LOGICAL_INSERT) {
+		for (auto &fallback : op.Cast<LogicalInsert>().bound_defaults) {
+			expressions.VisitExpression(&fallback);
+		}
+	}
+	if (expressions.local) {
+		return Here();
+	}
+	place = Both(place, expressions.sequences);
+	place.functions.insert(expressions.functions.begin(), expressions.functions.end());
+	for (auto &function : expressions.functions) {
+		place.local = place.local || TellsOfSession(function);
+	}
+	return place;
+}
+
+RemotePlace PlaceOfPlan(LogicalOperator &op) {
+	References references;
+	references.Walk(op);
+	if (!references.Complete()) {
+		return Here();
+	}
+	auto place = PlaceOfTree(op);
+	if (place.AtDriver()) {
+		for (auto &function : place.functions) {
+			if (!place.catalog->Server().HasFunction(function)) {
+				return Here();
+			}
+		}
+	}
+	return place;
+}
+
+} // namespace duckherder

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "client/remote_catalog.hpp"
+
+#include "duckdb/planner/logical_operator.hpp"
+
+#include <set>
+#include <string>
+
+namespace duckherder {
+
+//! Where an operator, or a part of a plan, can run
+struct RemotePlace {
+	//! Only here
+	bool local = false;
+	//! If not local: at this driver. Null: anywhere
+	duckdb::optional_ptr<RemoteCatalog> catalog;
+	//! Which that driver must have, in lower case
+	std::set<std::string> functions;
+
+	bool AtDriver() const {
+		return !local && catalog;
+	}
+};
+
+//! Of the operator alone
+RemotePlace PlaceOfOperator(duckdb::LogicalOperator &op);
+//! Of the operator and all below it. What refers to a CTE or to the duplicate-free side of a join above is local.
+RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
+//! Whether any of it reads or writes at a driver; cheap
+bool TouchesDriver(duckdb::LogicalOperator &op);
+//! The catalog in which the operator itself changes something, null if it does not or it is no driver's
+duckdb::optional_ptr<RemoteCatalog> TargetOf(duckdb::LogicalOperator &op);
+
+} // namespace duckherder

@@ -1,0 +1,83 @@
+#include "client/remote_plan.hpp"
+
+#include "client/remote_operators.hpp"
+
+#include "duckdb/execution/column_binding_resolver.hpp"
+#include "duckdb/execution/physical_plan_generator.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+LogicalRemotePlan::LogicalRemotePlan(RemoteCatalog &catalog_p, unique_ptr<LogicalOperator> plan_p)
+    : catalog(catalog_p), plan(std::move(plan_p)), bindings(plan->GetColumnBindings()), return_types(plan->types) {
+	if (plan->has_estimated_cardinality) {
+		SetEstimatedCardinality(plan->estimated_cardinality);
+	}
+}
+
+vector<ColumnBinding> LogicalRemotePlan::GetColumnBindings() {
+	return bindings;
+}
+
+void LogicalRemotePlan::ResolveColumnBindings(ColumnBindingResolver &resolver, vector<ColumnBinding> &result) {
+	for (auto &child : children) {
+		resolver.VisitOperator(*child);
+	}
+	result = bindings;
+}
+
+void LogicalRemotePlan::ResolveTypes() {
+	types = return_types;
+}
+
+idx_t LogicalRemotePlan::EstimateCardinality(ClientContext &context) {
+	return has_estimated_cardinality ? estimated_cardinality : plan->EstimateCardinality(context);
+}
+
+string LogicalRemotePlan::GetName() const {
+	return "DUCKHERDER_REMOTE";
+}
+
+InsertionOrderPreservingMap<string> LogicalRemotePlan::ParamsToString() const {
+	InsertionOrderPreservingMap<string> result;
+	result["Driver"] = catalog.Server().location;
+	return result;
+}
+
+PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) {
+	auto &result =
+	    planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, buffered, changes_catalog,
+	                                 estimated_cardinality);
+	for (idx_t i = 0; i < children.size(); i++) {
+		auto &child = planner.CreatePlan(*children[i]);
+		auto &upload = planner.Make<PhysicalUpload>(catalog, static_cast<uint32_t>(first_upload + i), child.types,
+		                                            child.estimated_cardinality);
+		upload.children.push_back(child);
+		result.children.push_back(upload);
+	}
+	static_cast<void>(context);
+	return result;
+}
+
+LogicalRemoteDefinition::LogicalRemoteDefinition(RemoteCatalog &catalog_p, std::string definition_p)
+    : catalog(catalog_p), definition(std::move(definition_p)) {
+}
+
+void LogicalRemoteDefinition::ResolveColumnBindings(ColumnBindingResolver &, vector<ColumnBinding> &result) {
+	result = GetColumnBindings();
+}
+
+void LogicalRemoteDefinition::ResolveTypes() {
+	types = {LogicalType::BIGINT};
+}
+
+string LogicalRemoteDefinition::GetName() const {
+	return "DUCKHERDER_REMOTE_DEFINITION";
+}
+
+PhysicalOperator &LogicalRemoteDefinition::CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) {
+	return planner.Make<PhysicalRemoteDefinition>(catalog, definition);
+}
+
+} // namespace duckherder

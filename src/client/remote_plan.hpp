@@ -1,0 +1,65 @@
+#pragma once
+
+#include "client/remote_catalog.hpp"
+
+#include "duckdb/planner/operator/logical_extension_operator.hpp"
+
+namespace duckherder {
+
+//! A part of a plan that runs at a driver; its place in our plan, with its bindings and types. Its children make the
+//! rows that it reads from us, which are sent before it starts: number i for the exchange scan with number
+//! first_upload + i.
+class LogicalRemotePlan : public duckdb::LogicalExtensionOperator {
+public:
+	LogicalRemotePlan(RemoteCatalog &catalog, duckdb::unique_ptr<duckdb::LogicalOperator> plan);
+
+	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
+	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,
+	                           duckdb::vector<duckdb::ColumnBinding> &result) override;
+	duckdb::PhysicalOperator &CreatePlan(duckdb::ClientContext &context,
+	                                     duckdb::PhysicalPlanGenerator &planner) override;
+	duckdb::idx_t EstimateCardinality(duckdb::ClientContext &context) override;
+	duckdb::string GetName() const override;
+	duckdb::InsertionOrderPreservingMap<duckdb::string> ParamsToString() const override;
+	bool SupportSerialization() const override {
+		return false;
+	}
+
+	RemoteCatalog &catalog;
+	//! Shared with the physical operators, which outlive this
+	duckdb::shared_ptr<duckdb::LogicalOperator> plan;
+	//! The entries that the plan refers to
+	std::shared_ptr<RemoteSnapshot> snapshot;
+	uint32_t first_upload = 0;
+	//! Other plans of the statement run at the same driver
+	bool buffered = false;
+	bool changes_catalog = false;
+
+protected:
+	void ResolveTypes() override;
+
+private:
+	const duckdb::vector<duckdb::ColumnBinding> bindings;
+	const duckdb::vector<duckdb::LogicalType> return_types;
+};
+
+//! A CREATE INDEX, or an ALTER TABLE that makes one
+class LogicalRemoteDefinition : public duckdb::LogicalExtensionOperator {
+public:
+	LogicalRemoteDefinition(RemoteCatalog &catalog, std::string definition);
+
+	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,
+	                           duckdb::vector<duckdb::ColumnBinding> &result) override;
+	duckdb::PhysicalOperator &CreatePlan(duckdb::ClientContext &context,
+	                                     duckdb::PhysicalPlanGenerator &planner) override;
+	duckdb::string GetName() const override;
+
+protected:
+	void ResolveTypes() override;
+
+private:
+	RemoteCatalog &catalog;
+	std::string definition;
+};
+
+} // namespace duckherder

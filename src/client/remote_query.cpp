@@ -1,0 +1,101 @@
+#include "client/remote_query.hpp"
+
+#include "client/remote_transaction.hpp"
+#include "client/run_remote.hpp"
+
+#include "duckdb/main/attached_database.hpp"
+#include "duckdb/main/database_manager.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+RemoteCatalog &Find(ClientContext &context, const string &database) {
+	auto &catalog = Catalog::GetCatalog(context, database);
+	auto remote = RemoteCatalog::From(catalog);
+	if (!remote) {
+		throw BinderException("\"%s\" is not the database of a Duckherder driver", database);
+	}
+	return *remote;
+}
+
+struct RemoteQueryData : public TableFunctionData {
+	RemoteQueryData(string database_p, string sql_p) : database(std::move(database_p)), sql(std::move(sql_p)) {
+	}
+	const string database;
+	const string sql;
+	vector<LogicalType> types;
+};
+
+struct RemoteQueryState : public GlobalTableFunctionState {
+	RemoteQueryState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
+	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	}
+	RemoteServer::Watched watched;
+	std::unique_ptr<ChunkReader> reader;
+};
+
+unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
+                                   vector<string> &names) {
+	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
+	auto &catalog = Find(context, data->database);
+	auto &transaction = RemoteTransaction::Get(context, catalog);
+	transaction.Snapshot();
+	auto shape = catalog.Server().service->Describe(transaction.Session(), data->sql);
+	types = shape.types;
+	names.assign(shape.names.begin(), shape.names.end());
+	QueryResult::DeduplicateColumns(names);
+	data->types = types;
+	return data;
+}
+
+unique_ptr<GlobalTableFunctionState> StartQuery(ClientContext &context, TableFunctionInitInput &input) {
+	auto &data = input.bind_data->Cast<RemoteQueryData>();
+	auto &catalog = Find(context, data.database);
+	return make_uniq<RemoteQueryState>(catalog, context, RunRemoteText(context, catalog, data.sql, data.types));
+}
+
+void NextRows(ClientContext &, TableFunctionInput &input, DataChunk &output) {
+	input.global_state->Cast<RemoteQueryState>().reader->Next(output);
+}
+
+struct ExecuteState : public GlobalTableFunctionState {
+	bool done = false;
+};
+
+unique_ptr<FunctionData> BindExecute(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
+                                     vector<string> &names) {
+	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
+	Find(context, data->database);
+	types = {LogicalType::BOOLEAN};
+	names = {"Success"};
+	return data;
+}
+
+unique_ptr<GlobalTableFunctionState> StartExecute(ClientContext &, TableFunctionInitInput &) {
+	return make_uniq<ExecuteState>();
+}
+
+void Execute(ClientContext &context, TableFunctionInput &input, DataChunk &) {
+	auto &data = input.bind_data->Cast<RemoteQueryData>();
+	auto &state = input.global_state->Cast<ExecuteState>();
+	if (!state.done) {
+		state.done = true;
+		auto &catalog = Find(context, data.database);
+		RunRemoteSql(context, catalog, data.sql);
+		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
+	}
+}
+
+} // namespace
+
+void RegisterRemoteQueryFunctions(ExtensionLoader &loader) {
+	auto text = LogicalType::VARCHAR;
+	loader.RegisterFunction(TableFunction("duckherder_query", {text, text}, NextRows, BindQuery, StartQuery));
+	loader.RegisterFunction(TableFunction("duckherder_execute", {text, text}, Execute, BindExecute, StartExecute));
+}
+
+} // namespace duckherder

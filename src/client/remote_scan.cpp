@@ -1,0 +1,151 @@
+#include "client/remote_scan.hpp"
+
+#include "client/run_remote.hpp"
+#include "codec/fragment.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/common/serializer/deserializer.hpp"
+#include "duckdb/common/serializer/serializer.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/tableref/bound_at_clause.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+RemoteScanData::RemoteScanData(RemoteTable &table_p) : table(table_p), snapshot(table_p.Snapshot()) {
+}
+
+unique_ptr<FunctionData> RemoteScanData::Copy() const {
+	auto result = make_uniq<RemoteScanData>(table);
+	result->at_unit = at_unit;
+	result->at_value = at_value;
+	return result;
+}
+
+bool RemoteScanData::Equals(const FunctionData &other_p) const {
+	auto &other = other_p.Cast<RemoteScanData>();
+	return &table == &other.table && at_unit == other.at_unit && at_value == other.at_value;
+}
+
+namespace {
+
+void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const TableFunction &) {
+	auto &data = bind_data->Cast<RemoteScanData>();
+	serializer.WriteProperty(100, "database", data.table.Remote().RemoteName());
+	serializer.WriteProperty(101, "schema", data.table.schema.name);
+	serializer.WriteProperty(102, "table", data.table.name);
+	serializer.WriteProperty(103, "at_unit", data.at_unit);
+	serializer.WriteProperty(104, "at_value", data.at_value);
+	vector<LogicalType> types;
+	for (auto &column : data.table.GetColumns().Logical()) {
+		types.push_back(column.Type());
+	}
+	serializer.WriteProperty(105, "types", types);
+}
+
+//! At the driver
+unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &function) {
+	auto database = deserializer.ReadProperty<string>(100, "database");
+	auto schema = deserializer.ReadProperty<string>(101, "schema");
+	auto name = deserializer.ReadProperty<string>(102, "table");
+	auto at_unit = deserializer.ReadProperty<string>(103, "at_unit");
+	auto at_value = deserializer.ReadProperty<Value>(104, "at_value");
+	auto types = deserializer.ReadProperty<vector<LogicalType>>(105, "types");
+	auto &context = deserializer.Get<ClientContext &>();
+
+	BoundAtClause at(at_unit, at_value);
+	EntryLookupInfo lookup(CatalogType::TABLE_ENTRY, name, at_unit.empty() ? nullptr : &at, QueryErrorContext());
+	auto &entry = Catalog::GetEntry(context, database, schema, lookup);
+	if (entry.type != CatalogType::TABLE_ENTRY) {
+		throw CatalogException("\"%s.%s\" is not a table any more", schema, name);
+	}
+	auto &table = entry.Cast<TableCatalogEntry>();
+	idx_t column = 0;
+	for (auto &definition : table.GetColumns().Logical()) {
+		if (column >= types.size() || definition.Type() != types[column]) {
+			throw TransactionException("The table \"%s.%s\" was altered while the statement was planned", schema, name);
+		}
+		column++;
+	}
+	if (column != types.size()) {
+		throw TransactionException("The table \"%s.%s\" was altered while the statement was planned", schema, name);
+	}
+	unique_ptr<FunctionData> bind_data;
+	function = table.GetScanFunction(context, bind_data, lookup);
+	return bind_data;
+}
+
+struct ScanState : public GlobalTableFunctionState {
+	ScanState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
+	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	}
+	RemoteServer::Watched watched;
+	std::unique_ptr<ChunkReader> reader;
+};
+
+unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFunctionInitInput &input) {
+	auto &data = input.bind_data->Cast<RemoteScanData>();
+	if (input.filters && !input.filters->filters.empty()) {
+		throw InternalException("A scan of a driver's table was left behind with filters");
+	}
+	vector<LogicalType> types;
+	vector<string> names;
+	for (auto &column : data.table.GetColumns().Logical()) {
+		types.push_back(column.Type());
+		names.push_back(column.Name());
+	}
+	LogicalGet get(0, RemoteScanFunction(), data.Copy(), types, names, data.table.GetVirtualColumns());
+	get.SetColumnIds(vector<ColumnIndex>(input.column_indexes));
+	get.ResolveOperatorTypes();
+	auto &catalog = data.table.Remote();
+	auto source = RunRemotePlan(context, catalog, EncodeFragment(context, get), get.types, true);
+	return make_uniq<ScanState>(catalog, context, std::move(source));
+}
+
+void Scan(ClientContext &, TableFunctionInput &input, DataChunk &output) {
+	input.global_state->Cast<ScanState>().reader->Next(output);
+}
+
+unique_ptr<NodeStatistics> Cardinality(ClientContext &, const FunctionData *bind_data) {
+	auto rows = bind_data->Cast<RemoteScanData>().table.EstimatedRows();
+	return rows.IsValid() ? make_uniq<NodeStatistics>(rows.GetIndex()) : nullptr;
+}
+
+BindInfo GetBindInfo(const optional_ptr<FunctionData> bind_data) {
+	return BindInfo(bind_data->Cast<RemoteScanData>().table);
+}
+
+virtual_column_map_t VirtualColumns(ClientContext &, optional_ptr<FunctionData> bind_data) {
+	return bind_data->Cast<RemoteScanData>().table.GetVirtualColumns();
+}
+
+vector<column_t> RowIdColumns(ClientContext &, optional_ptr<FunctionData> bind_data) {
+	return bind_data->Cast<RemoteScanData>().table.GetRowIdColumns();
+}
+
+InsertionOrderPreservingMap<string> ToText(TableFunctionToStringInput &input) {
+	auto &table = input.bind_data->Cast<RemoteScanData>().table;
+	InsertionOrderPreservingMap<string> result;
+	result["Table"] = table.catalog.GetName() + "." + table.schema.name + "." + table.name;
+	return result;
+}
+
+} // namespace
+
+TableFunction RemoteScanFunction() {
+	TableFunction function(REMOTE_SCAN_NAME, {}, Scan, nullptr, InitGlobal);
+	function.serialize = Serialize;
+	function.deserialize = Deserialize;
+	function.cardinality = Cardinality;
+	function.get_bind_info = GetBindInfo;
+	function.get_virtual_columns = VirtualColumns;
+	function.get_row_id_columns = RowIdColumns;
+	function.to_string = ToText;
+	function.projection_pushdown = true;
+	// the driver's scan filters; the filters come to us with the plan
+	function.filter_pushdown = true;
+	return function;
+}
+
+} // namespace duckherder

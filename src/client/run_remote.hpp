@@ -1,0 +1,19 @@
+#pragma once
+
+#include "client/remote_catalog.hpp"
+
+namespace duckherder {
+
+//! Runs a plan (a fragment) in the context's transaction at the driver.
+std::shared_ptr<ChunkSource> RunRemotePlan(duckdb::ClientContext &context, RemoteCatalog &catalog, std::string plan,
+                                           const duckdb::vector<duckdb::LogicalType> &types, bool buffered);
+//! Runs SQL text there.
+std::shared_ptr<ChunkSource> RunRemoteText(duckdb::ClientContext &context, RemoteCatalog &catalog,
+                                           const std::string &sql,
+                                           const duckdb::vector<duckdb::LogicalType> &types);
+//! Runs SQL text there, to its end; its rows are not wanted.
+void RunRemoteSql(duckdb::ClientContext &context, RemoteCatalog &catalog, const std::string &sql);
+//! Runs an encoded definition there, to its end.
+void RunRemoteDefinition(duckdb::ClientContext &context, RemoteCatalog &catalog, const std::string &definition);
+
+} // namespace duckherder

@@ -1,0 +1,322 @@
+#include "driver/client_session.hpp"
+
+#include "codec/catalog_items.hpp"
+#include "codec/exchange_scan.hpp"
+#include "codec/fragment.hpp"
+#include "codec/result_settings.hpp"
+#include "common/limits.hpp"
+#include "driver/list_catalog.hpp"
+#include "driver/statement_result.hpp"
+
+#include "duckdb/main/database_manager.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/parsed_data/alter_info.hpp"
+#include "duckdb/parser/parsed_data/create_index_info.hpp"
+#include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/statement/alter_statement.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
+#include "duckdb/parser/statement/drop_statement.hpp"
+#include "duckdb/parser/statement/logical_plan_statement.hpp"
+#include "duckdb/planner/operator/logical_column_data_get.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+class ClientSession::Use {
+public:
+	explicit Use(ClientSession &session_p) : session(&session_p) {
+		std::unique_lock<std::mutex> guard(session->lock);
+		auto time = std::chrono::milliseconds(limits::SESSION_BUSY_WAIT_MS);
+		if (!session->freed.wait_for(guard, time, [&] { return !session->busy; })) {
+			session = nullptr;
+			throw InvalidInputException("The session at the driver still runs another statement");
+		}
+		session->busy = true;
+	}
+
+	~Use() {
+		if (session) {
+			session->Release();
+		}
+	}
+
+	//! Somebody else calls Release
+	void Pass() {
+		session = nullptr;
+	}
+
+private:
+	ClientSession *session;
+};
+
+class ClientSession::Upload : public ChunkSink {
+public:
+	Upload(std::shared_ptr<ClientSession> session_p, uint32_t number_p, const vector<LogicalType> &types)
+	    : session(std::move(session_p)), number(number_p),
+	      rows(make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*session->connection.context),
+	                                                 types)) {
+		rows->InitializeAppend(append);
+	}
+
+	void Append(DataChunk &chunk) override {
+		rows->Append(append, chunk);
+	}
+
+	void Finish() override {
+		append.current_chunk_state.handles.clear();
+		std::lock_guard<std::mutex> guard(session->lock);
+		session->uploads[number] = rows;
+	}
+
+private:
+	std::shared_ptr<ClientSession> session;
+	const uint32_t number;
+	Rows rows;
+	ColumnDataAppendState append;
+};
+
+ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p)
+    : database(std::move(database_p)), read_only(read_only_p), connection(instance) {
+	Execute("USE " + KeywordHelper::WriteOptionallyQuoted(database));
+}
+
+ClientSession::~ClientSession() = default;
+
+void ClientSession::Execute(const std::string &sql) {
+	auto result = connection.Query(sql);
+	if (result->HasError()) {
+		result->ThrowError();
+	}
+}
+
+void ClientSession::Release() {
+	std::lock_guard<std::mutex> guard(lock);
+	busy = false;
+	freed.notify_one();
+}
+
+bool ClientSession::Busy() {
+	std::lock_guard<std::mutex> guard(lock);
+	return busy;
+}
+
+void ClientSession::Interrupt() {
+	connection.Interrupt();
+}
+
+void ClientSession::EnsureTransaction(int64_t start_us) {
+	auto &context = *connection.context;
+	if (!context.transaction.HasActiveTransaction()) {
+		Execute(read_only ? "BEGIN TRANSACTION READ ONLY" : "BEGIN TRANSACTION");
+		if (start_us != 0) {
+			// now() is the client's
+			MetaTransaction::Get(context).start_timestamp = timestamp_t(start_us);
+		}
+	}
+}
+
+void ClientSession::ApplySettings(const SessionStatement &statement) {
+	std::map<std::string, std::string> wanted;
+	for (auto &setting : statement.settings) {
+		if (!IsResultSetting(setting.first)) {
+			throw InvalidInputException("The setting \"%s\" does not travel with statements", setting.first);
+		}
+		wanted.insert(setting);
+	}
+	for (auto &setting : settings) {
+		if (wanted.count(setting.first) == 0) {
+			Execute("RESET SESSION " + KeywordHelper::WriteOptionallyQuoted(setting.first));
+		}
+	}
+	for (auto &setting : wanted) {
+		auto current = settings.find(setting.first);
+		if (current == settings.end() || current->second != setting.second) {
+			Execute("SET SESSION " + KeywordHelper::WriteOptionallyQuoted(setting.first) + " = " +
+			        KeywordHelper::WriteQuoted(setting.second, '\''));
+		}
+	}
+	settings = std::move(wanted);
+}
+
+CatalogListing ClientSession::ListCatalog(bool knows, uint64_t known_version) {
+	Use use(*this);
+	EnsureTransaction(0);
+	CatalogListing listing;
+	auto &context = *connection.context;
+	context.RunFunctionInTransaction(
+	    [&] { listing = duckherder::ListCatalog(context, database, knows, known_version); }, false);
+	return listing;
+}
+
+ResultShape ClientSession::Describe(const std::string &sql) {
+	Use use(*this);
+	EnsureTransaction(0);
+	auto prepared = connection.Prepare(sql);
+	if (prepared->HasError()) {
+		prepared->error.Throw();
+	}
+	ResultShape shape;
+	shape.names.assign(prepared->GetNames().begin(), prepared->GetNames().end());
+	shape.types = prepared->GetTypes();
+	return shape;
+}
+
+namespace {
+
+unique_ptr<SQLStatement> StatementFor(unique_ptr<ParseInfo> definition) {
+	switch (definition->info_type) {
+	case ParseInfoType::CREATE_INFO: {
+		auto statement = make_uniq<CreateStatement>();
+		statement->info = unique_ptr_cast<ParseInfo, CreateInfo>(std::move(definition));
+		if (statement->info->type == CatalogType::INDEX_ENTRY) {
+			// only one of its two lists travels
+			auto &index = statement->info->Cast<CreateIndexInfo>();
+			for (auto &expression : index.parsed_expressions) {
+				index.expressions.push_back(expression->Copy());
+			}
+		}
+		return statement;
+	}
+	case ParseInfoType::ALTER_INFO: {
+		auto statement = make_uniq<AlterStatement>();
+		statement->info = unique_ptr_cast<ParseInfo, AlterInfo>(std::move(definition));
+		return statement;
+	}
+	case ParseInfoType::DROP_INFO: {
+		auto statement = make_uniq<DropStatement>();
+		statement->info = unique_ptr_cast<ParseInfo, DropInfo>(std::move(definition));
+		return statement;
+	}
+	default:
+		throw InvalidInputException("Only CREATE, ALTER and DROP are definitions");
+	}
+}
+
+} // namespace
+
+void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
+	for (auto &child : plan->children) {
+		InsertUploads(child);
+	}
+	auto scan = dynamic_cast<LogicalExchangeScan *>(plan.get());
+	if (!scan) {
+		return;
+	}
+	Rows rows;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = uploads.find(scan->source.stage);
+		if (entry == uploads.end()) {
+			throw InvalidInputException("The plan reads rows that were not sent before it");
+		}
+		rows = std::move(entry->second);
+		uploads.erase(entry);
+	}
+	if (rows->Types() != scan->return_types || scan->bindings.empty()) {
+		throw InvalidInputException("The plan reads other rows than were sent before it");
+	}
+	// one table index, columns in order: what the sender's scans have
+	auto table_index = scan->bindings[0].table_index;
+	for (idx_t i = 0; i < scan->bindings.size(); i++) {
+		if (scan->bindings[i] != ColumnBinding(table_index, i)) {
+			throw InvalidInputException("The plan reads rows that were sent before it under more than one name");
+		}
+	}
+	auto get = make_uniq<LogicalColumnDataGet>(table_index, rows->Types(), std::move(rows));
+	get->ResolveOperatorTypes();
+	plan = std::move(get);
+}
+
+void ClientSession::MarkModified() {
+	if (read_only) {
+		throw PermissionException("This session may only read: it was attached READ_ONLY, or its token has the role "
+		                          "'read'");
+	}
+	auto &context = *connection.context;
+	auto attached = DatabaseManager::Get(context).GetDatabase(context, database);
+	if (!attached) {
+		throw CatalogException("The driver has no database \"%s\" any more", database);
+	}
+	DatabaseModificationType modification;
+	for (auto type : {DatabaseModificationType::INSERT_DATA, DatabaseModificationType::DELETE_DATA,
+	                  DatabaseModificationType::UPDATE_DATA, DatabaseModificationType::SEQUENCE,
+	                  DatabaseModificationType::CREATE_CATALOG_ENTRY}) {
+		modification |= type;
+	}
+	MetaTransaction::Get(context).ModifyDatabase(*attached, modification);
+}
+
+unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statement) {
+	if (statement.kind == StatementKind::DEFINITION) {
+		auto result = StatementFor(DecodeDefinition(statement.body));
+		result->query = statement.text;
+		return result;
+	}
+	auto &context = *connection.context;
+	if (statement.kind == StatementKind::SQL) {
+		auto statements = connection.ExtractStatements(statement.body);
+		if (statements.size() != 1) {
+			throw InvalidInputException("One SQL statement is needed, not %llu", idx_t(statements.size()));
+		}
+		if (statements[0]->type == StatementType::TRANSACTION_STATEMENT) {
+			throw InvalidInputException("The transaction here is that of the client: BEGIN, COMMIT and ROLLBACK belong "
+			                            "there");
+		}
+		return std::move(statements[0]);
+	}
+	unique_ptr<LogicalOperator> plan;
+	context.RunFunctionInTransaction(
+	    [&] {
+		    if (statement.writes) {
+			    MarkModified();
+		    }
+		    plan = DecodeFragment(context, statement.body);
+		    InsertUploads(plan);
+		    plan->ResolveOperatorTypes();
+	    },
+	    false);
+	auto result = make_uniq<LogicalPlanStatement>(std::move(plan));
+	result->query = statement.text;
+	return result;
+}
+
+std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statement, const vector<LogicalType> &types,
+                                                GoneCheck gone) {
+	Use use(*this);
+	EnsureTransaction(statement.transaction_start_us);
+	ApplySettings(statement);
+	auto prepared = Prepare(statement);
+	use.Pass();
+	auto definition = statement.kind == StatementKind::DEFINITION;
+	return RunStatement(connection, std::move(prepared), types, statement.buffered, definition, std::move(gone),
+	                    [self = shared_from_this()] { self->Release(); });
+}
+
+std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vector<LogicalType> &types) {
+	if (number >= limits::UPLOADS_MAX) {
+		throw InvalidInputException("A plan reads at most %d results of its sender", limits::UPLOADS_MAX);
+	}
+	return std::make_unique<Upload>(shared_from_this(), number, types);
+}
+
+void ClientSession::Commit() {
+	Use use(*this);
+	if (connection.context->transaction.HasActiveTransaction()) {
+		Execute("COMMIT");
+	}
+}
+
+void ClientSession::Rollback() {
+	Use use(*this);
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		uploads.clear();
+	}
+	if (connection.context->transaction.HasActiveTransaction()) {
+		Execute("ROLLBACK");
+	}
+}
+
+} // namespace duckherder

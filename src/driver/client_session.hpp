@@ -1,0 +1,68 @@
+#pragma once
+
+#include "common/clock.hpp"
+#include "protocol/database_service.hpp"
+
+#include "duckdb.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace duckherder {
+
+//! One client's connection to the driver's database. One statement at a time: whoever comes meanwhile waits for its end,
+//! at most SESSION_BUSY_WAIT_MS. Thread-safe.
+class ClientSession : public std::enable_shared_from_this<ClientSession> {
+public:
+	//! `database` is the name of one of the instance's databases
+	ClientSession(duckdb::DatabaseInstance &instance, std::string database, bool read_only);
+	~ClientSession();
+
+	CatalogListing ListCatalog(bool knows, uint64_t known_version);
+	ResultShape Describe(const std::string &sql);
+	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
+	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone);
+	std::unique_ptr<ChunkSink> OpenUpload(uint32_t number, const duckdb::vector<duckdb::LogicalType> &types);
+	void Commit();
+	void Rollback();
+
+	//! Stops the running statement, if there is one. Does not wait.
+	void Interrupt();
+	bool Busy();
+
+	//! When it was last used; kept by the owner
+	std::atomic<TimeMs> last_use {0};
+
+private:
+	class Upload;
+	//! Has the connection for itself
+	class Use;
+
+	using Rows = duckdb::shared_ptr<duckdb::ColumnDataCollection>;
+
+	void Release();
+	//! The connection is ours
+	void EnsureTransaction(int64_t start_us);
+	void ApplySettings(const SessionStatement &statement);
+	duckdb::unique_ptr<duckdb::SQLStatement> Prepare(const SessionStatement &statement);
+	void InsertUploads(duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
+	void MarkModified();
+	void Execute(const std::string &sql);
+
+	const std::string database;
+	const bool read_only;
+	duckdb::Connection connection;
+	//! Result settings that differ from the database's
+	std::map<std::string, std::string> settings;
+
+	std::mutex lock;
+	std::condition_variable freed;
+	bool busy = false;
+	std::map<uint32_t, Rows> uploads;
+};
+
+} // namespace duckherder

@@ -1,0 +1,185 @@
+#include "driver/client_sessions.hpp"
+
+#include "common/limits.hpp"
+#include "planner/internal_query.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/common/types/uuid.hpp"
+#include "duckdb/main/attached_database.hpp"
+#include "duckdb/main/database_manager.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+void CheckVersions(const SessionRequest &request) {
+	if (request.duckdb_version != DuckDB::LibraryVersion() || request.protocol_version != PROTOCOL_VERSION) {
+		throw InvalidInputException("This driver runs DuckDB %s with Duckherder's protocol %d, the client DuckDB %s with "
+		                            "protocol %d: plans travel only between equal versions",
+		                            DuckDB::LibraryVersion(), PROTOCOL_VERSION, request.duckdb_version,
+		                            request.protocol_version);
+	}
+}
+
+std::vector<std::string> FunctionsOf(Connection &connection) {
+	InternalQuery internal;
+	auto result = connection.Query("SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
+	                               "WHERE internal AND function_type IN ('scalar', 'aggregate', 'table')");
+	if (result->HasError()) {
+		result->ThrowError();
+	}
+	std::vector<std::string> names;
+	for (auto &row : *result) {
+		names.push_back(row.GetValue<string>(0));
+	}
+	return names;
+}
+
+} // namespace
+
+ClientSessions::ClientSessions(weak_ptr<DatabaseInstance> instance_p, std::shared_ptr<Clock> clock_p)
+    : instance(std::move(instance_p)), clock(std::move(clock_p)),
+      driver_instance(UUID::ToString(UUID::GenerateRandomUUID())), watch([this] { WatchLeases(); }) {
+}
+
+ClientSessions::~ClientSessions() {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		stopping = true;
+	}
+	wake.notify_all();
+	watch.join();
+}
+
+SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
+	CheckVersions(request);
+	auto database = instance.lock();
+	if (!database) {
+		throw IOException("The driver's database is closed");
+	}
+	SessionInfo info;
+	Connection connection(*database);
+	auto &context = *connection.context;
+	context.RunFunctionInTransaction([&] {
+		auto name = request.database.empty() ? DatabaseManager::GetDefaultDatabase(context) : request.database;
+		auto attached = DatabaseManager::Get(context).GetDatabase(context, name);
+		if (!attached || attached->IsSystem() || attached->IsTemporary()) {
+			throw CatalogException("The driver has no database \"%s\"", name);
+		}
+		info.database = attached->GetName();
+		info.default_schema = attached->GetCatalog().GetDefaultSchema();
+		info.catalog_type = attached->GetCatalog().GetCatalogType();
+		info.read_only = request.read_only || attached->IsReadOnly();
+	});
+	if (request.wants_functions) {
+		info.functions = FunctionsOf(connection);
+	}
+	// more random bits than anybody can guess; the generator is seeded by the system
+	info.id = UUID::ToString(UUID::GenerateRandomUUID()) + UUID::ToString(UUID::GenerateRandomUUID());
+	info.driver_instance = driver_instance;
+	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only);
+	session->last_use = clock->NowMs();
+	std::lock_guard<std::mutex> guard(lock);
+	if (sessions.size() >= limits::CLIENT_SESSIONS_MAX) {
+		throw ConnectionException("The driver has %d sessions already, it takes no more", limits::CLIENT_SESSIONS_MAX);
+	}
+	sessions[info.id] = std::move(session);
+	return info;
+}
+
+std::shared_ptr<ClientSession> ClientSessions::Find(const SessionId &id) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = sessions.find(id);
+	if (entry == sessions.end()) {
+		throw InvalidInputException("The session is not known to the driver (any more): it was closed, its client was "
+		                            "silent for %d seconds, or the driver was restarted. What it had not committed is "
+		                            "rolled back",
+		                            limits::SESSION_LEASE_MS / 1000);
+	}
+	entry->second->last_use = clock->NowMs();
+	return entry->second;
+}
+
+void ClientSessions::CloseSession(const SessionId &id) {
+	std::shared_ptr<ClientSession> session;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = sessions.find(id);
+		if (entry == sessions.end()) {
+			return;
+		}
+		session = std::move(entry->second);
+		sessions.erase(entry);
+	}
+	// the connection rolls back when the last user of the session lets go of it
+	session->Interrupt();
+}
+
+void ClientSessions::KeepSessions(const std::vector<SessionId> &ids) {
+	std::lock_guard<std::mutex> guard(lock);
+	for (auto &id : ids) {
+		auto entry = sessions.find(id);
+		if (entry != sessions.end()) {
+			entry->second->last_use = clock->NowMs();
+		}
+	}
+}
+
+CatalogListing ClientSessions::ListCatalog(const SessionId &session, bool knows, uint64_t known_version) {
+	return Find(session)->ListCatalog(knows, known_version);
+}
+
+ResultShape ClientSessions::Describe(const SessionId &session, const std::string &sql) {
+	return Find(session)->Describe(sql);
+}
+
+std::shared_ptr<ChunkSource> ClientSessions::Run(const SessionStatement &statement, const vector<LogicalType> &types,
+                                                 GoneCheck gone) {
+	return Find(statement.session)->Run(statement, types, std::move(gone));
+}
+
+std::unique_ptr<ChunkSink> ClientSessions::OpenUpload(const SessionId &session, uint32_t number,
+                                                      const vector<LogicalType> &types) {
+	return Find(session)->OpenUpload(number, types);
+}
+
+void ClientSessions::Commit(const SessionId &session) {
+	Find(session)->Commit();
+}
+
+void ClientSessions::Rollback(const SessionId &session) {
+	Find(session)->Rollback();
+}
+
+size_t ClientSessions::Count() {
+	std::lock_guard<std::mutex> guard(lock);
+	return sessions.size();
+}
+
+void ClientSessions::WatchLeases() {
+	std::unique_lock<std::mutex> guard(lock);
+	while (!stopping) {
+		wake.wait_for(guard, std::chrono::milliseconds(limits::SESSION_RENEW_INTERVAL_MS));
+		std::vector<std::shared_ptr<ClientSession>> expired;
+		auto now = clock->NowMs();
+		for (auto entry = sessions.begin(); entry != sessions.end();) {
+			auto silent = now - entry->second->last_use > limits::SESSION_LEASE_MS;
+			if (!stopping && !silent) {
+				entry++;
+				continue;
+			}
+			expired.push_back(std::move(entry->second));
+			entry = sessions.erase(entry);
+		}
+		guard.unlock();
+		for (auto &session : expired) {
+			session->Interrupt();
+		}
+		expired.clear();
+		guard.lock();
+	}
+}
+
+} // namespace duckherder

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "driver/client_session.hpp"
+
+#include <condition_variable>
+#include <thread>
+
+namespace duckherder {
+
+//! The sessions of a driver's clients, on a database that it does not keep alive without them. Thread-safe.
+class ClientSessions : public DatabaseService {
+public:
+	ClientSessions(duckdb::weak_ptr<duckdb::DatabaseInstance> instance, std::shared_ptr<Clock> clock);
+	//! Rolls all back
+	~ClientSessions() override;
+
+	SessionInfo OpenSession(const SessionRequest &request) override;
+	void CloseSession(const SessionId &session) override;
+	void KeepSessions(const std::vector<SessionId> &sessions) override;
+	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
+	ResultShape Describe(const SessionId &session, const std::string &sql) override;
+	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
+	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) override;
+	std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,
+	                                      const duckdb::vector<duckdb::LogicalType> &types) override;
+	void Commit(const SessionId &session) override;
+	void Rollback(const SessionId &session) override;
+
+	//! Those that are open
+	size_t Count();
+
+private:
+	std::shared_ptr<ClientSession> Find(const SessionId &session);
+	//! Closes those whose clients are silent, until the end
+	void WatchLeases();
+
+	const duckdb::weak_ptr<duckdb::DatabaseInstance> instance;
+	const std::shared_ptr<Clock> clock;
+	const std::string driver_instance;
+	std::mutex lock;
+	std::map<SessionId, std::shared_ptr<ClientSession>> sessions;
+	std::condition_variable wake;
+	bool stopping = false;
+	std::thread watch;
+};
+
+} // namespace duckherder

@@ -1,0 +1,69 @@
+#include "driver/list_catalog.hpp"
+
+#include "codec/catalog_items.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/storage/table_storage_info.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+void DescribeTable(ClientContext &context, TableCatalogEntry &table, CatalogItem &item) {
+	auto storage = table.GetStorageInfo(context);
+	item.has_estimate = storage.cardinality.IsValid();
+	item.estimated_rows = item.has_estimate ? storage.cardinality.GetIndex() : 0;
+	item.indexes.assign(storage.index_info.begin(), storage.index_info.end());
+	for (auto &column : table.GetVirtualColumns()) {
+		item.virtual_columns.push_back({column.first, column.second.name, column.second.type});
+	}
+	for (auto column : table.GetRowIdColumns()) {
+		item.row_id_columns.push_back(column);
+	}
+	item.updates_whole_rows = !table.IsDuckTable();
+}
+
+void AddEntry(ClientContext &context, CatalogEntry &entry, std::vector<CatalogItem> &items) {
+	if (entry.internal) {
+		return;
+	}
+	CatalogItem item;
+	item.definition = entry.GetInfo();
+	if (entry.type == CatalogType::TABLE_ENTRY) {
+		DescribeTable(context, entry.Cast<TableCatalogEntry>(), item);
+	}
+	items.push_back(std::move(item));
+}
+
+} // namespace
+
+CatalogListing ListCatalog(ClientContext &context, const std::string &database, bool knows, uint64_t known_version) {
+	auto &catalog = Catalog::GetCatalog(context, database);
+	CatalogListing listing;
+	auto version = catalog.GetCatalogVersion(context);
+	listing.has_version = version.IsValid();
+	listing.version = version.IsValid() ? version.GetIndex() : 0;
+	if (knows && listing.has_version && listing.version == known_version) {
+		listing.unchanged = true;
+		return listing;
+	}
+	std::vector<CatalogItem> items;
+	for (auto &schema_ref : catalog.GetSchemas(context)) {
+		auto &schema = schema_ref.get();
+		CatalogItem item;
+		item.definition = schema.GetInfo();
+		items.push_back(std::move(item));
+		for (auto type : {CatalogType::TABLE_ENTRY, CatalogType::SEQUENCE_ENTRY, CatalogType::TYPE_ENTRY,
+		                  CatalogType::MACRO_ENTRY, CatalogType::TABLE_MACRO_ENTRY, CatalogType::INDEX_ENTRY}) {
+			schema.Scan(context, type, [&](CatalogEntry &entry) { AddEntry(context, entry, items); });
+		}
+	}
+	listing.items = EncodeCatalogItems(items);
+	return listing;
+}
+
+} // namespace duckherder

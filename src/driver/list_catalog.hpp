@@ -1,0 +1,14 @@
+#pragma once
+
+#include "protocol/database_service.hpp"
+
+#include "duckdb.hpp"
+
+namespace duckherder {
+
+//! All definitions of a database that its users made, as the context's transaction sees them. A transaction must be
+//! active.
+CatalogListing ListCatalog(duckdb::ClientContext &context, const std::string &database, bool knows,
+                           uint64_t known_version);
+
+} // namespace duckherder

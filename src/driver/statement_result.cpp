@@ -1,0 +1,227 @@
+#include "driver/statement_result.hpp"
+
+#include "duckdb/main/materialized_query_result.hpp"
+#include "duckdb/main/pending_query_result.hpp"
+
+#include <atomic>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! What the statement has to do with its connection: both are done with at its end
+class Execution {
+public:
+	Execution(Connection &connection_p, GoneCheck gone_p, std::function<void()> on_end_p)
+	    : connection(connection_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)) {
+	}
+
+	~Execution() {
+		End();
+	}
+
+	void Start(unique_ptr<SQLStatement> statement) {
+		auto pending = connection.PendingQuery(std::move(statement), true);
+		if (pending->HasError()) {
+			pending->ThrowError();
+		}
+		while (true) {
+			ThrowIfGone();
+			auto state = pending->ExecuteTask();
+			if (PendingQueryResult::IsResultReady(state) || state == PendingExecutionResult::EXECUTION_ERROR) {
+				break;
+			}
+			if (state != PendingExecutionResult::RESULT_NOT_READY) {
+				pending->WaitForTask();
+			}
+		}
+		result = pending->Execute();
+		if (result->HasError()) {
+			result->ThrowError();
+		}
+	}
+
+	const vector<LogicalType> &Types() const {
+		return result->types;
+	}
+
+	//! Null at the end
+	unique_ptr<DataChunk> Fetch() {
+		if (!result) {
+			return nullptr;
+		}
+		if (result->type == QueryResultType::STREAM_RESULT) {
+			AwaitChunk(result->Cast<StreamQueryResult>());
+		}
+		auto chunk = result->Fetch();
+		if (result->HasError()) {
+			result->ThrowError();
+		}
+		if (!chunk || chunk->size() == 0) {
+			End();
+			return nullptr;
+		}
+		return chunk;
+	}
+
+	void End() {
+		if (!on_end) {
+			return;
+		}
+		result.reset();
+		try {
+			// tasks of a statement that was not read to its end
+			connection.context->CancelTransaction();
+		} catch (...) { // NOLINT: what is left of it goes with the transaction
+		}
+		auto call = std::move(on_end);
+		on_end = nullptr;
+		call();
+	}
+
+private:
+	void ThrowIfGone() {
+		if (gone && gone()) {
+			throw InterruptException();
+		}
+	}
+
+	void AwaitChunk(StreamQueryResult &stream) {
+		while (stream.IsOpen()) {
+			ThrowIfGone();
+			auto state = stream.ExecuteTask();
+			if (StreamQueryResult::IsChunkReady(state)) {
+				return;
+			}
+			if (state == StreamExecutionResult::BLOCKED) {
+				stream.WaitForTask();
+			}
+		}
+	}
+
+	Connection &connection;
+	GoneCheck gone;
+	std::function<void()> on_end;
+	unique_ptr<QueryResult> result;
+};
+
+class StatementReader : public ChunkReader {
+public:
+	StatementReader(const vector<LogicalType> &types_p, std::shared_ptr<Execution> execution_p)
+	    : types(types_p), execution(std::move(execution_p)) {
+	}
+
+	void Next(DataChunk &chunk) override {
+		fetched = execution->Fetch();
+		if (!fetched) {
+			chunk.SetCardinality(0);
+			return;
+		}
+		chunk.Reference(*fetched);
+		batch++;
+	}
+
+	idx_t BatchIndex() const override {
+		return batch;
+	}
+
+private:
+	const vector<LogicalType> types;
+	std::shared_ptr<Execution> execution;
+	unique_ptr<DataChunk> fetched;
+	idx_t batch = 0;
+};
+
+class StatementSource : public ChunkSource {
+public:
+	StatementSource(vector<LogicalType> types_p, std::shared_ptr<Execution> execution_p)
+	    : types(std::move(types_p)), execution(std::move(execution_p)) {
+	}
+	const vector<LogicalType> &Types() const override {
+		return types;
+	}
+	idx_t MaxReaders() const override {
+		return 1;
+	}
+	std::unique_ptr<ChunkReader> OpenReader() override {
+		if (opened.exchange(true)) {
+			throw InternalException("the result of a statement has only one reader");
+		}
+		return std::make_unique<StatementReader>(types, std::move(execution));
+	}
+
+private:
+	const vector<LogicalType> types;
+	std::shared_ptr<Execution> execution;
+	std::atomic<bool> opened {false};
+};
+
+class BufferedSource : public ChunkSource {
+public:
+	explicit BufferedSource(shared_ptr<ColumnDataCollection> rows_p) : rows(std::move(rows_p)) {
+	}
+	const vector<LogicalType> &Types() const override {
+		return rows->Types();
+	}
+	idx_t MaxReaders() const override {
+		return 1;
+	}
+	std::unique_ptr<ChunkReader> OpenReader() override {
+		return std::make_unique<Reader>(rows);
+	}
+
+private:
+	class Reader : public ChunkReader {
+	public:
+		explicit Reader(shared_ptr<ColumnDataCollection> rows_p) : rows(std::move(rows_p)) {
+			rows->InitializeScan(state);
+		}
+		void Next(DataChunk &chunk) override {
+			rows->Scan(state, chunk);
+			batch++;
+		}
+		idx_t BatchIndex() const override {
+			return batch;
+		}
+
+	private:
+		shared_ptr<ColumnDataCollection> rows;
+		ColumnDataScanState state;
+		idx_t batch = 0;
+	};
+
+	shared_ptr<ColumnDataCollection> rows;
+};
+
+} // namespace
+
+std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
+                                          const vector<LogicalType> &types, bool buffered, bool discard_rows, GoneCheck gone,
+                                          std::function<void()> on_end) {
+	auto execution = std::make_shared<Execution>(connection, std::move(gone), std::move(on_end));
+	execution->Start(std::move(statement));
+	if (discard_rows) {
+		while (execution->Fetch()) {
+		}
+		return std::make_shared<BufferedSource>(make_shared_ptr<ColumnDataCollection>(Allocator::DefaultAllocator(), types));
+	}
+	if (execution->Types() != types) {
+		throw InvalidInputException("The statement returns columns of other types than its sender expects: %s",
+		                            StringUtil::Join(execution->Types(), execution->Types().size(), ", ",
+		                                             [](const LogicalType &type) { return type.ToString(); }));
+	}
+	if (!buffered) {
+		return std::make_shared<StatementSource>(types, std::move(execution));
+	}
+	auto rows = make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), types);
+	ColumnDataAppendState append;
+	rows->InitializeAppend(append);
+	while (auto chunk = execution->Fetch()) {
+		rows->Append(append, *chunk);
+	}
+	return std::make_shared<BufferedSource>(std::move(rows));
+}
+
+} // namespace duckherder

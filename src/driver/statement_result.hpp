@@ -1,0 +1,21 @@
+#pragma once
+
+#include "protocol/database_service.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/main/stream_query_result.hpp"
+
+#include <functional>
+
+namespace duckherder {
+
+//! Runs `statement` on the connection and gives its rows while it runs. With `buffered` it has ended when this returns,
+//! with `discard_rows` too, and its rows are not there.
+//! The source has one reader, and keeps the connection until it is destroyed: `on_end` is called then, or at the last
+//! row, whichever is first. Throws what the statement throws, here or at a read, and InterruptException once `gone`.
+std::shared_ptr<ChunkSource> RunStatement(duckdb::Connection &connection,
+                                          duckdb::unique_ptr<duckdb::SQLStatement> statement,
+                                          const duckdb::vector<duckdb::LogicalType> &types, bool buffered,
+                                          bool discard_rows, GoneCheck gone, std::function<void()> on_end);
+
+} // namespace duckherder

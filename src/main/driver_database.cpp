@@ -1,0 +1,58 @@
+#include "main/driver_database.hpp"
+
+#include "extension/load.hpp"
+
+#include "duckdb/main/config.hpp"
+#include "duckdb/main/extension/extension_loader.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+void RunInitFile(DuckDB &database, const std::string &path) {
+	if (path.empty()) {
+		return;
+	}
+	std::ifstream file(path, std::ios::binary);
+	std::stringstream sql;
+	sql << file.rdbuf();
+	if (!file) {
+		throw IOException("Cannot read the init file \"%s\": %s", path, strerror(errno));
+	}
+	Connection connection(database);
+	auto result = connection.Query(sql.str());
+	if (result->HasError()) {
+		result->ThrowError("The init file \"" + path + "\" failed: ");
+	}
+}
+
+DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes) {
+	DBConfig config;
+	// the extensions of this project are not signed
+	config.SetOptionByName("allow_unsigned_extensions", Value::BOOLEAN(true));
+	if (options.threads > 0) {
+		config.SetOptionByName("threads", Value::BIGINT(options.threads));
+	}
+	if (!options.memory_limit.empty()) {
+		config.SetOptionByName("memory_limit", Value(options.memory_limit));
+	}
+	if (!options.temp_directory.empty()) {
+		config.SetOptionByName("temp_directory", Value(options.temp_directory));
+	}
+	if (!options.temp_limit.empty()) {
+		config.SetOptionByName("max_temp_directory_size", Value(options.temp_limit));
+	}
+	DriverDatabase result;
+	result.database =
+	    std::make_shared<DuckDB>(options.file.empty() ? nullptr : options.file.c_str(), &config);
+	ExtensionLoader loader(*result.database->instance, "duckherder");
+	result.state = LoadIntoDatabase(loader, std::move(nodes));
+	return result;
+}
+
+} // namespace duckherder

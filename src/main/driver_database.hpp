@@ -1,0 +1,36 @@
+#pragma once
+
+#include "extension/session_state.hpp"
+
+#include "duckdb.hpp"
+
+#include <memory>
+#include <string>
+
+namespace duckherder {
+
+//! SQL text of a file, run once: ATTACH, CREATE SECRET, LOAD, ... Nothing for an empty path. Throws IOException if the
+//! file cannot be read, and what one of its statements throws.
+void RunInitFile(duckdb::DuckDB &database, const std::string &path);
+
+struct DriverDatabaseOptions {
+	//! Empty: in memory
+	std::string file;
+	//! 0: as many as the machine has
+	uint32_t threads = 0;
+	//! As DuckDB writes sizes; empty: DuckDB's defaults
+	std::string memory_limit;
+	std::string temp_directory;
+	std::string temp_limit;
+};
+
+struct DriverDatabase {
+	std::shared_ptr<duckdb::DuckDB> database;
+	std::shared_ptr<DatabaseState> state;
+};
+
+//! The database of a driver process, with the extension in it: its queries run on the workers of `state`'s cluster.
+//! Throws what DuckDB throws for bad options or a file that it cannot open.
+DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes);
+
+} // namespace duckherder

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "protocol/chunk_source.hpp"
+#include "protocol/messages.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace duckherder {
+
+//! Names one client's session at a driver. Nobody can guess it.
+using SessionId = std::string;
+
+//! Who asks for a session
+struct SessionRequest {
+	std::string duckdb_version;
+	uint32_t protocol_version = PROTOCOL_VERSION;
+	//! Of the databases that the driver has; empty: its main one
+	std::string database;
+	//! All transactions of the session are read only
+	bool read_only = false;
+	//! The answer lists the functions
+	bool wants_functions = false;
+};
+
+struct SessionInfo {
+	SessionId id;
+	//! Differs after each start of the driver, as catalog versions then begin anew
+	std::string driver_instance;
+	//! What the driver itself calls the database: the name that belongs into plans
+	std::string database;
+	std::string default_schema;
+	std::string catalog_type;
+	bool read_only = false;
+	//! Functions that plans may call there, in lower case
+	std::vector<std::string> functions;
+};
+
+//! The definitions of a database as a transaction sees them
+struct CatalogListing {
+	//! The version that was asked with: nothing else is set
+	bool unchanged = false;
+	bool has_version = false;
+	uint64_t version = 0;
+	//! Encoded CatalogItems
+	std::string items;
+};
+
+enum class StatementKind : uint8_t {
+	PLAN = 0,       //! a fragment, not optimized or optimized: it is optimized anyway
+	DEFINITION = 1, //! a ParseInfo: CREATE, ALTER, DROP
+	SQL = 2         //! text that the user addressed to the driver itself
+};
+
+struct SessionStatement {
+	SessionId session;
+	StatementKind kind = StatementKind::PLAN;
+	std::string body;
+	//! The user's text, for people and statistics
+	std::string text;
+	//! A plan that changes the session's database
+	bool writes = false;
+	//! The whole result is made first, and kept at the driver, so that the next statement need not wait for its end
+	bool buffered = false;
+	//! As in TaskRequest
+	std::vector<std::pair<std::string, std::string>> settings;
+	//! The client's transaction's now(), microseconds since the epoch
+	int64_t transaction_start_us = 0;
+};
+
+struct ResultShape {
+	std::vector<std::string> names;
+	duckdb::vector<duckdb::LogicalType> types;
+};
+
+//! Takes rows, one chunk after another; used by one thread at a time.
+class ChunkSink {
+public:
+	virtual ~ChunkSink() = default;
+	virtual void Append(duckdb::DataChunk &chunk) = 0;
+	//! All rows were given; without it they are dropped. Blocks until the other side has all.
+	virtual void Finish() = 0;
+};
+
+//! Whether whoever waits for a statement has gone
+using GoneCheck = std::function<bool()>;
+
+//! What a driver offers to clients that use its database. A session runs one statement at a time, in a transaction that
+//! begins with the first statement (or look at the catalog) after the last end of one. A session that is not used or
+//! kept for SESSION_LEASE_MS is rolled back and closed. Thread-safe; methods block, and throw DuckDB's exceptions of
+//! what happened there, InvalidInputException for a session that is not there (any more), IOException if the driver
+//! cannot be reached.
+class DatabaseService {
+public:
+	virtual ~DatabaseService() = default;
+
+	virtual SessionInfo OpenSession(const SessionRequest &request) = 0;
+	//! Idempotent; rolls back.
+	virtual void CloseSession(const SessionId &session) = 0;
+	virtual void KeepSessions(const std::vector<SessionId> &sessions) = 0;
+
+	//! `known_version` is the one that the caller has, if `knows`
+	virtual CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) = 0;
+	//! What the SQL text would return; does not run it.
+	virtual ResultShape Describe(const SessionId &session, const std::string &sql) = 0;
+	//! Starts a statement, whose result has columns of these types. Closing the source ends the statement.
+	virtual std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
+	                                         const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) = 0;
+	//! Rows for an exchange scan with this number in the session's next plan
+	virtual std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,
+	                                              const duckdb::vector<duckdb::LogicalType> &types) = 0;
+
+	//! Both wait for the end of the running statement. Nothing to do if no transaction runs.
+	virtual void Commit(const SessionId &session) = 0;
+	virtual void Rollback(const SessionId &session) = 0;
+};
+
+} // namespace duckherder

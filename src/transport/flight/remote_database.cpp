@@ -1,0 +1,152 @@
+#include "transport/flight/remote_database.hpp"
+
+#include "codec/chunk_codec.hpp"
+#include "codec/errors.hpp"
+#include "codec/messages.hpp"
+#include "common/limits.hpp"
+#include "transport/flight/flight_connections.hpp"
+#include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/remote_output.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+
+namespace duckherder {
+
+namespace flight = arrow::flight;
+
+namespace {
+
+class SentRows : public ChunkSink {
+public:
+	SentRows(std::shared_ptr<FlightConnections> connections_p, const std::string &location, std::string peer_p,
+	         const std::string &descriptor, const duckdb::vector<duckdb::LogicalType> &types)
+	    : connections(std::move(connections_p)), connection(connections->Get(location)), peer(std::move(peer_p)),
+	      encoder(types) {
+		auto call = connection->client->DoPut(connections->CallOptions(0),
+		                                      flight::FlightDescriptor::Command(descriptor), encoder.Schema());
+		connections->Check(call.status(), peer, connection);
+		writer = std::move(call->writer);
+		reader = std::move(call->reader);
+	}
+
+	~SentRows() override {
+		// without an end marker: what came is dropped there
+		auto status = writer->Close();
+		static_cast<void>(status);
+	}
+
+	void Append(duckdb::DataChunk &chunk) override {
+		duckdb::idx_t position = 0;
+		while (position < chunk.size()) {
+			if (auto batch = encoder.Append(chunk, position)) {
+				Write(*batch);
+			}
+		}
+	}
+
+	void Finish() override {
+		if (auto batch = encoder.Flush()) {
+			Write(*batch);
+		}
+		auto end = flight_protocol::MarkBuffer(flight_protocol::EndMark(encoder.RowCount()));
+		auto status = writer->WriteMetadata(end);
+		if (status.ok()) {
+			status = writer->DoneWriting();
+		}
+		ReadAnswer(status);
+	}
+
+private:
+	void Write(const arrow::RecordBatch &batch) {
+		auto mark = flight_protocol::RowsMark(batch);
+		auto status = mark.ok() ? writer->WriteWithMetadata(batch, *mark) : mark.status();
+		if (!status.ok()) {
+			// it has something to say before it hangs up
+			ReadAnswer(status);
+			connections->Check(status, peer, connection);
+		}
+	}
+
+	void ReadAnswer(const arrow::Status &sent) {
+		std::shared_ptr<arrow::Buffer> answer;
+		auto status = reader->ReadMetadata(&answer);
+		if (!status.ok() || !answer) {
+			auto closed = writer->Close();
+			connections->Check(!sent.ok() ? sent : closed.ok() ? status : closed, peer, connection);
+			throw duckdb::IOException("%s did not confirm the rows that it was sent", peer);
+		}
+		auto mark = flight_protocol::DecodeMark(*answer);
+		if (mark.kind == flight_protocol::MarkKind::ERROR) {
+			ThrowTaskError(DecodeTaskError(mark.body));
+		}
+	}
+
+	std::shared_ptr<FlightConnections> connections;
+	std::shared_ptr<FlightConnections::Connection> connection;
+	const std::string peer;
+	ChunkEncoder encoder;
+	std::unique_ptr<flight::FlightStreamWriter> writer;
+	std::unique_ptr<flight::FlightMetadataReader> reader;
+};
+
+} // namespace
+
+RemoteDatabase::RemoteDatabase(std::string location_p, FlightClientSettings settings)
+    : location(std::move(location_p)), peer("driver at " + location),
+      connections(std::make_shared<FlightConnections>(std::move(settings))) {
+}
+
+RemoteDatabase::~RemoteDatabase() = default;
+
+std::string RemoteDatabase::Call(const std::string &action, const std::vector<std::string> &parts,
+                                 uint64_t timeout_ms) {
+	return connections->Call(location, peer, action, flight_protocol::Pack(parts), timeout_ms);
+}
+
+SessionInfo RemoteDatabase::OpenSession(const SessionRequest &request) {
+	return DecodeSessionInfo(
+	    Call(flight_protocol::OPEN_SESSION, {EncodeSessionRequest(request)}, limits::CONTROL_CALL_TIMEOUT_MS));
+}
+
+void RemoteDatabase::CloseSession(const SessionId &session) {
+	Call(flight_protocol::CLOSE_SESSION, {session}, limits::CONNECT_TIMEOUT_MS);
+}
+
+void RemoteDatabase::KeepSessions(const std::vector<SessionId> &sessions) {
+	Call(flight_protocol::KEEP_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS);
+}
+
+CatalogListing RemoteDatabase::ListCatalog(const SessionId &session, bool knows, uint64_t known_version) {
+	auto answer = Call(flight_protocol::LIST_CATALOG, {session, knows ? std::to_string(known_version) : std::string()},
+	                   limits::SESSION_CALL_TIMEOUT_MS);
+	return DecodeCatalogListing(answer);
+}
+
+ResultShape RemoteDatabase::Describe(const SessionId &session, const std::string &sql) {
+	return DecodeResultShape(Call(flight_protocol::DESCRIBE, {session, sql}, limits::SESSION_CALL_TIMEOUT_MS));
+}
+
+std::shared_ptr<ChunkSource> RemoteDatabase::Run(const SessionStatement &statement,
+                                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck) {
+	return OpenRemoteResult(connections, location, peer, statement, types);
+}
+
+std::unique_ptr<ChunkSink> RemoteDatabase::OpenUpload(const SessionId &session, uint32_t number,
+                                                      const duckdb::vector<duckdb::LogicalType> &types) {
+	auto descriptor =
+	    flight_protocol::Pack({flight_protocol::UPLOAD, session, std::to_string(number), EncodeTypes(types)});
+	return std::make_unique<SentRows>(connections, location, peer, descriptor, types);
+}
+
+void RemoteDatabase::Commit(const SessionId &session) {
+	Call(flight_protocol::COMMIT, {session}, limits::SESSION_CALL_TIMEOUT_MS);
+}
+
+void RemoteDatabase::Rollback(const SessionId &session) {
+	Call(flight_protocol::ROLLBACK, {session}, limits::SESSION_CALL_TIMEOUT_MS);
+}
+
+} // namespace duckherder

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "protocol/database_service.hpp"
+#include "transport/flight/flight_connector.hpp"
+
+#include <memory>
+#include <string>
+
+namespace duckherder {
+
+class FlightConnections;
+
+//! The database of the driver at a location. Thread-safe. Errors as those of FlightConnector's services; connects with
+//! each call if it has to.
+class RemoteDatabase : public DatabaseService {
+public:
+	RemoteDatabase(std::string location, FlightClientSettings settings);
+	~RemoteDatabase() override;
+
+	SessionInfo OpenSession(const SessionRequest &request) override;
+	void CloseSession(const SessionId &session) override;
+	void KeepSessions(const std::vector<SessionId> &sessions) override;
+	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
+	ResultShape Describe(const SessionId &session, const std::string &sql) override;
+	//! Starts the statement at once; its errors come with the first rows. `gone` is not used: who has gone cancels the
+	//! source.
+	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
+	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) override;
+	std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,
+	                                      const duckdb::vector<duckdb::LogicalType> &types) override;
+	void Commit(const SessionId &session) override;
+	void Rollback(const SessionId &session) override;
+
+private:
+	std::string Call(const std::string &action, const std::vector<std::string> &parts, uint64_t timeout_ms);
+
+	const std::string location;
+	const std::string peer;
+	std::shared_ptr<FlightConnections> connections;
+};
+
+} // namespace duckherder

@@ -1,0 +1,127 @@
+#include "transport/flight/sent_statement.hpp"
+
+#include "codec/errors.hpp"
+#include "common/limits.hpp"
+#include "transport/flight/flight_protocol.hpp"
+
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
+
+#include <chrono>
+
+namespace duckherder {
+
+namespace flight = arrow::flight;
+
+SentStatement::SentStatement(duckdb::vector<duckdb::LogicalType> types_p,
+                             std::function<std::shared_ptr<ChunkSource>(const GoneCheck &)> open_p, GoneCheck gone_p)
+    : types(std::move(types_p)), open(std::move(open_p)), gone(std::move(gone_p)), encoder(types),
+      mapper(*encoder.Schema()), producer([this] { Produce(); }) {
+}
+
+SentStatement::~SentStatement() {
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		stopped = true;
+	}
+	changed.notify_all();
+	producer.join();
+}
+
+std::shared_ptr<arrow::Schema> SentStatement::schema() {
+	return encoder.Schema();
+}
+
+arrow::Result<flight::FlightPayload> SentStatement::GetSchemaPayload() {
+	flight::FlightPayload payload;
+	ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(*encoder.Schema(), arrow::ipc::IpcWriteOptions::Defaults(), mapper,
+	                                                 &payload.ipc_message));
+	return payload;
+}
+
+bool SentStatement::Put(arrow::Result<flight::FlightPayload> payload, bool last) {
+	std::unique_lock<std::mutex> guard(lock);
+	changed.wait(guard, [&] { return stopped || ready.size() < limits::RESULT_QUEUE_BATCHES; });
+	if (stopped) {
+		return false;
+	}
+	ready.push_back(std::move(payload));
+	complete = last;
+	changed.notify_all();
+	return true;
+}
+
+bool SentStatement::PutBatch(const std::shared_ptr<arrow::RecordBatch> &batch) {
+	auto make = [&]() -> arrow::Result<flight::FlightPayload> {
+		flight::FlightPayload payload;
+		ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(),
+		                                                      &payload.ipc_message));
+		payload.app_metadata = flight_protocol::RowsMark(*batch, payload.ipc_message);
+		return payload;
+	};
+	return Put(make(), false);
+}
+
+arrow::Result<flight::FlightPayload> SentStatement::EmptyBatch(const std::shared_ptr<arrow::Buffer> &mark) {
+	flight::FlightPayload payload;
+	payload.app_metadata = mark;
+	// this kind of stream has no messages without data
+	ARROW_ASSIGN_OR_RAISE(auto batch, arrow::RecordBatch::MakeEmpty(encoder.Schema()));
+	ARROW_RETURN_NOT_OK(
+	    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
+	return payload;
+}
+
+void SentStatement::Produce() {
+	std::shared_ptr<arrow::Buffer> mark;
+	try {
+		auto source = open([this] { return stopped || gone(); });
+		auto reader = source->OpenReader();
+		duckdb::DataChunk chunk;
+		chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+		while (true) {
+			chunk.Reset();
+			reader->Next(chunk);
+			if (chunk.size() == 0) {
+				break;
+			}
+			duckdb::idx_t position = 0;
+			while (position < chunk.size()) {
+				auto batch = encoder.Append(chunk, position);
+				if (batch && !PutBatch(batch)) {
+					return;
+				}
+			}
+		}
+		auto batch = encoder.Flush();
+		if (batch && !PutBatch(batch)) {
+			return;
+		}
+		// the statement's end comes before the mark that says so: the next one may follow it at once
+		reader.reset();
+		source.reset();
+		mark = flight_protocol::MarkBuffer(flight_protocol::EndMark(encoder.RowCount()));
+	} catch (std::exception &error) {
+		mark = flight_protocol::MarkBuffer(flight_protocol::ErrorMark(ToTaskError(error, "")));
+	}
+	Put(EmptyBatch(mark), true);
+}
+
+arrow::Result<flight::FlightPayload> SentStatement::Next() {
+	std::unique_lock<std::mutex> guard(lock);
+	auto wait = std::chrono::milliseconds(limits::KEEPALIVE_INTERVAL_MS);
+	if (!changed.wait_for(guard, wait, [&] { return !ready.empty() || complete; })) {
+		guard.unlock();
+		return EmptyBatch(
+		    flight_protocol::MarkBuffer(flight_protocol::Mark {flight_protocol::MarkKind::ALIVE, std::string()}));
+	}
+	if (ready.empty()) {
+		return flight::FlightPayload();
+	}
+	auto payload = std::move(ready.front());
+	ready.pop_front();
+	changed.notify_all();
+	return payload;
+}
+
+} // namespace duckherder
