@@ -208,6 +208,8 @@ void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	if (place.AtDriver()) {
 		plan = SendThere(context, std::move(plan), *place.catalog);
 		plan->ResolveOperatorTypes();
+		// nothing here depends on it, and the real number would be another call
+		plan->SetEstimatedCardinality(1);
 	} else if (IsWrapper(*plan) && plan->children.size() == 1) {
 		PushDownWhole(context, plan->children[0]);
 	}

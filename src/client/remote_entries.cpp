@@ -70,17 +70,17 @@ TableFunction RemoteTable::GetScanFunction(ClientContext &, unique_ptr<FunctionD
 	return RemoteScanFunction();
 }
 
-TableStorageInfo RemoteTable::GetStorageInfo(ClientContext &) {
+TableStorageInfo RemoteTable::GetStorageInfo(ClientContext &context) {
 	TableStorageInfo result;
-	result.cardinality = EstimatedRows();
+	result.cardinality = EstimatedRows(context);
 	for (auto &index : item.indexes) {
 		result.index_info.push_back(index);
 	}
 	return result;
 }
 
-optional_idx RemoteTable::EstimatedRows() const {
-	return item.has_estimate ? optional_idx(item.estimated_rows) : optional_idx();
+optional_idx RemoteTable::EstimatedRows(ClientContext &context) const {
+	return RemoteTransaction::Get(context, Remote()).EstimatedRows(schema.name, name);
 }
 
 virtual_column_map_t RemoteTable::GetVirtualColumns() const {

@@ -38,7 +38,8 @@ public:
 	RemoteCatalog &Remote() const;
 	//! Keeps this entry alive
 	std::shared_ptr<RemoteSnapshot> Snapshot() const;
-	duckdb::optional_idx EstimatedRows() const;
+	//! Of the transaction's; one call to the driver for all tables
+	duckdb::optional_idx EstimatedRows(duckdb::ClientContext &context) const;
 
 private:
 	const CatalogItem item;

@@ -107,8 +107,8 @@ void Scan(ClientContext &, TableFunctionInput &input, DataChunk &output) {
 	input.global_state->Cast<ScanState>().reader->Next(output);
 }
 
-unique_ptr<NodeStatistics> Cardinality(ClientContext &, const FunctionData *bind_data) {
-	auto rows = bind_data->Cast<RemoteScanData>().table.EstimatedRows();
+unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionData *bind_data) {
+	auto rows = bind_data->Cast<RemoteScanData>().table.EstimatedRows(context);
 	return rows.IsValid() ? make_uniq<NodeStatistics>(rows.GetIndex()) : nullptr;
 }
 

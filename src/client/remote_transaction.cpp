@@ -50,6 +50,19 @@ std::shared_ptr<RemoteSnapshot> RemoteTransaction::Snapshot() {
 	return snapshots.back();
 }
 
+optional_idx RemoteTransaction::EstimatedRows(const string &schema, const string &table) {
+	auto &id = Session();
+	std::lock_guard<std::mutex> guard(lock);
+	if (!estimates) {
+		estimates.emplace();
+		for (auto &estimate : catalog.Server().service->EstimateRows(id)) {
+			(*estimates)[{estimate.schema, estimate.table}] = estimate.rows;
+		}
+	}
+	auto entry = estimates->find({schema, table});
+	return entry == estimates->end() ? optional_idx() : optional_idx(entry->second);
+}
+
 void RemoteTransaction::ForgetSnapshot() {
 	std::lock_guard<std::mutex> guard(lock);
 	current = false;

@@ -20,6 +20,7 @@ public:
 
 	const SessionId &Session();
 	std::shared_ptr<RemoteSnapshot> Snapshot();
+	duckdb::optional_idx EstimatedRows(const duckdb::string &schema, const duckdb::string &table);
 	//! Definitions were changed: the next look at them asks the driver
 	void ForgetSnapshot();
 
@@ -37,6 +38,8 @@ private:
 	//! All that were looked at: entries of older ones are still referred to
 	std::vector<std::shared_ptr<RemoteSnapshot>> snapshots;
 	bool current = false;
+	//! By schema and table, as it was asked first
+	std::optional<std::map<std::pair<std::string, std::string>, uint64_t>> estimates;
 	bool may_have_written = false;
 };
 

@@ -57,8 +57,6 @@ IndexInfo ReadIndex(Deserializer &deserializer) {
 
 void WriteItem(Serializer &serializer, const CatalogItem &item) {
 	serializer.WriteObject(100, "definition", [&](Serializer &object) { item.definition->Serialize(object); });
-	serializer.WriteProperty(101, "has_estimate", item.has_estimate);
-	serializer.WriteProperty(102, "estimated_rows", item.estimated_rows);
 	serializer.WriteList(103, "indexes", item.indexes.size(), [&](Serializer::List &list, idx_t i) {
 		list.WriteObject([&](Serializer &object) { WriteIndex(object, item.indexes[i]); });
 	});
@@ -81,8 +79,6 @@ CatalogItem ReadItem(Deserializer &deserializer) {
 	if (!item.definition) {
 		throw SerializationException("an entry without a definition");
 	}
-	deserializer.ReadProperty(101, "has_estimate", item.has_estimate);
-	deserializer.ReadProperty(102, "estimated_rows", item.estimated_rows);
 	deserializer.ReadList(103, "indexes", [&](Deserializer::List &list, idx_t) {
 		list.ReadObject([&](Deserializer &object) { item.indexes.push_back(ReadIndex(object)); });
 	});

@@ -21,9 +21,6 @@ struct VirtualColumn {
 //! One entry of a catalog
 struct CatalogItem {
 	duckdb::unique_ptr<duckdb::CreateInfo> definition;
-	//! Of tables: rows, about
-	duckdb::idx_t estimated_rows = 0;
-	bool has_estimate = false;
 	//! Of tables: which columns have indexes, which decides how updates and conflicts are planned
 	std::vector<duckdb::IndexInfo> indexes;
 	std::vector<VirtualColumn> virtual_columns;

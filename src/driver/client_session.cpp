@@ -150,6 +150,15 @@ CatalogListing ClientSession::ListCatalog(bool knows, uint64_t known_version) {
 	return listing;
 }
 
+std::vector<TableEstimate> ClientSession::EstimateRows() {
+	Use use(*this);
+	EnsureTransaction(0);
+	std::vector<TableEstimate> estimates;
+	auto &context = *connection.context;
+	context.RunFunctionInTransaction([&] { estimates = duckherder::EstimateRows(context, database); }, false);
+	return estimates;
+}
+
 ResultShape ClientSession::Describe(const std::string &sql) {
 	Use use(*this);
 	EnsureTransaction(0);

@@ -23,6 +23,7 @@ public:
 	~ClientSession();
 
 	CatalogListing ListCatalog(bool knows, uint64_t known_version);
+	std::vector<TableEstimate> EstimateRows();
 	ResultShape Describe(const std::string &sql);
 	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone);

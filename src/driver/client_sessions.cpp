@@ -131,6 +131,10 @@ CatalogListing ClientSessions::ListCatalog(const SessionId &session, bool knows,
 	return Find(session)->ListCatalog(knows, known_version);
 }
 
+std::vector<TableEstimate> ClientSessions::EstimateRows(const SessionId &session) {
+	return Find(session)->EstimateRows();
+}
+
 ResultShape ClientSessions::Describe(const SessionId &session, const std::string &sql) {
 	return Find(session)->Describe(sql);
 }

@@ -18,6 +18,7 @@ public:
 	void CloseSession(const SessionId &session) override;
 	void KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
+	std::vector<TableEstimate> EstimateRows(const SessionId &session) override;
 	ResultShape Describe(const SessionId &session, const std::string &sql) override;
 	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) override;

@@ -15,8 +15,6 @@ namespace {
 
 void DescribeTable(ClientContext &context, TableCatalogEntry &table, CatalogItem &item) {
 	auto storage = table.GetStorageInfo(context);
-	item.has_estimate = storage.cardinality.IsValid();
-	item.estimated_rows = item.has_estimate ? storage.cardinality.GetIndex() : 0;
 	item.indexes.assign(storage.index_info.begin(), storage.index_info.end());
 	for (auto &column : table.GetVirtualColumns()) {
 		item.virtual_columns.push_back({column.first, column.second.name, column.second.type});
@@ -64,6 +62,22 @@ CatalogListing ListCatalog(ClientContext &context, const std::string &database, 
 	}
 	listing.items = EncodeCatalogItems(items);
 	return listing;
+}
+
+std::vector<TableEstimate> EstimateRows(ClientContext &context, const std::string &database) {
+	std::vector<TableEstimate> estimates;
+	for (auto &schema : Catalog::GetCatalog(context, database).GetSchemas(context)) {
+		schema.get().Scan(context, CatalogType::TABLE_ENTRY, [&](CatalogEntry &entry) {
+			if (entry.type != CatalogType::TABLE_ENTRY || entry.internal) {
+				return;
+			}
+			auto rows = entry.Cast<TableCatalogEntry>().GetStorageInfo(context).cardinality;
+			if (rows.IsValid()) {
+				estimates.push_back({schema.get().name, entry.name, rows.GetIndex()});
+			}
+		});
+	}
+	return estimates;
 }
 
 } // namespace duckherder

@@ -11,4 +11,7 @@ namespace duckherder {
 CatalogListing ListCatalog(duckdb::ClientContext &context, const std::string &database, bool knows,
                            uint64_t known_version);
 
+//! Of its tables. A transaction must be active.
+std::vector<TableEstimate> EstimateRows(duckdb::ClientContext &context, const std::string &database);
+
 } // namespace duckherder

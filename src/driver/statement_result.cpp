@@ -30,7 +30,10 @@ public:
 		while (true) {
 			ThrowIfGone();
 			auto state = pending->ExecuteTask();
-			if (PendingQueryResult::IsResultReady(state) || state == PendingExecutionResult::EXECUTION_ERROR) {
+			if (state == PendingExecutionResult::EXECUTION_ERROR) {
+				pending->ThrowError();
+			}
+			if (PendingQueryResult::IsResultReady(state)) {
 				break;
 			}
 			if (state != PendingExecutionResult::RESULT_NOT_READY) {

@@ -50,6 +50,13 @@ struct CatalogListing {
 	std::string items;
 };
 
+//! Rows of a table, about
+struct TableEstimate {
+	std::string schema;
+	std::string table;
+	uint64_t rows = 0;
+};
+
 enum class StatementKind : uint8_t {
 	PLAN = 0,       //! a fragment, not optimized or optimized: it is optimized anyway
 	DEFINITION = 1, //! a ParseInfo: CREATE, ALTER, DROP
@@ -105,6 +112,8 @@ public:
 
 	//! `known_version` is the one that the caller has, if `knows`
 	virtual CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) = 0;
+	//! Of those tables that know it
+	virtual std::vector<TableEstimate> EstimateRows(const SessionId &session) = 0;
 	//! What the SQL text would return; does not run it.
 	virtual ResultShape Describe(const SessionId &session, const std::string &sql) = 0;
 	//! Starts a statement, whose result has columns of these types. Closing the source ends the statement.

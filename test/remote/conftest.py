@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.session import Connection, bare_session
+from support.session import Connection, bare_session, scalar
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,17 @@ def in_transaction(con: Connection) -> bool:
 
 def clear(con: Connection) -> None:
     """Drops whatever is in the driver's database."""
-    rows = con.execute("SELECT 'VIEW', schema_name, view_name FROM duckdb_views() WHERE database_name = 'dh' AND "
-                       "NOT internal UNION ALL SELECT 'TABLE', schema_name, table_name FROM duckdb_tables() WHERE "
-                       "database_name = 'dh' ORDER BY 1 DESC, 3 DESC").fetchall()
-    for kind, schema, name in rows:
-        con.execute(f'DROP {kind} IF EXISTS dh."{schema}"."{name}" CASCADE')
+    con.execute("USE dh.main")
+    for kind, name, function in (("VIEW", "view_name", "duckdb_views"), ("TABLE", "table_name", "duckdb_tables"),
+                                 ("SEQUENCE", "sequence_name", "duckdb_sequences"), ("TYPE", "type_name", "duckdb_types"),
+                                 ("MACRO", "function_name", "duckdb_functions")):
+        where = "" if kind == "SEQUENCE" else "AND NOT internal"
+        for schema, entry in con.execute(f"SELECT DISTINCT schema_name, {name} FROM {function}() WHERE database_name = 'dh' "
+                                         f"{where}").fetchall():
+            table_macro = kind == "MACRO" and scalar(
+                con, "SELECT max(function_type = 'table_macro') FROM duckdb_functions() WHERE database_name = 'dh' AND "
+                     f"function_name = '{entry}'")
+            con.execute(f'DROP {kind} {"TABLE" if table_macro else ""} IF EXISTS dh."{schema}"."{entry}"')
+    for (schema,) in con.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'dh' AND "
+                                 "schema_name <> 'main' AND NOT internal").fetchall():
+        con.execute(f'DROP SCHEMA dh."{schema}" CASCADE')

@@ -94,7 +94,8 @@ def test_what_a_client_sees(client):
                 f"SELECT table_name, column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() "
                 f"{where}",
                 f"SELECT view_name, column_count FROM duckdb_views() {where}",
-                f"SELECT sequence_name, start_value, increment_by FROM duckdb_sequences() {where}",
+                "SELECT sequence_name, start_value, increment_by FROM duckdb_sequences() WHERE database_name = "
+                "current_database()",
                 "SELECT type_name, labels FROM duckdb_types() WHERE type_name = 'mood'",
                 f"SELECT index_name, table_name, is_unique FROM duckdb_indexes() {where}",
                 f"SELECT function_name, function_type FROM duckdb_functions() {where}",
@@ -196,13 +197,13 @@ def test_queries_run_on_the_workers(client):
 def test_two_drivers_in_one_query(client, served, tmp_path):
     from support.cluster import Cluster
     with Cluster(tmp_path, workers=1, with_driver=True) as second:
-        attach(client, second, "other")
+        attach(client, second, "second")
         client.execute("CREATE TABLE t AS SELECT range AS i FROM range(1000)")
-        client.execute("CREATE TABLE other.t AS SELECT range * 2 AS i FROM range(1000)")
-        assert scalar(client, "SELECT count(*) FROM dh.t a JOIN other.t b USING (i)") == 500
-        client.execute("INSERT INTO other.t SELECT i FROM dh.t WHERE i % 2 = 1")
-        assert scalar(client, "SELECT count(DISTINCT i) FROM other.t") == 1500
-        client.execute("DETACH other")
+        client.execute("CREATE TABLE second.t AS SELECT range * 2 AS i FROM range(1000)")
+        assert scalar(client, "SELECT count(*) FROM dh.t a JOIN second.t b USING (i)") == 500
+        client.execute("INSERT INTO second.t SELECT i FROM dh.t WHERE i % 2 = 1")
+        assert scalar(client, "SELECT count(DISTINCT i) FROM second.t") == 1500
+        client.execute("DETACH second")
 
 
 def test_prepared_statements(client):

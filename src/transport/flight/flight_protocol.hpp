@@ -50,6 +50,7 @@ constexpr const char *KEEP_SESSIONS = "duckherder.keep_sessions";
 constexpr const char *LIST_CATALOG = "duckherder.list_catalog";
 //! And the SQL text
 constexpr const char *DESCRIBE = "duckherder.describe";
+constexpr const char *ESTIMATE_ROWS = "duckherder.estimate_rows";
 constexpr const char *COMMIT = "duckherder.commit";
 constexpr const char *ROLLBACK = "duckherder.rollback";
 //! First part of the ticket of a statement's result; then the SessionStatement and the types

@@ -13,6 +13,8 @@
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 
+#include <cstdlib>
+
 namespace duckherder {
 
 namespace flight = arrow::flight;
@@ -123,6 +125,15 @@ CatalogListing RemoteDatabase::ListCatalog(const SessionId &session, bool knows,
 	auto answer = Call(flight_protocol::LIST_CATALOG, {session, knows ? std::to_string(known_version) : std::string()},
 	                   limits::SESSION_CALL_TIMEOUT_MS);
 	return DecodeCatalogListing(answer);
+}
+
+std::vector<TableEstimate> RemoteDatabase::EstimateRows(const SessionId &session) {
+	auto parts = DecodeParts(Call(flight_protocol::ESTIMATE_ROWS, {session}, limits::SESSION_CALL_TIMEOUT_MS));
+	std::vector<TableEstimate> estimates;
+	for (size_t i = 0; i + 2 < parts.size(); i += 3) {
+		estimates.push_back({parts[i], parts[i + 1], std::strtoull(parts[i + 2].c_str(), nullptr, 10)});
+	}
+	return estimates;
 }
 
 ResultShape RemoteDatabase::Describe(const SessionId &session, const std::string &sql) {

@@ -21,6 +21,7 @@ public:
 	void CloseSession(const SessionId &session) override;
 	void KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
+	std::vector<TableEstimate> EstimateRows(const SessionId &session) override;
 	ResultShape Describe(const SessionId &session, const std::string &sql) override;
 	//! Starts the statement at once; its errors come with the first rows. `gone` is not used: who has gone cancels the
 	//! source.

@@ -76,7 +76,7 @@ bool SessionCalls::Knows(const std::string &action) {
 	static const std::set<std::string> actions = {
 	    flight_protocol::OPEN_SESSION, flight_protocol::CLOSE_SESSION, flight_protocol::KEEP_SESSIONS,
 	    flight_protocol::LIST_CATALOG, flight_protocol::DESCRIBE,      flight_protocol::COMMIT,
-	    flight_protocol::ROLLBACK};
+	    flight_protocol::ROLLBACK,       flight_protocol::ESTIMATE_ROWS};
 	return actions.count(action) > 0;
 }
 
@@ -96,6 +96,15 @@ std::string SessionCalls::Act(const flight::Action &action) {
 		return EncodeCatalogListing(database->ListCatalog(parts[0], knows, knows ? NumberOf(parts[1]) : 0));
 	}
 	CheckCount(parts, 1);
+	if (type == flight_protocol::ESTIMATE_ROWS) {
+		std::vector<std::string> answer;
+		for (auto &estimate : database->EstimateRows(parts[0])) {
+			answer.push_back(std::move(estimate.schema));
+			answer.push_back(std::move(estimate.table));
+			answer.push_back(std::to_string(estimate.rows));
+		}
+		return EncodeParts(answer);
+	}
 	if (type == flight_protocol::OPEN_SESSION) {
 		auto request = DecodeSessionRequest(parts[0]);
 		request.read_only = request.read_only || role == Role::READ;
