@@ -4,6 +4,7 @@
 #include "client/remote_query.hpp"
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "codec/view_scan.hpp"
 
 #include "duckdb/catalog/catalog_transaction.hpp"
 #include "duckdb/main/attached_database.hpp"
@@ -52,9 +53,10 @@ void ReadOption(AttachRequest &request, const string &name, const Value &value) 
 	} else if (name == "database") {
 		request.database = value.ToString();
 	} else if (name != "type" && name != "read_only" && name != "read_write") {
-		throw BinderException("Unrecognized option for a Duckherder database: \"%s\". There are TOKEN, TOKEN_FILE, TLS, "
-		                      "TLS_CA, SECRET, DATABASE, SERVER_HOST, SERVER_PORT, READ_ONLY",
-		                      name);
+		throw BinderException(
+		    "Unrecognized option for a Duckherder database: \"%s\". There are TOKEN, TOKEN_FILE, TLS, "
+		    "TLS_CA, SECRET, DATABASE, SERVER_HOST, SERVER_PORT, READ_ONLY",
+		    name);
 	}
 }
 
@@ -160,6 +162,7 @@ void RegisterRemoteDatabases(ExtensionLoader &loader, DatabaseConnector connect)
 	StorageExtension::Register(loader.GetDatabaseInstance().config, RemoteCatalog::TYPE_NAME, std::move(extension));
 	RegisterSecrets(loader);
 	loader.RegisterFunction(RemoteScanFunction());
+	loader.RegisterFunction(ViewScanFunction());
 	RegisterRemoteQueryFunctions(loader);
 }
 

@@ -86,8 +86,7 @@ public:
 	}
 
 private:
-	void Replace(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog,
-	             vector<unique_ptr<LogicalOperator>> uploads) {
+	void Replace(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog, vector<unique_ptr<LogicalOperator>> uploads) {
 		auto plan = SendThere(context, std::move(op), catalog);
 		plan->first_upload = NumericCast<uint32_t>(upload_count - uploads.size());
 		plan->children = std::move(uploads);
@@ -200,6 +199,22 @@ private:
 
 } // namespace
 
+namespace {
+
+//! Their numbers are given out at the driver only
+void CheckSequences(LogicalOperator &op) {
+	if (UsesDriversSequence(op)) {
+		throw NotImplementedException(
+		    "nextval of a Duckherder driver's sequence can only be used where all of the query "
+		    "runs at that driver");
+	}
+	for (auto &child : op.children) {
+		CheckSequences(*child);
+	}
+}
+
+} // namespace
+
 void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	if (!TouchesDriver(*plan)) {
 		return;
@@ -222,6 +237,7 @@ void PushDownOptimized(ClientContext &context, unique_ptr<LogicalOperator> &plan
 	Cutter cutter(context, *plan);
 	cutter.Cut(plan);
 	cutter.MarkBuffered();
+	CheckSequences(*plan);
 }
 
 } // namespace duckherder

@@ -5,8 +5,8 @@
 
 namespace duckherder {
 
-//! Before DuckDB's optimizer: what reads and writes one driver only goes there as it is, below EXPLAIN, COPY, and writes
-//! to other databases, and is optimized there. Whatever is left waits for PushDownOptimized.
+//! Before DuckDB's optimizer: what reads and writes one driver only goes there as it is, below EXPLAIN, COPY, and
+//! writes to other databases, and is optimized there. Whatever is left waits for PushDownOptimized.
 void PushDownWhole(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 
 //! After it, when filters have moved down to their scans and unused columns are gone: the largest parts that read one

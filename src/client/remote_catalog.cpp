@@ -18,15 +18,26 @@
 #include "duckdb/parser/tableref/basetableref.hpp"
 #include "duckdb/storage/database_size.hpp"
 
+#include <atomic>
+
 namespace duckherder {
 
 using namespace duckdb;
 
+static std::atomic<uint32_t> attached_count {0};
+
 RemoteCatalog::RemoteCatalog(AttachedDatabase &db_p, std::shared_ptr<RemoteServer> server_p)
     : Catalog(db_p), server(std::move(server_p)) {
+	attached_count++;
 }
 
-RemoteCatalog::~RemoteCatalog() = default;
+RemoteCatalog::~RemoteCatalog() {
+	attached_count--;
+}
+
+bool RemoteCatalog::AnyAttached() {
+	return attached_count > 0;
+}
 
 optional_ptr<RemoteCatalog> RemoteCatalog::From(Catalog &catalog) {
 	return dynamic_cast<RemoteCatalog *>(&catalog);
@@ -224,8 +235,8 @@ unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateState
 	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*definition));
 }
 
-unique_ptr<LogicalOperator> RemoteCatalog::BindAlterAddIndex(Binder &, TableCatalogEntry &,
-                                                             unique_ptr<LogicalOperator>, unique_ptr<CreateIndexInfo>,
+unique_ptr<LogicalOperator> RemoteCatalog::BindAlterAddIndex(Binder &, TableCatalogEntry &, unique_ptr<LogicalOperator>,
+                                                             unique_ptr<CreateIndexInfo>,
                                                              unique_ptr<AlterTableInfo> alter_info) {
 	alter_info->catalog = RemoteName();
 	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*alter_info));

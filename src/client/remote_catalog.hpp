@@ -34,6 +34,9 @@ public:
 	//! Null if it is another kind of catalog
 	static duckdb::optional_ptr<RemoteCatalog> From(duckdb::Catalog &catalog);
 
+	//! Whether this process has one, in any of its databases
+	static bool AnyAttached();
+
 	RemoteServer &Server() {
 		return *server;
 	}

@@ -2,17 +2,22 @@
 
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "codec/view_scan.hpp"
 
 #include "duckdb/catalog/catalog_entry/scalar_macro_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_macro_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/type_catalog_entry.hpp"
-#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/function_expression.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/parsed_data/create_macro_info.hpp"
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
 #include "duckdb/parser/parsed_data/create_type_info.hpp"
-#include "duckdb/parser/parsed_data/create_view_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/parser/tableref/table_function_ref.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 #include "duckdb/planner/operator/logical_update.hpp"
@@ -95,8 +100,8 @@ vector<column_t> RemoteTable::GetRowIdColumns() const {
 	return vector<column_t>(item.row_id_columns.begin(), item.row_id_columns.end());
 }
 
-void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, LogicalProjection &proj,
-                                        LogicalUpdate &update, ClientContext &context) {
+void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, LogicalProjection &proj, LogicalUpdate &update,
+                                        ClientContext &context) {
 	TableCatalogEntry::BindUpdateConstraints(binder, get, proj, update, context);
 	if (!item.updates_whole_rows || update.update_is_del_and_insert) {
 		return;
@@ -107,6 +112,26 @@ void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, Logical
 		all_columns.insert(column.Physical());
 	}
 	LogicalUpdate::BindExtraColumns(*this, get, proj, update, all_columns);
+}
+
+RemoteView::RemoteView(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateViewInfo &definition)
+    : ViewCatalogEntry(catalog_p, schema_p, definition) {
+	vector<unique_ptr<ParsedExpression>> arguments;
+	for (auto &argument : {catalog.GetName(), RemoteCatalog::From(catalog)->RemoteName(), schema.name, name}) {
+		arguments.push_back(make_uniq<ConstantExpression>(Value(argument)));
+	}
+	auto function = make_uniq<TableFunctionRef>();
+	function->function =
+	    make_uniq<FunctionExpression>(SYSTEM_CATALOG, DEFAULT_SCHEMA, VIEW_SCAN_NAME, std::move(arguments));
+	auto node = make_uniq<SelectNode>();
+	node->select_list.push_back(make_uniq<StarExpression>());
+	node->from_table = std::move(function);
+	scan = make_uniq<SelectStatement>();
+	scan->node = std::move(node);
+}
+
+const SelectStatement &RemoteView::GetQuery() {
+	return *scan;
 }
 
 unique_ptr<CreateInfo> RemoteSequence::GetInfo() const {
@@ -174,7 +199,7 @@ void RemoteSchema::Add(CatalogItem item) {
 	case CatalogType::VIEW_ENTRY: {
 		auto &info = definition->Cast<CreateViewInfo>();
 		remote.RenameInQuery(*info.query->node, false);
-		entry = make_uniq<ViewCatalogEntry>(catalog, *this, info);
+		entry = make_uniq<RemoteView>(catalog, *this, info);
 		break;
 	}
 	case CatalogType::SEQUENCE_ENTRY:
@@ -219,8 +244,15 @@ void RemoteSchema::Scan(CatalogType type, const std::function<void(CatalogEntry 
 	}
 }
 
-optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction, const EntryLookupInfo &lookup_info) {
+optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transaction,
+                                                     const EntryLookupInfo &lookup_info) {
 	auto kind = entries.find(KindOf(lookup_info.GetCatalogType()));
+	if (kind != entries.end() && kind->first == Kind::SEQUENCE && transaction.context &&
+	    !ClientConfig::GetConfig(*transaction.context).enable_optimizer) {
+		throw InvalidInputException(
+		    "Sequences of a Duckherder driver need DuckDB's optimizer, which hands the query over "
+		    "to the driver: PRAGMA enable_optimizer");
+	}
 	if (kind == entries.end()) {
 		return nullptr;
 	}

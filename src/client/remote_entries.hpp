@@ -7,9 +7,11 @@
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/sequence_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/parser/parsed_data/create_index_info.hpp"
 #include "duckdb/parser/parsed_data/create_sequence_info.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
 
 //! Entries of a RemoteCatalog. What a plan says of them (GetInfo) names the database as the driver does, so that the
 //! driver finds its own ones.
@@ -45,6 +47,16 @@ private:
 	const CatalogItem item;
 };
 
+//! Its query as others see it is the driver's; what DuckDB binds is a scan of it by name.
+class RemoteView : public duckdb::ViewCatalogEntry {
+public:
+	RemoteView(duckdb::Catalog &catalog, duckdb::SchemaCatalogEntry &schema, duckdb::CreateViewInfo &definition);
+	const duckdb::SelectStatement &GetQuery() override;
+
+private:
+	duckdb::unique_ptr<duckdb::SelectStatement> scan;
+};
+
 class RemoteSequence : public duckdb::SequenceCatalogEntry {
 public:
 	using SequenceCatalogEntry::SequenceCatalogEntry;
@@ -63,8 +75,7 @@ private:
 
 class RemoteSchema : public duckdb::SchemaCatalogEntry {
 public:
-	RemoteSchema(RemoteCatalog &catalog, duckdb::CreateSchemaInfo &definition,
-	             std::weak_ptr<RemoteSnapshot> snapshot);
+	RemoteSchema(RemoteCatalog &catalog, duckdb::CreateSchemaInfo &definition, std::weak_ptr<RemoteSnapshot> snapshot);
 
 	//! That it belongs to
 	const std::weak_ptr<RemoteSnapshot> snapshot;

@@ -31,11 +31,12 @@ public:
 } // namespace
 
 PhysicalRemotePlan::PhysicalRemotePlan(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p,
-                                       shared_ptr<LogicalOperator> plan_p,
-                                       std::shared_ptr<RemoteSnapshot> snapshot_p, vector<LogicalType> types_p,
-                                       bool buffered_p, bool changes_catalog_p, idx_t estimated_cardinality_p)
+                                       shared_ptr<LogicalOperator> plan_p, std::shared_ptr<RemoteSnapshot> snapshot_p,
+                                       vector<LogicalType> types_p, bool buffered_p, bool changes_catalog_p,
+                                       idx_t estimated_cardinality_p)
     : PhysicalOperator(physical_plan, TYPE, std::move(types_p), estimated_cardinality_p), catalog(catalog_p),
-      plan(std::move(plan_p)), snapshot(std::move(snapshot_p)), buffered(buffered_p), changes_catalog(changes_catalog_p) {
+      plan(std::move(plan_p)), snapshot(std::move(snapshot_p)), buffered(buffered_p),
+      changes_catalog(changes_catalog_p) {
 }
 
 string PhysicalRemotePlan::GetName() const {

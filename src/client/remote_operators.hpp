@@ -14,7 +14,8 @@ public:
 
 	PhysicalRemotePlan(duckdb::PhysicalPlan &physical_plan, RemoteCatalog &catalog,
 	                   duckdb::shared_ptr<duckdb::LogicalOperator> plan, std::shared_ptr<RemoteSnapshot> snapshot,
-	                   duckdb::vector<duckdb::LogicalType> types, bool buffered, bool changes_catalog, duckdb::idx_t estimated_cardinality);
+	                   duckdb::vector<duckdb::LogicalType> types, bool buffered, bool changes_catalog,
+	                   duckdb::idx_t estimated_cardinality);
 
 	duckdb::string GetName() const override;
 	duckdb::InsertionOrderPreservingMap<duckdb::string> ParamsToString() const override;

@@ -2,6 +2,7 @@
 
 #include "client/remote_scan.hpp"
 #include "codec/exchange_scan.hpp"
+#include "codec/view_scan.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/planner/expression/bound_aggregate_expression.hpp"
@@ -46,22 +47,16 @@ RemotePlace Both(const RemotePlace &left, const RemotePlace &right) {
 
 //! They tell of the session, not of data, and the driver's session is another one
 bool TellsOfSession(const string &function) {
-	static const std::set<string> names = {"current_database",
-	                                       "current_catalog",
-	                                       "current_schema",
-	                                       "current_schemas",
-	                                       "current_setting",
-	                                       "current_query",
-	                                       "current_query_id",
-	                                       "current_connection_id",
-	                                       "current_transaction_id",
-	                                       "txid_current",
-	                                       "getvariable",
-	                                       "getenv",
-	                                       "in_search_path",
-	                                       "write_log",
-	                                       "currval"};
+	static const std::set<string> names = {
+	    "current_database",       "current_catalog", "current_schema",   "current_schemas",
+	    "current_setting",        "current_query",   "current_query_id", "current_connection_id",
+	    "current_transaction_id", "txid_current",    "getvariable",      "getenv",
+	    "in_search_path",         "write_log"};
 	return names.count(function) > 0 || StringUtil::StartsWith(function, "duckherder_");
+}
+
+bool UsesSequence(const BoundFunctionExpression &bound) {
+	return bound.function.name == "nextval" || bound.function.name == "currval";
 }
 
 class PlaceOfExpressions : public LogicalOperatorVisitor {
@@ -72,6 +67,7 @@ public:
 
 	bool local = false;
 	RemotePlace sequences;
+	bool uses_drivers_sequence = false;
 	std::set<string> functions;
 
 private:
@@ -80,7 +76,7 @@ private:
 		case ExpressionClass::BOUND_FUNCTION: {
 			auto &bound = expression.Cast<BoundFunctionExpression>();
 			functions.insert(StringUtil::Lower(bound.function.name));
-			if (bound.function.name == "nextval") {
+			if (UsesSequence(bound)) {
 				CheckSequence(bound);
 			}
 			break;
@@ -104,14 +100,15 @@ private:
 		ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { Check(child); });
 	}
 
-	void CheckSequence(BoundFunctionExpression &nextval) {
-		if (!nextval.bind_info) {
+	void CheckSequence(BoundFunctionExpression &bound) {
+		if (!bound.bind_info) {
 			local = true;
 			return;
 		}
 		RemotePlace place;
-		place.catalog = RemoteCatalog::From(nextval.bind_info->Cast<NextvalBindData>().sequence.ParentCatalog());
+		place.catalog = RemoteCatalog::From(bound.bind_info->Cast<NextvalBindData>().sequence.ParentCatalog());
 		place.local = !place.catalog;
+		uses_drivers_sequence = uses_drivers_sequence || place.catalog;
 		sequences = Both(sequences, place);
 	}
 };
@@ -126,7 +123,10 @@ RemotePlace PlaceOfKind(LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_GET: {
 		auto &get = op.Cast<LogicalGet>();
-		if (get.function.name == REMOTE_SCAN_NAME) {
+		if (get.function.name == VIEW_SCAN_NAME) {
+			place.catalog = RemoteCatalog::From(*get.bind_data->Cast<ViewScanData>().catalog);
+			place.local = !place.catalog;
+		} else if (get.function.name == REMOTE_SCAN_NAME) {
 			place.catalog = &get.bind_data->Cast<RemoteScanData>().table.Remote();
 		} else {
 			place.local = !IsAnywhere(get);
@@ -247,19 +247,35 @@ optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {
 	}
 }
 
-bool TouchesDriver(LogicalOperator &op) {
-	if (op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().function.name == REMOTE_SCAN_NAME) {
-		return true;
+bool UsesDriversSequence(LogicalOperator &op) {
+	PlaceOfExpressions expressions;
+	LogicalOperatorVisitor::EnumerateExpressions(
+	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
+	return expressions.uses_drivers_sequence;
+}
+
+namespace {
+
+bool Touches(LogicalOperator &op) {
+	if (op.type == LogicalOperatorType::LOGICAL_GET) {
+		auto &function = op.Cast<LogicalGet>().function.name;
+		return function == REMOTE_SCAN_NAME || function == VIEW_SCAN_NAME;
 	}
-	if (TargetOf(op)) {
+	if (TargetOf(op) || UsesDriversSequence(op)) {
 		return true;
 	}
 	for (auto &child : op.children) {
-		if (TouchesDriver(*child)) {
+		if (Touches(*child)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+} // namespace
+
+bool TouchesDriver(LogicalOperator &op) {
+	return RemoteCatalog::AnyAttached() && Touches(op);
 }
 
 RemotePlace PlaceOfOperator(LogicalOperator &op) {

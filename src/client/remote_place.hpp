@@ -29,6 +29,8 @@ RemotePlace PlaceOfOperator(duckdb::LogicalOperator &op);
 RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
 //! Whether any of it reads or writes at a driver; cheap
 bool TouchesDriver(duckdb::LogicalOperator &op);
+//! Whether the operator itself takes numbers of a sequence that is at a driver
+bool UsesDriversSequence(duckdb::LogicalOperator &op);
 //! The catalog in which the operator itself changes something, null if it does not or it is no driver's
 duckdb::optional_ptr<RemoteCatalog> TargetOf(duckdb::LogicalOperator &op);
 

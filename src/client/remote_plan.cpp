@@ -46,9 +46,8 @@ InsertionOrderPreservingMap<string> LogicalRemotePlan::ParamsToString() const {
 }
 
 PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) {
-	auto &result =
-	    planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, buffered, changes_catalog,
-	                                 estimated_cardinality);
+	auto &result = planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, buffered, changes_catalog,
+	                                                estimated_cardinality);
 	for (idx_t i = 0; i < children.size(); i++) {
 		auto &child = planner.CreatePlan(*children[i]);
 		auto &upload = planner.Make<PhysicalUpload>(catalog, static_cast<uint32_t>(first_upload + i), child.types,

@@ -23,8 +23,8 @@ struct RemoteScanData : public duckdb::TableFunctionData {
 	bool Equals(const duckdb::FunctionData &other) const override;
 };
 
-//! A plan that contains it goes to the driver, where deserializing turns it into the scan of the driver's own table. Where
-//! no optimizer ran it brings the whole table here.
+//! A plan that contains it goes to the driver, where deserializing turns it into the scan of the driver's own table.
+//! Where no optimizer ran it brings the whole table here.
 duckdb::TableFunction RemoteScanFunction();
 
 } // namespace duckherder

@@ -17,8 +17,8 @@
 
 namespace duckherder {
 
-//! One attached driver: its service, and our sessions there. While sessions are open a thread of its own tells the driver
-//! that we live, and ends results whose query was interrupted. Thread-safe.
+//! One attached driver: its service, and our sessions there. While sessions are open a thread of its own tells the
+//! driver that we live, and ends results whose query was interrupted. Thread-safe.
 class RemoteServer {
 public:
 	//! Opens the first session, so that a wrong address, token or version is an error here.

@@ -36,7 +36,8 @@ std::shared_ptr<RemoteSnapshot> RemoteTransaction::Snapshot() {
 		try {
 			snapshots.push_back(catalog.TakeSnapshot(*session));
 		} catch (const InvalidInputException &) {
-			// An idle session that the driver has forgotten, because it was restarted. Nothing was done in this one yet.
+			// An idle session that the driver has forgotten, because it was restarted. Nothing was done in this one
+			// yet.
 			if (!snapshots.empty()) {
 				throw;
 			}

@@ -9,8 +9,7 @@ std::shared_ptr<ChunkSource> RunRemotePlan(duckdb::ClientContext &context, Remot
                                            const duckdb::vector<duckdb::LogicalType> &types, bool buffered);
 //! Runs SQL text there.
 std::shared_ptr<ChunkSource> RunRemoteText(duckdb::ClientContext &context, RemoteCatalog &catalog,
-                                           const std::string &sql,
-                                           const duckdb::vector<duckdb::LogicalType> &types);
+                                           const std::string &sql, const duckdb::vector<duckdb::LogicalType> &types);
 //! Runs SQL text there, to its end; its rows are not wanted.
 void RunRemoteSql(duckdb::ClientContext &context, RemoteCatalog &catalog, const std::string &sql);
 //! Runs an encoded definition there, to its end.

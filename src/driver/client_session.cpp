@@ -5,6 +5,7 @@
 #include "codec/fragment.hpp"
 #include "codec/result_settings.hpp"
 #include "common/limits.hpp"
+#include "driver/expand_views.hpp"
 #include "driver/list_catalog.hpp"
 #include "driver/statement_result.hpp"
 
@@ -282,6 +283,7 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 			    MarkModified();
 		    }
 		    plan = DecodeFragment(context, statement.body);
+		    ExpandViews(context, plan);
 		    InsertUploads(plan);
 		    plan->ResolveOperatorTypes();
 	    },

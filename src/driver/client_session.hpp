@@ -14,8 +14,8 @@
 
 namespace duckherder {
 
-//! One client's connection to the driver's database. One statement at a time: whoever comes meanwhile waits for its end,
-//! at most SESSION_BUSY_WAIT_MS. Thread-safe.
+//! One client's connection to the driver's database. One statement at a time: whoever comes meanwhile waits for its
+//! end, at most SESSION_BUSY_WAIT_MS. Thread-safe.
 class ClientSession : public std::enable_shared_from_this<ClientSession> {
 public:
 	//! `database` is the name of one of the instance's databases

@@ -16,10 +16,10 @@ namespace {
 
 void CheckVersions(const SessionRequest &request) {
 	if (request.duckdb_version != DuckDB::LibraryVersion() || request.protocol_version != PROTOCOL_VERSION) {
-		throw InvalidInputException("This driver runs DuckDB %s with Duckherder's protocol %d, the client DuckDB %s with "
-		                            "protocol %d: plans travel only between equal versions",
-		                            DuckDB::LibraryVersion(), PROTOCOL_VERSION, request.duckdb_version,
-		                            request.protocol_version);
+		throw InvalidInputException(
+		    "This driver runs DuckDB %s with Duckherder's protocol %d, the client DuckDB %s with "
+		    "protocol %d: plans travel only between equal versions",
+		    DuckDB::LibraryVersion(), PROTOCOL_VERSION, request.duckdb_version, request.protocol_version);
 	}
 }
 

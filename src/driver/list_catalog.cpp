@@ -5,6 +5,7 @@
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/storage/table_storage_info.hpp"
 
 namespace duckherder {
@@ -28,6 +29,14 @@ void DescribeTable(ClientContext &context, TableCatalogEntry &table, CatalogItem
 void AddEntry(ClientContext &context, CatalogEntry &entry, std::vector<CatalogItem> &items) {
 	if (entry.internal) {
 		return;
+	}
+	if (entry.type == CatalogType::VIEW_ENTRY) {
+		try {
+			// clients are told its columns
+			entry.Cast<ViewCatalogEntry>().BindView(context);
+		} catch (const std::exception &) {
+			// it reads what is not there: whoever uses it is told
+		}
 	}
 	CatalogItem item;
 	item.definition = entry.GetInfo();

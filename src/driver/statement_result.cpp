@@ -201,14 +201,15 @@ private:
 } // namespace
 
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
-                                          const vector<LogicalType> &types, bool buffered, bool discard_rows, GoneCheck gone,
-                                          std::function<void()> on_end) {
+                                          const vector<LogicalType> &types, bool buffered, bool discard_rows,
+                                          GoneCheck gone, std::function<void()> on_end) {
 	auto execution = std::make_shared<Execution>(connection, std::move(gone), std::move(on_end));
 	execution->Start(std::move(statement));
 	if (discard_rows) {
 		while (execution->Fetch()) {
 		}
-		return std::make_shared<BufferedSource>(make_shared_ptr<ColumnDataCollection>(Allocator::DefaultAllocator(), types));
+		return std::make_shared<BufferedSource>(
+		    make_shared_ptr<ColumnDataCollection>(Allocator::DefaultAllocator(), types));
 	}
 	if (execution->Types() != types) {
 		throw InvalidInputException("The statement returns columns of other types than its sender expects: %s",

@@ -30,9 +30,8 @@ std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::sh
 	RegisterOptimizerHook(instance.config, database);
 	// rows that clients send to a driver's database
 	RegisterExchangeScanOperator(instance.config);
-	RegisterRemoteDatabases(loader, [nodes = database->nodes](const RemoteAddress &address) {
-		return nodes->DatabaseAt(address);
-	});
+	RegisterRemoteDatabases(
+	    loader, [nodes = database->nodes](const RemoteAddress &address) { return nodes->DatabaseAt(address); });
 	// what workers start with: only settings that differ from it have to travel
 	Connection connection(instance);
 	database->default_settings = ResultSettingsOf(*connection.context);

@@ -48,8 +48,7 @@ DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::sha
 		config.SetOptionByName("max_temp_directory_size", Value(options.temp_limit));
 	}
 	DriverDatabase result;
-	result.database =
-	    std::make_shared<DuckDB>(options.file.empty() ? nullptr : options.file.c_str(), &config);
+	result.database = std::make_shared<DuckDB>(options.file.empty() ? nullptr : options.file.c_str(), &config);
 	ExtensionLoader loader(*result.database->instance, "duckherder");
 	result.state = LoadIntoDatabase(loader, std::move(nodes));
 	return result;

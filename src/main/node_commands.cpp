@@ -212,8 +212,10 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               INSECURE,
 	                               HELP};
 	CommandLine flags("driver", specs, words);
-	if (WantsHelp(flags, "duckherder driver: a database for clients to attach, whose queries run on the "
-	                     "workers that register here", specs)) {
+	if (WantsHelp(flags,
+	              "duckherder driver: a database for clients to attach, whose queries run on the "
+	              "workers that register here",
+	              specs)) {
 		return 0;
 	}
 	AdmissionLimits admission;

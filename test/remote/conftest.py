@@ -45,12 +45,12 @@ def in_transaction(con: Connection) -> bool:
 def clear(con: Connection) -> None:
     """Drops whatever is in the driver's database."""
     con.execute("USE dh.main")
-    for kind, name, function in (("VIEW", "view_name", "duckdb_views"), ("TABLE", "table_name", "duckdb_tables"),
-                                 ("SEQUENCE", "sequence_name", "duckdb_sequences"), ("TYPE", "type_name", "duckdb_types"),
-                                 ("MACRO", "function_name", "duckdb_functions")):
+    for kind, name in (("VIEW", "view"), ("TABLE", "table"), ("SEQUENCE", "sequence"), ("TYPE", "type"),
+                       ("MACRO", "function")):
         where = "" if kind == "SEQUENCE" else "AND NOT internal"
-        for schema, entry in con.execute(f"SELECT DISTINCT schema_name, {name} FROM {function}() WHERE database_name = 'dh' "
-                                         f"{where}").fetchall():
+        entries = con.execute(f"SELECT DISTINCT schema_name, {name}_name FROM duckdb_{name}s() WHERE "
+                              f"database_name = 'dh' {where}").fetchall()
+        for schema, entry in entries:
             table_macro = kind == "MACRO" and scalar(
                 con, "SELECT max(function_type = 'table_macro') FROM duckdb_functions() WHERE database_name = 'dh' AND "
                      f"function_name = '{entry}'")

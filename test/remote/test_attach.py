@@ -19,18 +19,21 @@ TYPES = {
     "FLOAT": ("'nan'", "1.5"), "DOUBLE": ("'-inf'", "1e300"), "DECIMAL(4,1)": ("-999.9", "999.9"),
     "DECIMAL(38,10)": ("-1.0000000001", "9999999999999999999999999999.9999999999"),
     "VARCHAR": ("'ä quite long text beyond twelve bytes'", "''"), "BLOB": ("'\\x00\\xFF'", "''"),
-    "BIT": ("'0101'", "'1'"), "DATE": ("'0044-03-15 (BC)'", "'9999-12-31'"), "TIME": ("'00:00:00'", "'23:59:59.999999'"),
+    "BIT": ("'0101'", "'1'"), "DATE": ("'0044-03-15 (BC)'", "'9999-12-31'"),
+    "TIME": ("'00:00:00'", "'23:59:59.999999'"),
     "TIMETZ": ("'12:00:00+05:30'", "'00:00:00-15:59'"), "TIMESTAMP": ("'1969-12-31 23:59:59.999999'", "'infinity'"),
     "TIMESTAMP_S": ("'2000-01-01'", "'1900-01-01'"), "TIMESTAMP_MS": ("'2000-01-01 00:00:00.123'", "'1900-01-01'"),
     "TIMESTAMP_NS": ("'2000-01-01 00:00:00.123456789'", "'1900-01-01'"),
     "TIMESTAMPTZ": ("'2000-01-01 12:00:00+02'", "'1900-01-01 00:00:00+00'"),
     "INTERVAL": ("'1 year 2 months 3 days 04:05:06.789'", "'-1 day'"),
     "UUID": ("'00112233-4455-6677-8899-aabbccddeeff'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"),
-    "ENUM('a', 'b', 'ö')": ("'ö'", "'a'"), "INTEGER[]": ("[1, NULL, 3]", "[]"), "INTEGER[3]": ("[1, 2, 3]", "[4, NULL, 6]"),
-    "VARCHAR[][]": ("[['x', NULL], []]", "[NULL]"), "STRUCT(a INTEGER, b VARCHAR[])": ("{a: 1, b: ['x']}", "{a: NULL, b: NULL}"),
+    "ENUM('a', 'b', 'ö')": ("'ö'", "'a'"), "INTEGER[]": ("[1, NULL, 3]", "[]"),
+    "INTEGER[3]": ("[1, 2, 3]", "[4, NULL, 6]"), "VARCHAR[][]": ("[['x', NULL], []]", "[NULL]"),
+    "STRUCT(a INTEGER, b VARCHAR[])": ("{a: 1, b: ['x']}", "{a: NULL, b: NULL}"),
     "MAP(VARCHAR, INTEGER)": ("MAP {'k': 1, 'l': NULL}", "MAP {}"),
     "UNION(num INTEGER, txt VARCHAR)": ("union_value(txt := 'x')", "union_value(num := 1)"),
-    "VARIANT": ("'x'::VARIANT", "{a: [1, 2]}::VARIANT"), "BIGNUM": ("'123456789012345678901234567890123456789012345'", "'-1'"),
+    "VARIANT": ("'x'::VARIANT", "{a: [1, 2]}::VARIANT"),
+    "BIGNUM": ("'123456789012345678901234567890123456789012345'", "'-1'"),
     "TIME_NS": ("'00:00:00.000000001'", "'23:59:59'"), "JSON": ("'{\"a\": 1}'", "'[]'"),
 }
 
@@ -91,13 +94,14 @@ def test_what_a_client_sees(client):
     where = "WHERE NOT internal AND database_name = current_database()"
     for sql in ("SELECT schema_name, table_name, comment, has_primary_key, estimated_size, column_count, index_count, "
                 f"check_constraint_count FROM duckdb_tables() {where}",
-                f"SELECT table_name, column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() "
+                "SELECT table_name, column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() "
                 f"{where}",
                 f"SELECT view_name, column_count FROM duckdb_views() {where}",
                 "SELECT sequence_name, start_value, increment_by FROM duckdb_sequences() WHERE database_name = "
                 "current_database()",
                 "SELECT type_name, labels FROM duckdb_types() WHERE type_name = 'mood'",
-                f"SELECT index_name, table_name, is_unique FROM duckdb_indexes() {where}",
+                "SELECT index_name, table_name, is_unique FROM duckdb_indexes() WHERE database_name = "
+                "current_database()",
                 f"SELECT function_name, function_type FROM duckdb_functions() {where}",
                 "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE table_catalog = "
                 "current_database()", "SHOW TABLES", "DESCRIBE t", "DESCRIBE v", "FROM v", "FROM few(2)",
@@ -108,14 +112,17 @@ def test_what_a_client_sees(client):
 
 def test_statements_that_change(client):
     plain = plain_session()
-    for sql in ("CREATE TABLE t (i INTEGER PRIMARY KEY, s VARCHAR)", "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL)",
+    for sql in ("CREATE TABLE t (i INTEGER PRIMARY KEY, s VARCHAR)",
+                "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL)",
                 "INSERT INTO t VALUES (1, 'again')", "INSERT INTO t VALUES (1, 'new') ON CONFLICT DO NOTHING",
                 "INSERT INTO t VALUES (1, 'new') ON CONFLICT (i) DO UPDATE SET s = excluded.s || '!' WHERE t.i = 1",
                 "INSERT OR REPLACE INTO t VALUES (2, 'replaced'), (4, 'd')", "FROM t ORDER BY i",
-                "INSERT INTO t BY NAME SELECT 'n' AS s, 5 AS i RETURNING i * 2, s", "UPDATE t SET s = s || 'x' WHERE i < 3",
+                "INSERT INTO t BY NAME SELECT 'n' AS s, 5 AS i RETURNING i * 2, s",
+                "UPDATE t SET s = s || 'x' WHERE i < 3",
                 "UPDATE t SET i = i + 100 WHERE i = 5 RETURNING *", "DELETE FROM t WHERE s IS NULL RETURNING i",
                 "DELETE FROM t WHERE i = 77", "FROM t ORDER BY i",
-                "MERGE INTO t USING (VALUES (1, 'merged'), (50, 'fifty')) v(i, s) ON t.i = v.i WHEN MATCHED THEN UPDATE "
+ 
+                              "MERGE INTO t USING (VALUES (1, 'merged'), (50, 'fifty')) v(i, s) ON t.i = v.i WHEN MATCHED THEN UPDATE "
                 "SET s = v.s WHEN NOT MATCHED THEN INSERT VALUES (v.i, v.s)", "FROM t ORDER BY i",
                 "INSERT INTO t SELECT i + 1000, s FROM t", "FROM t ORDER BY i", "ALTER TABLE t RENAME s TO text",
                 "ALTER TABLE t ADD COLUMN d DATE DEFAULT DATE '2000-01-01'", "ALTER TABLE t ALTER i TYPE BIGINT",
@@ -189,7 +196,8 @@ def test_queries_run_on_the_workers(client):
     client.execute("CREATE TABLE t AS SELECT range AS i, range % 7 AS k FROM range(200000)")
     assert client.execute("SELECT k, count(*) FROM t GROUP BY k ORDER BY k LIMIT 2").fetchall() == \
         [(0, 28572), (1, 28572)]
-    mode = "SELECT execution_mode FROM duckherder_get_query_execution_stats() WHERE sql LIKE 'SELECT k, count(*) FROM t%'"
+    mode = ("SELECT execution_mode FROM duckherder_get_query_execution_stats() "
+            "WHERE sql LIKE 'SELECT k, count(*) FROM t%'")
     quoted = mode.replace("'", "''")
     assert scalar(client, f"FROM duckherder_query('dh', '{quoted}')") == "DISTRIBUTED"
 

@@ -54,8 +54,8 @@ bool SentStatement::Put(arrow::Result<flight::FlightPayload> payload, bool last)
 bool SentStatement::PutBatch(const std::shared_ptr<arrow::RecordBatch> &batch) {
 	auto make = [&]() -> arrow::Result<flight::FlightPayload> {
 		flight::FlightPayload payload;
-		ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(),
-		                                                      &payload.ipc_message));
+		ARROW_RETURN_NOT_OK(
+		    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
 		payload.app_metadata = flight_protocol::RowsMark(*batch, payload.ipc_message);
 		return payload;
 	};

@@ -73,10 +73,10 @@ SessionCalls::SessionCalls(std::shared_ptr<DatabaseService> database_p, Role rol
 }
 
 bool SessionCalls::Knows(const std::string &action) {
-	static const std::set<std::string> actions = {
-	    flight_protocol::OPEN_SESSION, flight_protocol::CLOSE_SESSION, flight_protocol::KEEP_SESSIONS,
-	    flight_protocol::LIST_CATALOG, flight_protocol::DESCRIBE,      flight_protocol::COMMIT,
-	    flight_protocol::ROLLBACK,       flight_protocol::ESTIMATE_ROWS};
+	static const std::set<std::string> actions = {flight_protocol::OPEN_SESSION,  flight_protocol::CLOSE_SESSION,
+	                                              flight_protocol::KEEP_SESSIONS, flight_protocol::LIST_CATALOG,
+	                                              flight_protocol::DESCRIBE,      flight_protocol::COMMIT,
+	                                              flight_protocol::ROLLBACK,      flight_protocol::ESTIMATE_ROWS};
 	return actions.count(action) > 0;
 }
 
