@@ -195,6 +195,8 @@ void BlockStopSignals() {
 int RunDriver(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
 	                               {"--database", "FILE", "whose tables clients attach; default: in memory"},
+	                               {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
+	                               {"--data-path", "PATH", "where a new lake has its files"},
 	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
 	                               {"--threads", "N", "DuckDB threads; default all cores"},
 	                               {"--memory-limit", "SIZE", "of the process; default 80 % of the machine"},
@@ -232,11 +234,18 @@ int RunDriver(const std::vector<std::string> &words) {
 	options.temp_limit = flags.Get("--temp-limit");
 	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(ClientSettingsOf(flags)));
 	RunInitFile(*driver.database, flags.Get("--init"));
+	std::string main_database;
+	if (flags.Has("--lake")) {
+		AttachLake(*driver.database, flags.Get("--lake"), flags.Get("--data-path"));
+		main_database = LAKE_NAME;
+	} else if (flags.Has("--data-path")) {
+		throw duckdb::InvalidInputException("--data-path is where a lake has its files: it needs --lake");
+	}
 	driver.state->services.cluster->SetAdmissionLimits(admission);
 	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
 	node.SetDriver(driver.state->services.cluster);
-	node.SetDatabase(
-	    std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(), driver.state->services.clock));
+	node.SetDatabase(std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
+	                                                  driver.state->services.clock, main_database));
 	node.Start();
 	SayListening(node);
 	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
