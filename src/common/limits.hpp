@@ -72,6 +72,10 @@ constexpr uint32_t CLIENT_SESSIONS_MAX = 1000;
 constexpr uint64_t SESSION_CALL_TIMEOUT_MS = 120000;
 //! How long a session waits for the end of its running statement before another one is refused
 constexpr uint64_t SESSION_BUSY_WAIT_MS = 10000;
+//! Rows of a statement's result that wait to be made into batches
+constexpr uint64_t RESULT_QUEUE_BYTES = 8ULL << 20;
+//! How long a thread that has nothing to do for its query waits before it looks again
+constexpr uint64_t TASK_WAIT_US = 200;
 //! Batches of a statement's result that are made ahead; gRPC's flow control holds back the rest
 constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
 //! Rows that wait at a driver for one plan
