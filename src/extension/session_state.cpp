@@ -30,7 +30,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 DatabaseState::~DatabaseState() {
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
-	services.pool.reset();
+	services.pool->Stop();
 }
 
 QueryId DatabaseState::NextQueryId() {
