@@ -87,7 +87,7 @@ public:
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
 	      peer(std::move(peer_p)), decoder(types), opening(std::make_shared<Opening>()) {
 		flight::Ticket ticket {flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)})};
-		ongoing.emplace(connections->calls, location, request.query_id, [this] { Cut(); });
+		ongoing.emplace(connections->calls, location, request.query_id, "", [this] { Cut(); });
 		opening->Start(connection, connections->CallOptions(0), ticket);
 	}
 
