@@ -267,14 +267,14 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
-    # a soak that is ended takes its nodes along
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     options = parse()
     with tempfile.TemporaryDirectory(prefix="duckherder-soak-") as name:
         directory = options.record.with_suffix(".logs") if options.record else Path(name)
         directory.mkdir(exist_ok=True)
         use_new_token(directory)
         soak = Soak(options, directory)
+        # it ends early, with what it has found so far
+        signal.signal(signal.SIGTERM, lambda *_: soak.stop.set())
         soak.run()
         report = soak.report()
     print(report)

@@ -26,13 +26,16 @@ READ_ROWS = 10
 KILL_POLL_SECONDS = 0.01
 INTERRUPT_AGAIN_SECONDS = 0.1
 #: DuckDB's words around an error that comes while a result is read
-WRAPPED = re.compile(r"Attempting to execute an unsuccessful or closed pending query result\nError: (\w+) Error: (.*)",
+WRAPPED = re.compile(r"Attempting to execute an unsuccessful or closed pending query result\nError: ([\w ]+?) Error: (.*)",
                      re.DOTALL)
 
 
 def told(error: duckdb.Error) -> dict:
     wrapped = WRAPPED.search(str(error))
-    error_class, message = (f"{wrapped[1]}Exception", wrapped[2]) if wrapped else (type(error).__name__, str(error))
+    error_class, message = type(error).__name__, str(error)
+    if wrapped:
+        kind = wrapped[1] if wrapped[1] == "IO" else wrapped[1].title().replace(" ", "")
+        error_class, message = f"{kind}Exception", wrapped[2]
     return {"outcome": "error", "class": error_class, "message": message}
 
 
