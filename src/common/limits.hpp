@@ -22,6 +22,11 @@ constexpr uint32_t TASK_RETRIES_MAX = 100;
 //! How long a retried task waits first; doubles with each attempt.
 constexpr uint64_t RETRY_BACKOFF_MS = 50;
 constexpr uint64_t RETRY_BACKOFF_MAX_MS = 5000;
+//! A task is slow, and is tried at a second worker that has nothing else to do, when it runs for so many times the
+//! median of its stage's finished tasks, which are at least so many of a hundred, and at least for so long.
+constexpr uint64_t STRAGGLER_FACTOR = 2;
+constexpr uint64_t STRAGGLER_DONE_PERCENT = 50;
+constexpr uint64_t STRAGGLER_MIN_MS = 1000;
 //! An exchange batch is closed when it reaches either.
 constexpr uint64_t BATCH_ROWS = 64 * 1024;
 constexpr uint64_t BATCH_BYTES = 2ULL << 20;

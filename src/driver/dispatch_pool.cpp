@@ -3,19 +3,29 @@
 namespace duckherder {
 
 DispatchPool::~DispatchPool() {
+	Stop();
+}
+
+void DispatchPool::Stop() {
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		stopping = true;
 	}
 	wake.notify_all();
+	// from here on no thread is added
 	for (auto &thread : threads) {
 		thread.join();
 	}
+	threads.clear();
 }
 
 void DispatchPool::Submit(std::function<void()> job) {
 	std::lock_guard<std::mutex> guard(lock);
 	jobs.push_back(std::move(job));
+	if (stopping) {
+		// a job's own thread takes it; nobody else has a use for it
+		return;
+	}
 	if (jobs.size() > idle) {
 		threads.emplace_back([this] { Run(); });
 	} else {

@@ -16,6 +16,9 @@ namespace duckherder {
 class DispatchPool {
 public:
 	~DispatchPool();
+	//! Waits for all jobs, those that they submit too; later ones do not run. To be called before the last owner lets
+	//! go: jobs own what owns the pool, and the last of them would end it on one of its own threads.
+	void Stop();
 	void Submit(std::function<void()> job);
 
 private:

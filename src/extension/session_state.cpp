@@ -1,5 +1,6 @@
 #include "extension/session_state.hpp"
 
+#include "codec/extension_versions.hpp"
 #include "extension/settings.hpp"
 
 #include "duckdb/common/types/uuid.hpp"
@@ -30,17 +31,24 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 DatabaseState::~DatabaseState() {
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
-	services.pool.reset();
+	services.pool->Stop();
 }
 
 QueryId DatabaseState::NextQueryId() {
 	return id_prefix + "-" + std::to_string(next_query++);
 }
 
-void DatabaseState::Borrow(const std::string &host, uint16_t port) {
+void DatabaseState::Borrow(DatabaseInstance &db, const std::string &host, uint16_t port) {
 	auto driver = nodes->DriverAt(host, port);
 	// the first look is part of the call, so that a wrong address is an error here and not later
-	services.cluster->ReplaceBorrowed(driver->ListWorkers());
+	auto workers = driver->ListWorkers();
+	auto extensions = LoadedExtensions(db);
+	for (auto &worker : workers) {
+		if (worker.state != WorkerState::LOST) {
+			CheckExtensions(extensions, worker);
+		}
+	}
+	services.cluster->ReplaceBorrowed(workers);
 	std::lock_guard<std::mutex> guard(lock);
 	borrowed = std::move(driver);
 	last_refresh = services.clock->NowMs();

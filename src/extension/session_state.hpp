@@ -28,8 +28,9 @@ public:
 	std::map<std::string, std::string> default_settings;
 
 	QueryId NextQueryId();
-	//! From now on the workers of that driver are used, and it says which queries may run.
-	void Borrow(const std::string &host, uint16_t port);
+	//! From now on the workers of that driver are used, and it says which queries may run. Throws if this session has
+	//! an extension in another version than a worker.
+	void Borrow(duckdb::DatabaseInstance &db, const std::string &host, uint16_t port);
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
