@@ -3,13 +3,21 @@
 namespace duckherder {
 
 DispatchPool::~DispatchPool() {
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		stopping = true;
-	}
-	wake.notify_all();
-	for (auto &thread : threads) {
-		thread.join();
+	Close();
+}
+
+void DispatchPool::Close() {
+	std::unique_lock<std::mutex> guard(lock);
+	stopping = true;
+	while (!threads.empty()) {
+		std::vector<std::thread> ending;
+		ending.swap(threads);
+		guard.unlock();
+		wake.notify_all();
+		for (auto &thread : ending) {
+			thread.join();
+		}
+		guard.lock();
 	}
 }
 
