@@ -3,20 +3,22 @@
 namespace duckherder {
 
 DispatchPool::~DispatchPool() {
-	Stop();
+	Close();
 }
 
-void DispatchPool::Stop() {
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		stopping = true;
+void DispatchPool::Close() {
+	std::unique_lock<std::mutex> guard(lock);
+	stopping = true;
+	while (!threads.empty()) {
+		std::vector<std::thread> ending;
+		ending.swap(threads);
+		guard.unlock();
+		wake.notify_all();
+		for (auto &thread : ending) {
+			thread.join();
+		}
+		guard.lock();
 	}
-	wake.notify_all();
-	// from here on no thread is added
-	for (auto &thread : threads) {
-		thread.join();
-	}
-	threads.clear();
 }
 
 void DispatchPool::Submit(std::function<void()> job) {

@@ -16,10 +16,10 @@ namespace duckherder {
 class DispatchPool {
 public:
 	~DispatchPool();
-	//! Waits for all jobs, those that they submit too; later ones do not run. To be called before the last owner lets
-	//! go: jobs own what owns the pool, and the last of them would end it on one of its own threads.
-	void Stop();
 	void Submit(std::function<void()> job);
+	//! Waits until all jobs have ended and been destroyed. For whoever owns what jobs refer to: letting go of the pool
+	//! is not enough, a job that is about to end may still hold it, and would then end it on one of its own threads.
+	void Close();
 
 private:
 	void Run();

@@ -471,6 +471,8 @@ void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
 }
 
 std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
+	// attempts of other stages may run already, and stages be merged
+	std::lock_guard<std::mutex> guard(lock);
 	return std::make_shared<GatherSource>(shared_from_this(), stage);
 }
 

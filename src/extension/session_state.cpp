@@ -31,7 +31,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 DatabaseState::~DatabaseState() {
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
-	services.pool->Stop();
+	services.pool->Close();
 }
 
 QueryId DatabaseState::NextQueryId() {
@@ -195,6 +195,10 @@ duckdb::shared_ptr<SessionState> SessionState::Get(ClientContext &context,
 std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &context,
                                                             const std::shared_ptr<DistributedPlan> &plan) {
 	std::lock_guard<std::mutex> guard(lock);
+	auto failed = failed_starts.find(plan.get());
+	if (failed != failed_starts.end()) {
+		std::rethrow_exception(failed->second);
+	}
 	auto &entry = running[plan.get()];
 	if (entry) {
 		return entry;
@@ -208,15 +212,24 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	                                       database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
 	database->Began(entry);
-	if (admitted.empty()) {
-		entry->SetQueued(true);
-		database->Admit(context, entry->Id());
-		admitted = entry->Id();
-		entry->SetQueued(false);
-		entry->OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
+	try {
+		Start(context, *entry);
+	} catch (...) {
+		failed_starts[plan.get()] = std::current_exception();
+		throw;
 	}
-	entry->Start();
 	return entry;
+}
+
+void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) {
+	if (admitted.empty()) {
+		coordinator.SetQueued(true);
+		database->Admit(context, coordinator.Id());
+		admitted = coordinator.Id();
+		coordinator.SetQueued(false);
+		coordinator.OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
+	}
+	coordinator.Start();
 }
 
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
@@ -241,6 +254,7 @@ void SessionState::Finish(const std::string *error) {
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		ending.swap(running);
+		failed_starts.clear();
 	}
 	for (auto &entry : ending) {
 		entry.second->Finish(error);

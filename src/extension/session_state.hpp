@@ -8,6 +8,7 @@
 #include "duckdb/optimizer/optimizer_extension.hpp"
 
 #include <atomic>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -90,6 +91,8 @@ public:
 	void QueryEnd(duckdb::ClientContext &context, duckdb::optional_ptr<duckdb::ErrorData> error) override;
 
 private:
+	//! With the lock held
+	void Start(duckdb::ClientContext &context, QueryCoordinator &coordinator);
 	void Finish(const std::string *error);
 
 	std::shared_ptr<DatabaseState> database;
@@ -97,6 +100,8 @@ private:
 	QueryId admitted;
 	std::mutex lock;
 	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> running;
+	//! A plan may have several gathers, which threads of the query open at the same time: what one is told, all are
+	std::map<DistributedPlan *, std::exception_ptr> failed_starts;
 	//! Keeps the plans alive as long as coordinators point into them
 	std::vector<std::shared_ptr<DistributedPlan>> plans;
 	QueryRecorder::Entry local;

@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iostream>
+#include <sys/prctl.h>
 
 namespace duckherder {
 
@@ -51,6 +52,12 @@ const FlagSpec TLS_SHOWN_CERT {"--tls-cert", "F", "show this certificate to node
 const FlagSpec TLS_CLIENT_CA {"--tls-client-ca", "F", "take only clients with a certificate of this authority (PEM)"};
 const FlagSpec CLIENT_TOKENS {"--client-tokens", "F", "further tokens, a line 'read|write|admin TOKEN' each"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
+const FlagSpec CORE_DUMPS {"--core-dumps", "", "allow core dumps and debuggers: whoever reads a dump has the token"};
+
+//! Before the token is read. A limit of 0 would not keep the kernel from piping a dump to a program that collects them.
+void AllowDumps(bool allowed) {
+	prctl(PR_SET_DUMPABLE, allowed ? 1 : 0, 0, 0, 0);
+}
 
 //! Of a flag in seconds
 uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallback_ms, uint64_t minimum_ms) {
@@ -212,6 +219,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               TLS_CA,
 	                               TLS_CLIENT_CA,
 	                               INSECURE,
+	                               CORE_DUMPS,
 	                               HELP};
 	CommandLine flags("driver", specs, words);
 	if (WantsHelp(flags,
@@ -220,6 +228,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	              specs)) {
 		return 0;
 	}
+	AllowDumps(flags.Has(CORE_DUMPS.name));
 	AdmissionLimits admission;
 	admission.running_max =
 	    static_cast<uint32_t>(flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
@@ -277,11 +286,13 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	    TLS_CA,
 	    TLS_CLIENT_CA,
 	    INSECURE,
+	    CORE_DUMPS,
 	    HELP};
 	CommandLine flags("worker", specs, words);
 	if (WantsHelp(flags, "duckherder worker: runs tasks of queries", specs)) {
 		return 0;
 	}
+	AllowDumps(flags.Has(CORE_DUMPS.name));
 	WorkerDatabaseOptions options;
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
@@ -327,6 +338,7 @@ int RunStatus(const std::vector<std::string> &words) {
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;
 	}
+	AllowDumps(false);
 	auto location = DriverLocation(flags);
 	FlightDriverClient driver(location, ClientSettingsOf(flags));
 	auto workers = driver.ListWorkers();

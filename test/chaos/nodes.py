@@ -139,7 +139,8 @@ class Nodes:
                    "--temp-directory", str(self.disk(name)), *self.environment.worker_options]
         if self.environment.damaging:
             proxy = self.proxies.setdefault(name, DamagingProxy())
-            options += ["--advertise", f"127.0.0.1:{proxy.port}"]
+            # else only root may list its sockets, for _own_port
+            options += ["--core-dumps", "--advertise", f"127.0.0.1:{proxy.port}"]
         if self.toxiproxy:
             assert self.lab
             options += ["--advertise", f"{self.lab.host(0)}:{self.toxiproxy.ports[name]}"]
