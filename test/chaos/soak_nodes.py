@@ -31,7 +31,9 @@ MEMORY_FACTOR = 1.15
 
 
 class Stuck(Exception):
-    pass
+    def __init__(self, message: str, pid: int):
+        super().__init__(message)
+        self.pid = pid
 
 
 class ClientProcess:
@@ -58,7 +60,8 @@ class ClientProcess:
         try:
             return self._lines.get(timeout=limit)
         except queue.Empty:
-            raise Stuck(f"{self.name} (pid {self.process.pid}) has said nothing for {limit:.0f} s") from None
+            pid = self.process.pid
+            raise Stuck(f"{self.name} (pid {pid}) has said nothing for {limit:.0f} s", pid) from None
 
     def tell(self, item: Item, number: int) -> None:
         assert self.process.stdin
@@ -95,7 +98,10 @@ def stacks(pid: int) -> str:
         return "no gdb"
     command = ["gdb", "-p", str(pid), "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex",
                "thread apply all bt 40"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    except subprocess.TimeoutExpired:
+        return "the debugger was not done in 120 s"
 
 
 class SoakCluster:
