@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from chaos.sampling import Sampler, sample
+from chaos.sampling import GROWTH_FACTOR, GROWTH_MB, Sampler, sample
 from chaos.soak_mix import Item
 from support import paths
 from support.cluster import Cluster
@@ -26,8 +26,6 @@ IDLE_MEMORY_MB = 16
 #: More than before the first client, when nothing runs: threads and connections that the network library keeps
 SPARE_FDS = 16
 SPARE_THREADS = 24
-SPARE_MEMORY_MB = 50.0
-MEMORY_FACTOR = 1.15
 
 
 class Stuck(Exception):
@@ -204,11 +202,12 @@ class SoakCluster:
         return problems
 
     def memory_problems(self) -> list[str]:
+        """At rest, compared with the median under load, early: allocators keep what was needed once."""
         problems = []
-        for name, pid in self.nodes().items():
-            before, seen = self._baseline.get(pid), sample(pid, 0)
-            if before and seen and seen.rss_mb > before[0] * MEMORY_FACTOR + SPARE_MEMORY_MB:
-                problems.append(f"{name} has {seen.rss_mb:.0f} MB, {before[0]:.0f} before")
+        for series in self.sampler.series:
+            seen = sample(series.pid, 0) if series.pid in self.nodes().values() and series.samples else None
+            if seen and seen.rss_mb > series.quarter(1) * GROWTH_FACTOR + GROWTH_MB:
+                problems.append(f"{series.name} has {seen.rss_mb:.0f} MB at rest, {series.quarter(1):.0f} under load")
         return problems
 
     def files_left(self) -> list[str]:
