@@ -11,8 +11,9 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 #: Memory is flat if the median of the last quarter is at most so much above that of the second one
 GROWTH_FACTOR = 1.15
 GROWTH_MB = 50.0
-#: A process that was seen for a shorter time says nothing about growth
-JUDGED_SECONDS_MIN = 120
+#: A process that was seen for a shorter time says nothing about growth: what it runs for the first time, and what
+#: allocators keep for each thread, takes minutes to be all there
+JUDGED_SECONDS_MIN = 600
 
 
 @dataclass

@@ -116,8 +116,11 @@ class Soak:
             if share >= 1:
                 self.stop.set()
             elif at is not None and disturb and share >= at:
-                disturb()
-                print(f"{self.nodes.events[-1]}; {self.done} queries, {len(self.problems)} problems", flush=True)
+                try:
+                    disturb()
+                    print(f"{self.nodes.events[-1]}; {self.done} queries, {len(self.problems)} problems", flush=True)
+                except (TimeoutError, RuntimeError) as error:
+                    self._fail(f"no worker joins: {error}")
                 at, disturb = next(disturbances, (None, None))
             if self.stop.is_set():
                 for client in clients:
@@ -140,8 +143,9 @@ class Soak:
     def _run_client(self, number: int) -> None:
         #: So that most clients live from the beginning to the end
         may_disconnect = number >= self.options.clients * 3 // 4
-        client = self._client(f"client-{number}")
+        item = None
         try:
+            client = self._client(f"client-{number}")
             while not self.stop.is_set():
                 with self._lock:
                     item = self.mix.next(may_disconnect and not self._nearly_done())
@@ -157,11 +161,11 @@ class Soak:
             if code := client.end():
                 self._fail(f"{client.name} ended with {code}")
         except Stuck as error:
-            (self.directory / f"{client.name}.stacks").write_text(stacks(client.process.pid))
+            (self.directory / f"client-{number}.stacks").write_text(stacks(error.pid))
             self._fail(f"{error}: {item}")
             self.stop.set()
         except Exception as error:  # noqa: BLE001 a client that fell is a result
-            self._fail(f"{client.name}: {error!r}: {item}")
+            self._fail(f"client-{number}: {error!r}: {item}")
             self.stop.set()
 
     def _nearly_done(self) -> bool:
@@ -269,8 +273,8 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     with tempfile.TemporaryDirectory(prefix="duckherder-soak-") as name:
-        directory = options.record.with_suffix(".logs") if options.record else Path(name)
-        directory.mkdir(exist_ok=True)
+        directory = options.record.with_suffix(".logs") if options.record else Path(name) / "logs"
+        directory.mkdir()
         use_new_token(directory)
         soak = Soak(options, directory)
         # it ends early, with what it has found so far

@@ -26,8 +26,8 @@ READ_ROWS = 10
 KILL_POLL_SECONDS = 0.01
 INTERRUPT_AGAIN_SECONDS = 0.1
 #: DuckDB's words around an error that comes while a result is read
-WRAPPED = re.compile(r"Attempting to execute an unsuccessful or closed pending query result\nError: ([\w ]+?) Error: (.*)",
-                     re.DOTALL)
+WRAPPED = re.compile(
+    r"Attempting to execute an unsuccessful or closed pending query result\nError: ([\w ]+?) Error: (.*)", re.DOTALL)
 
 
 def told(error: duckdb.Error) -> dict:

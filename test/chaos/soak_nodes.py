@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from chaos.sampling import Sampler, sample
+from chaos.sampling import GROWTH_FACTOR, GROWTH_MB, Sampler, sample
 from chaos.soak_mix import Item
 from support import paths
 from support.cluster import Cluster
@@ -26,12 +26,12 @@ IDLE_MEMORY_MB = 16
 #: More than before the first client, when nothing runs: threads and connections that the network library keeps
 SPARE_FDS = 16
 SPARE_THREADS = 24
-SPARE_MEMORY_MB = 50.0
-MEMORY_FACTOR = 1.15
 
 
 class Stuck(Exception):
-    pass
+    def __init__(self, message: str, pid: int):
+        super().__init__(message)
+        self.pid = pid
 
 
 class ClientProcess:
@@ -58,7 +58,8 @@ class ClientProcess:
         try:
             return self._lines.get(timeout=limit)
         except queue.Empty:
-            raise Stuck(f"{self.name} (pid {self.process.pid}) has said nothing for {limit:.0f} s") from None
+            pid = self.process.pid
+            raise Stuck(f"{self.name} (pid {pid}) has said nothing for {limit:.0f} s", pid) from None
 
     def tell(self, item: Item, number: int) -> None:
         assert self.process.stdin
@@ -95,7 +96,10 @@ def stacks(pid: int) -> str:
         return "no gdb"
     command = ["gdb", "-p", str(pid), "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex",
                "thread apply all bt 40"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    except subprocess.TimeoutExpired:
+        return "the debugger was not done in 120 s"
 
 
 class SoakCluster:
@@ -198,11 +202,12 @@ class SoakCluster:
         return problems
 
     def memory_problems(self) -> list[str]:
+        """At rest, compared with the median under load, early: allocators keep what was needed once."""
         problems = []
-        for name, pid in self.nodes().items():
-            before, seen = self._baseline.get(pid), sample(pid, 0)
-            if before and seen and seen.rss_mb > before[0] * MEMORY_FACTOR + SPARE_MEMORY_MB:
-                problems.append(f"{name} has {seen.rss_mb:.0f} MB, {before[0]:.0f} before")
+        for series in self.sampler.series:
+            seen = sample(series.pid, 0) if series.pid in self.nodes().values() and series.samples else None
+            if seen and seen.rss_mb > series.quarter(1) * GROWTH_FACTOR + GROWTH_MB:
+                problems.append(f"{series.name} has {seen.rss_mb:.0f} MB at rest, {series.quarter(1):.0f} under load")
         return problems
 
     def files_left(self) -> list[str]:

@@ -67,8 +67,9 @@ TimeMs Referee::SlowAfter(StageId stage) const {
 		return 0;
 	}
 	auto durations = account.durations;
-	std::sort(durations.begin(), durations.end());
-	return std::max(config.straggler_min_ms, config.straggler_factor * durations[(durations.size() - 1) / 2]);
+	auto middle = durations.begin() + static_cast<std::ptrdiff_t>((durations.size() - 1) / 2);
+	std::nth_element(durations.begin(), middle, durations.end());
+	return std::max(config.straggler_min_ms, config.straggler_factor * *middle);
 }
 
 void Referee::CheckCopy(const action::StartTask &action, const Task &task) {
