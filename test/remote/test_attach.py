@@ -121,9 +121,9 @@ def test_statements_that_change(client):
                 "UPDATE t SET s = s || 'x' WHERE i < 3",
                 "UPDATE t SET i = i + 100 WHERE i = 5 RETURNING *", "DELETE FROM t WHERE s IS NULL RETURNING i",
                 "DELETE FROM t WHERE i = 77", "FROM t ORDER BY i",
- 
-                              "MERGE INTO t USING (VALUES (1, 'merged'), (50, 'fifty')) v(i, s) ON t.i = v.i WHEN MATCHED THEN UPDATE "
-                "SET s = v.s WHEN NOT MATCHED THEN INSERT VALUES (v.i, v.s)", "FROM t ORDER BY i",
+                "MERGE INTO t USING (VALUES (1, 'merged'), (50, 'fifty')) v(i, s) ON t.i = v.i "
+                "WHEN MATCHED THEN UPDATE SET s = v.s WHEN NOT MATCHED THEN INSERT VALUES (v.i, v.s)",
+                "FROM t ORDER BY i",
                 "INSERT INTO t SELECT i + 1000, s FROM t", "FROM t ORDER BY i", "ALTER TABLE t RENAME s TO text",
                 "ALTER TABLE t ADD COLUMN d DATE DEFAULT DATE '2000-01-01'", "ALTER TABLE t ALTER i TYPE BIGINT",
                 "FROM t ORDER BY i", "ALTER TABLE t DROP COLUMN d", "ALTER TABLE t RENAME TO u", "FROM u ORDER BY i",
