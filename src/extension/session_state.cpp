@@ -212,6 +212,10 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 }
 
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
+	if (context.transaction.GetActiveQuery() == MAXIMUM_QUERY_ID) {
+		// it is only prepared, by a call and not by a statement
+		return;
+	}
 	auto record = NewRecord(context, *database);
 	record.local_reason = reason;
 	local_start_us = database->services.clock->NowUs();
