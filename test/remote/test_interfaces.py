@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import pytest
 
 from support import paths
 from support.session import bare_session, plain_session, scalar
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -95,3 +97,27 @@ def test_functions_of_the_client(client):
                 "CREATE TABLE u AS SELECT shout(s) AS s FROM t WHERE twice(i) < 20", "FROM u ORDER BY s",
                 "SELECT i, s FROM t WHERE i > 9999 OR i BETWEEN 5 AND 9 ORDER BY i"):
         assert client.execute(sql).fetchall() == plain.execute(sql).fetchall(), sql
+
+
+def test_interrupted_changes(client):
+    """What runs at the driver ends when its client gives up, and does not keep its session until it is done."""
+    client.execute("CREATE TABLE t AS SELECT range AS i FROM range(200000)")
+    errors: list[duckdb.Error] = []
+
+    def run() -> None:
+        try:
+            client.execute("INSERT INTO t SELECT a.i FROM t a, t b WHERE a.i + b.i = -1")
+        except duckdb.Error as error:
+            errors.append(error)
+
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+
+    def ended() -> bool:
+        client.interrupt()
+        return not running.is_alive()
+
+    # less than a session waits for the end of its statement
+    wait_until(ended, 9, lambda: "the statement goes on")
+    assert len(errors) == 1 and isinstance(errors[0], duckdb.InterruptException), errors
+    assert scalar(client, "SELECT count(*) FROM t") == 200000
