@@ -19,6 +19,7 @@
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 #include "duckdb/planner/operator/logical_update.hpp"
@@ -110,16 +111,31 @@ vector<column_t> RemoteTable::GetRowIdColumns() const {
 
 void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, LogicalProjection &proj, LogicalUpdate &update,
                                         ClientContext &context) {
-	TableCatalogEntry::BindUpdateConstraints(binder, get, proj, update, context);
-	if (!item.updates_whole_rows || update.update_is_del_and_insert) {
+	if (!item.updates_whole_rows) {
+		TableCatalogEntry::BindUpdateConstraints(binder, get, proj, update, context);
 		return;
 	}
+	// Such a table takes new rows for old ones: all columns are needed. Its scan gives each column once.
 	update.update_is_del_and_insert = true;
-	physical_index_set_t all_columns;
 	for (auto &column : GetColumns().Physical()) {
-		all_columns.insert(column.Physical());
+		auto &updated = update.columns;
+		if (std::find(updated.begin(), updated.end(), column.Physical()) != updated.end()) {
+			continue;
+		}
+		auto &column_ids = get.GetColumnIds();
+		idx_t position = 0;
+		while (position < column_ids.size() && column_ids[position].GetPrimaryIndex() != column.Logical().index) {
+			position++;
+		}
+		if (position == column_ids.size()) {
+			get.AddColumnId(column.Logical().index);
+		}
+		update.expressions.push_back(make_uniq<BoundColumnRefExpression>(
+		    column.Type(), ColumnBinding(proj.table_index, proj.expressions.size())));
+		proj.expressions.push_back(
+		    make_uniq<BoundColumnRefExpression>(column.Type(), ColumnBinding(get.table_index, position)));
+		updated.push_back(column.Physical());
 	}
-	LogicalUpdate::BindExtraColumns(*this, get, proj, update, all_columns);
 }
 
 RemoteView::RemoteView(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateViewInfo &definition)

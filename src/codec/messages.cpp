@@ -285,6 +285,12 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Field(16, "partition_count", request.partition_count);
 }
 
+template <class FIELDS, Is<ExtensionVersion> T>
+void Fields(FIELDS &fields, T &extension) {
+	fields.Field(10, "name", extension.name);
+	fields.Field(11, "version", extension.version);
+}
+
 template <class FIELDS, Is<WorkerInfo> T>
 void Fields(FIELDS &fields, T &info) {
 	fields.Object(10, "address", info.address);
@@ -298,6 +304,7 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(18, "heartbeat_age_ms", info.heartbeat_age_ms);
 	fields.Field(19, "sends_heartbeats", info.sends_heartbeats);
 	fields.Field(20, "kept_queries", info.kept_queries);
+	fields.Objects(21, "extensions", info.extensions);
 }
 
 template <class FIELDS, Is<SessionRequest> T>

@@ -22,6 +22,11 @@ constexpr uint32_t TASK_RETRIES_MAX = 100;
 //! How long a retried task waits first; doubles with each attempt.
 constexpr uint64_t RETRY_BACKOFF_MS = 50;
 constexpr uint64_t RETRY_BACKOFF_MAX_MS = 5000;
+//! A task is slow, and is tried at a second worker that has nothing else to do, when it runs for so many times the
+//! median of its stage's finished tasks, which are at least so many of a hundred, and at least for so long.
+constexpr uint64_t STRAGGLER_FACTOR = 2;
+constexpr uint64_t STRAGGLER_DONE_PERCENT = 50;
+constexpr uint64_t STRAGGLER_MIN_MS = 1000;
 //! An exchange batch is closed when it reaches either.
 constexpr uint64_t BATCH_ROWS = 64 * 1024;
 constexpr uint64_t BATCH_BYTES = 2ULL << 20;
@@ -72,6 +77,10 @@ constexpr uint32_t CLIENT_SESSIONS_MAX = 1000;
 constexpr uint64_t SESSION_CALL_TIMEOUT_MS = 120000;
 //! How long a session waits for the end of its running statement before another one is refused
 constexpr uint64_t SESSION_BUSY_WAIT_MS = 10000;
+//! Rows of a statement's result that wait to be made into batches
+constexpr uint64_t RESULT_QUEUE_BYTES = 8ULL << 20;
+//! How long a thread that has nothing to do for its query waits before it looks again
+constexpr uint64_t TASK_WAIT_US = 200;
 //! Batches of a statement's result that are made ahead; gRPC's flow control holds back the rest
 constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
 //! Rows that wait at a driver for one plan

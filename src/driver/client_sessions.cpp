@@ -39,8 +39,9 @@ std::vector<std::string> FunctionsOf(Connection &connection) {
 
 } // namespace
 
-ClientSessions::ClientSessions(weak_ptr<DatabaseInstance> instance_p, std::shared_ptr<Clock> clock_p)
-    : instance(std::move(instance_p)), clock(std::move(clock_p)),
+ClientSessions::ClientSessions(weak_ptr<DatabaseInstance> instance_p, std::shared_ptr<Clock> clock_p,
+                               std::string main_database_p)
+    : instance(std::move(instance_p)), clock(std::move(clock_p)), main_database(std::move(main_database_p)),
       driver_instance(UUID::ToString(UUID::GenerateRandomUUID())), watch([this] { WatchLeases(); }) {
 }
 
@@ -63,7 +64,8 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
 	Connection connection(*database);
 	auto &context = *connection.context;
 	context.RunFunctionInTransaction([&] {
-		auto name = request.database.empty() ? DatabaseManager::GetDefaultDatabase(context) : request.database;
+		auto fallback = main_database.empty() ? DatabaseManager::GetDefaultDatabase(context) : main_database;
+		auto name = request.database.empty() ? fallback : request.database;
 		auto attached = DatabaseManager::Get(context).GetDatabase(context, name);
 		if (!attached || attached->IsSystem() || attached->IsTemporary()) {
 			throw CatalogException("The driver has no database \"%s\"", name);

@@ -10,7 +10,9 @@ namespace duckherder {
 //! The sessions of a driver's clients, on a database that it does not keep alive without them. Thread-safe.
 class ClientSessions : public DatabaseService {
 public:
-	ClientSessions(duckdb::weak_ptr<duckdb::DatabaseInstance> instance, std::shared_ptr<Clock> clock);
+	//! `main_database`: what clients get that name none; empty: the instance's own
+	ClientSessions(duckdb::weak_ptr<duckdb::DatabaseInstance> instance, std::shared_ptr<Clock> clock,
+	               std::string main_database = std::string());
 	//! Rolls all back
 	~ClientSessions() override;
 
@@ -37,6 +39,7 @@ private:
 
 	const duckdb::weak_ptr<duckdb::DatabaseInstance> instance;
 	const std::shared_ptr<Clock> clock;
+	const std::string main_database;
 	const std::string driver_instance;
 	std::mutex lock;
 	std::map<SessionId, std::shared_ptr<ClientSession>> sessions;

@@ -53,12 +53,6 @@ void Cluster::CheckCompatible(const WorkerInfo &info) const {
 }
 
 void Cluster::Put(const WorkerInfo &info, Origin origin) {
-	CheckCompatible(info);
-	std::lock_guard<std::mutex> guard(lock);
-	PutLocked(info, origin);
-}
-
-void Cluster::PutLocked(const WorkerInfo &info, Origin origin) {
 	auto known = members.find(info.address.id);
 	if (known == members.end() && members.size() >= limits::WORKERS_MAX) {
 		throw InvalidInputException("A driver takes %d workers at most", limits::WORKERS_MAX);
@@ -68,6 +62,8 @@ void Cluster::PutLocked(const WorkerInfo &info, Origin origin) {
 }
 
 void Cluster::RegisterWorker(const WorkerInfo &info) {
+	CheckCompatible(info);
+	std::lock_guard<std::mutex> guard(lock);
 	Put(info, Origin::SELF_REGISTERED);
 }
 
@@ -87,13 +83,12 @@ void Cluster::UnregisterWorker(const WorkerId &id) {
 }
 
 void Cluster::AddWorker(const WorkerInfo &info) {
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		if (members.count(info.address.id) > 0) {
-			throw InvalidInputException("There is a worker with the id '%s' already: unregister it first or choose "
-			                            "another id",
-			                            info.address.id);
-		}
+	CheckCompatible(info);
+	std::lock_guard<std::mutex> guard(lock);
+	if (members.count(info.address.id) > 0) {
+		throw InvalidInputException("There is a worker with the id '%s' already: unregister it first or choose "
+		                            "another id",
+		                            info.address.id);
 	}
 	Put(info, Origin::ADDED);
 }
@@ -113,7 +108,7 @@ void Cluster::ReplaceBorrowed(const std::vector<WorkerInfo> &workers) {
 		entry = entry->second.origin == Origin::BORROWED ? members.erase(entry) : std::next(entry);
 	}
 	for (auto &worker : workers) {
-		PutLocked(worker, Origin::BORROWED);
+		Put(worker, Origin::BORROWED);
 	}
 }
 

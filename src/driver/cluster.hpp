@@ -49,8 +49,8 @@ private:
 	};
 
 	void CheckCompatible(const WorkerInfo &info) const;
+	//! With the lock held
 	void Put(const WorkerInfo &info, Origin origin);
-	void PutLocked(const WorkerInfo &info, Origin origin);
 
 	std::shared_ptr<Clock> clock;
 	Admission admission;

@@ -3,19 +3,31 @@
 namespace duckherder {
 
 DispatchPool::~DispatchPool() {
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		stopping = true;
-	}
-	wake.notify_all();
-	for (auto &thread : threads) {
-		thread.join();
+	Close();
+}
+
+void DispatchPool::Close() {
+	std::unique_lock<std::mutex> guard(lock);
+	stopping = true;
+	while (!threads.empty()) {
+		std::vector<std::thread> ending;
+		ending.swap(threads);
+		guard.unlock();
+		wake.notify_all();
+		for (auto &thread : ending) {
+			thread.join();
+		}
+		guard.lock();
 	}
 }
 
 void DispatchPool::Submit(std::function<void()> job) {
 	std::lock_guard<std::mutex> guard(lock);
 	jobs.push_back(std::move(job));
+	if (stopping) {
+		// a job's own thread takes it; nobody else has a use for it
+		return;
+	}
 	if (jobs.size() > idle) {
 		threads.emplace_back([this] { Run(); });
 	} else {

@@ -17,6 +17,9 @@ class DispatchPool {
 public:
 	~DispatchPool();
 	void Submit(std::function<void()> job);
+	//! Waits until all jobs have ended and been destroyed. For whoever owns what jobs refer to: letting go of the pool
+	//! is not enough, a job that is about to end may still hold it, and would then end it on one of its own threads.
+	void Close();
 
 private:
 	void Run();

@@ -3,6 +3,7 @@
 #include "codec/errors.hpp"
 #include "driver/gather_source.hpp"
 #include "driver/trace.hpp"
+#include "protocol/attempt_control.hpp"
 
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
@@ -38,6 +39,7 @@ void QueryCoordinator::Start() {
 	auto stages = runs.ForScheduler();
 	SchedulerConfig config;
 	config.task_retries = options.task_retries;
+	config.speculate = options.speculate;
 	config.random_seed = std::hash<std::string>()(query_id);
 	{
 		std::lock_guard<std::mutex> guard(lock);
@@ -133,6 +135,10 @@ void QueryCoordinator::Apply(const SchedulerActions &actions) {
 			if (feed != open_feeds.end()) {
 				feed->second->Cancel();
 			}
+			// what a query that has ended still runs is stopped all at once
+			if (!scheduler->Ended() || scheduler->Task(cancel->task).state == TaskState::DONE) {
+				StopAttempt(*cancel);
+			}
 		}
 	}
 }
@@ -208,7 +214,7 @@ void QueryCoordinator::StartTask(const action::StartTask &start) {
 	auto worker = AddressOf(start.worker);
 	used_workers.insert(start.worker);
 	running_attempts++;
-	RecordStart(request);
+	RecordStart(request, start.copy);
 	if (start.attempt == 0) {
 		started_tasks[start.task.stage]++;
 		PrintTraceWhenAssigned(start.task.stage);
@@ -217,6 +223,24 @@ void QueryCoordinator::StartTask(const action::StartTask &start) {
 	services.pool->Submit([self, request = std::move(request), worker]() mutable {
 		self->RunAttempt(std::move(request), std::move(worker));
 		self.reset();
+	});
+}
+
+void QueryCoordinator::StopAttempt(const action::CancelAttempt &cancelled) {
+	TaskRequest request;
+	request.query_id = query_id;
+	request.stage_id = cancelled.task.stage;
+	request.task_id = cancelled.task.task;
+	request.attempt = cancelled.attempt;
+	request.worker_id = cancelled.worker;
+	services.pool->Submit([connector = services.connector, address = AddressOf(cancelled.worker), request] {
+		try {
+			if (auto control = std::dynamic_pointer_cast<AttemptControl>(connector->Connect(address))) {
+				control->StopAttempt(request);
+			}
+		} catch (std::exception &) {
+			// gone: then there is nothing to stop
+		}
 	});
 }
 
@@ -316,22 +340,28 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 		DrainWorker(worker.id);
 		result.error.kind = ErrorKind::PLACE;
 	}
-	RecordResult(request, result);
 	TaskKey key {request.stage_id, request.task_id};
-	if (result.failed) {
-		HandleEvent(event::TaskFailed {key, request.attempt, worker.id, result.error});
-	} else {
-		NoteOutput(request, result, keys);
-		HandleEvent(event::TaskSucceeded {key, request.attempt, worker.id});
-	}
 	std::lock_guard<std::mutex> guard(lock);
+	auto counts = scheduler->IsRunning(key, request.attempt, worker.id);
+	if (counts) {
+		RecordResult(request, result);
+	}
+	auto now = services.clock->NowMs();
+	if (result.failed) {
+		Apply(scheduler->Handle(event::TaskFailed {key, request.attempt, worker.id, result.error}, now));
+		RecordRemaining(request);
+	} else {
+		if (counts) {
+			NoteOutput(request, result, keys);
+		}
+		Apply(scheduler->Handle(event::TaskSucceeded {key, request.attempt, worker.id}, now));
+	}
 	open_feeds.erase(key);
 	running_attempts--;
 	changed.notify_all();
 }
 
 void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys) {
-	std::lock_guard<std::mutex> guard(lock);
 	uint64_t bytes = 0;
 	for (auto &rows : result.inline_rows) {
 		bytes += rows.size();
@@ -353,22 +383,22 @@ void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result
 	}
 }
 
-void QueryCoordinator::RecordStart(const TaskRequest &request) {
+void QueryCoordinator::RecordStart(const TaskRequest &request, bool copy) {
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
 		task.state = "RUNNING";
 		task.worker_id = request.worker_id;
 		task.attempt = request.attempt;
-		query.retries += request.attempt > 0 ? 1 : 0;
+		task.speculative = task.speculative || copy;
+		query.retries += request.attempt > 0 && !copy ? 1 : 0;
 	});
 }
 
 void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult &result) {
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
-		if (task.attempt != request.attempt) {
-			return;
-		}
+		task.worker_id = request.worker_id;
+		task.attempt = request.attempt;
 		if (result.failed) {
 			task.state = result.error.kind == ErrorKind::CANCELLED ? "CANCELLED" : "FAILED";
 			return;
@@ -382,6 +412,19 @@ void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult
 		task.spilled_bytes = result.spilled_bytes;
 		task.duration_us = result.duration_us;
 		query.bytes_exchanged += result.Bytes();
+	});
+}
+
+void QueryCoordinator::RecordRemaining(const TaskRequest &request) {
+	auto info = scheduler->Task({request.stage_id, request.task_id});
+	if (info.state != TaskState::RUNNING || info.attempt == request.attempt) {
+		return;
+	}
+	services.recorder->Update(record, [&](QueryRecord &query) {
+		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
+		task.state = "RUNNING";
+		task.worker_id = info.worker;
+		task.attempt = info.attempt;
 	});
 }
 
@@ -428,6 +471,8 @@ void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
 }
 
 std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
+	// attempts of other stages may run already, and stages be merged
+	std::lock_guard<std::mutex> guard(lock);
 	return std::make_shared<GatherSource>(shared_from_this(), stage);
 }
 

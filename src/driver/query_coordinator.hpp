@@ -36,6 +36,7 @@ struct CoordinatorServices {
 //! The settings of a session that matter while a query runs
 struct CoordinatorOptions {
 	uint32_t task_retries = limits::TASK_RETRIES_DEFAULT;
+	bool speculate = true;
 	//! 0: none
 	uint64_t query_timeout_ms = 0;
 	bool trace = false;
@@ -125,19 +126,24 @@ private:
 	//! With the lock held
 	void Apply(const SchedulerActions &actions);
 	void StartTask(const action::StartTask &start);
+	//! Its worker is told; does not wait
+	void StopAttempt(const action::CancelAttempt &cancelled);
 	TaskRequest MakeRequest(const action::StartTask &start);
 	void RunAttempt(TaskRequest request, WorkerAddress worker);
 	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker, std::vector<KeySet> &keys);
 	std::shared_ptr<ChunkSource> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
-	//! What the stages that read it have to know before they start
+	//! With the lock held: what the stages that read it have to know before they start
 	void NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys);
 	//! With the lock held: an output, if it came with the result
 	const InlineOutput *FindInline(TaskKey task, Attempt attempt) const;
 	//! With the lock held
 	const SharedInputs &InputsOf(StageId stage);
 	std::vector<KeySet> DecodeKeys(const TaskRequest &request, const TaskResult &result) const;
-	void RecordStart(const TaskRequest &request);
+	void RecordStart(const TaskRequest &request, bool copy);
+	//! With the lock held: of an attempt that counts
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
+	//! With the lock held: one of two attempts has failed, and the other one goes on
+	void RecordRemaining(const TaskRequest &request);
 	void StopWorkers();
 	void PrintTraceWhenAssigned(StageId stage);
 	//! Throws the query's error, or InterruptException

@@ -18,6 +18,8 @@ struct TaskRecord {
 	DistributedPipelineTask task;
 	WorkerId worker_id;
 	Attempt attempt = 0;
+	//! It was slow, so a second attempt was started elsewhere
+	bool speculative = false;
 	//! QUEUED, RUNNING, DONE, FAILED, CANCELLED
 	std::string state = "QUEUED";
 	//! Read by the scan, if there is one, otherwise put out

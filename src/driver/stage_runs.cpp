@@ -161,6 +161,9 @@ std::vector<SchedulerStage> StageRuns::ForScheduler() const {
 		auto &after = plan.stages[run.stage.id].after;
 		scheduled.after.assign(after.begin(), after.end());
 		scheduled.repeatable = run.repeatable;
+		// the rows of a feed are read in the session, once for each task
+		scheduled.may_copy =
+		    !plan.stages[run.stage.id].scan || plan.stages[run.stage.id].scan->reader != StageScan::Reader::FEED;
 		scheduled.sized_late = SizedLate(run.stage.id);
 		if (scheduled.sized_late) {
 			scheduled.task_count = run.IsDealt() ? run.partitions : static_cast<uint32_t>(run.split.tasks.size());

@@ -1,9 +1,14 @@
 #include "driver/statement_result.hpp"
 
+#include "common/limits.hpp"
+#include "driver/result_queue.hpp"
+
 #include "duckdb/main/materialized_query_result.hpp"
 #include "duckdb/main/pending_query_result.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace duckherder {
 
@@ -11,11 +16,12 @@ using namespace duckdb;
 
 namespace {
 
-//! What the statement has to do with its connection: both are done with at its end
+//! A statement that runs, on a thread of its own which DuckDB's threads help. It has the connection until it ends.
 class Execution {
 public:
 	Execution(Connection &connection_p, GoneCheck gone_p, std::function<void()> on_end_p)
-	    : connection(connection_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)) {
+	    : connection(connection_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)),
+	      queue(std::make_shared<ResultQueue>()) {
 	}
 
 	~Execution() {
@@ -23,57 +29,46 @@ public:
 	}
 
 	void Start(unique_ptr<SQLStatement> statement) {
-		auto pending = connection.PendingQuery(std::move(statement), true);
+		InstallResultQueue(*connection.context, queue);
+		pending = connection.PendingQuery(std::move(statement), false);
+		RemoveResultQueue(*connection.context);
 		if (pending->HasError()) {
 			pending->ThrowError();
 		}
-		while (true) {
-			ThrowIfGone();
-			auto state = pending->ExecuteTask();
-			if (state == PendingExecutionResult::EXECUTION_ERROR) {
-				pending->ThrowError();
-			}
-			if (PendingQueryResult::IsResultReady(state)) {
-				break;
-			}
-			if (state != PendingExecutionResult::RESULT_NOT_READY) {
-				pending->WaitForTask();
-			}
-		}
-		result = pending->Execute();
-		if (result->HasError()) {
-			result->ThrowError();
-		}
+		thread = std::thread([this] { Run(); });
 	}
 
 	const vector<LogicalType> &Types() const {
-		return result->types;
+		return pending->types;
 	}
 
 	//! Null at the end
 	unique_ptr<DataChunk> Fetch() {
-		if (!result) {
-			return nullptr;
+		while (on_end) {
+			if (gone && gone()) {
+				throw InterruptException();
+			}
+			bool at_end = false;
+			auto chunk = queue->Take(at_end);
+			if (chunk) {
+				return chunk;
+			}
+			if (at_end) {
+				End();
+			}
 		}
-		if (result->type == QueryResultType::STREAM_RESULT) {
-			AwaitChunk(result->Cast<StreamQueryResult>());
-		}
-		auto chunk = result->Fetch();
-		if (result->HasError()) {
-			result->ThrowError();
-		}
-		if (!chunk || chunk->size() == 0) {
-			End();
-			return nullptr;
-		}
-		return chunk;
+		return nullptr;
 	}
 
 	void End() {
 		if (!on_end) {
 			return;
 		}
-		result.reset();
+		queue->Close();
+		if (thread.joinable()) {
+			thread.join();
+		}
+		pending.reset();
 		try {
 			// tasks of a statement that was not read to its end
 			connection.context->CancelTransaction();
@@ -85,29 +80,45 @@ public:
 	}
 
 private:
-	void ThrowIfGone() {
-		if (gone && gone()) {
-			throw InterruptException();
-		}
-	}
-
-	void AwaitChunk(StreamQueryResult &stream) {
-		while (stream.IsOpen()) {
-			ThrowIfGone();
-			auto state = stream.ExecuteTask();
-			if (StreamQueryResult::IsChunkReady(state)) {
+	void Run() {
+		try {
+			while (!queue->IsClosed()) {
+				auto state = pending->ExecuteTask();
+				if (state == PendingExecutionResult::EXECUTION_ERROR) {
+					queue->Fail(pending->GetErrorObject());
+					return;
+				}
+				if (PendingQueryResult::IsResultReady(state)) {
+					break;
+				}
+				if (state == PendingExecutionResult::BLOCKED) {
+					pending->WaitForTask();
+				} else if (state == PendingExecutionResult::NO_TASKS_AVAILABLE) {
+					// others have them all
+					std::this_thread::sleep_for(std::chrono::microseconds(limits::TASK_WAIT_US));
+				}
+			}
+			if (queue->IsClosed()) {
+				pending->Close();
 				return;
 			}
-			if (state == StreamExecutionResult::BLOCKED) {
-				stream.WaitForTask();
+			auto result = pending->Execute();
+			if (result->HasError()) {
+				queue->Fail(result->GetErrorObject());
+			} else {
+				queue->Finish();
 			}
+		} catch (const std::exception &error) {
+			queue->Fail(ErrorData(error));
 		}
 	}
 
 	Connection &connection;
 	GoneCheck gone;
 	std::function<void()> on_end;
-	unique_ptr<QueryResult> result;
+	std::shared_ptr<ResultQueue> queue;
+	unique_ptr<PendingQueryResult> pending;
+	std::thread thread;
 };
 
 class StatementReader : public ChunkReader {

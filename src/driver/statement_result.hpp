@@ -3,7 +3,6 @@
 #include "protocol/database_service.hpp"
 
 #include "duckdb.hpp"
-#include "duckdb/main/stream_query_result.hpp"
 
 #include <functional>
 

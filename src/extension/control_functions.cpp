@@ -1,3 +1,4 @@
+#include "codec/extension_versions.hpp"
 #include "driver/client_sessions.hpp"
 #include "extension/functions.hpp"
 
@@ -70,9 +71,11 @@ Value StartStandaloneWorker(ClientContext &, DatabaseState &database, const vect
 	return Value("listening on " + database.nodes->StartStandaloneWorker(PortOf(arguments[0])));
 }
 
-Value RegisterWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+Value RegisterWorker(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto id = arguments[0].ToString();
-	database.services.cluster->AddWorker(database.nodes->Probe(id, arguments[1].ToString()));
+	auto worker = database.nodes->Probe(id, arguments[1].ToString());
+	CheckExtensions(LoadedExtensions(*context.db), worker);
+	database.services.cluster->AddWorker(worker);
 	return Value("registered " + id);
 }
 
@@ -84,8 +87,8 @@ Value UnregisterWorker(ClientContext &, DatabaseState &database, const vector<Va
 	return Value("unregistered " + id);
 }
 
-Value ReplaceDriver(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
-	database.Borrow(arguments[0].ToString(), PortOf(arguments[1]));
+Value ReplaceDriver(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
+	database.Borrow(*context.db, arguments[0].ToString(), PortOf(arguments[1]));
 	return Value("using the workers of " + arguments[0].ToString() + ":" + to_string(PortOf(arguments[1])));
 }
 
@@ -105,9 +108,14 @@ Value ClearRecorder(ClientContext &, DatabaseState &database, const vector<Value
 Value LoadExtension(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto name = arguments[0].ToString();
 	ExtensionHelper::LoadExternalExtension(context, name);
+	auto extensions = LoadedExtensions(*context.db);
 	auto workers = database.ActiveWorkers();
 	for (auto &worker : workers) {
-		database.services.connector->Connect(worker.address)->LoadExtension(name);
+		auto service = database.services.connector->Connect(worker.address);
+		service->LoadExtension(name);
+		auto info = service->GetInfo();
+		info.address = worker.address;
+		CheckExtensions(extensions, info);
 	}
 	return Value("loaded " + name + " here and on " + to_string(workers.size()) + " workers");
 }

@@ -1,6 +1,7 @@
 #include "extension/optimizer_hook.hpp"
 
 #include "client/push_down.hpp"
+#include "codec/extension_versions.hpp"
 #include "extension/gather_scan.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
@@ -60,6 +61,13 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	}
 	planning.options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
 	planning.candidate = PrepareForDistribution(context, *plan, planning.options, planning.reason);
+	if (planning.candidate) {
+		// now: either side may have loaded one since the worker was registered
+		auto extensions = LoadedExtensions(*context.db);
+		for (auto &worker : workers) {
+			CheckExtensions(extensions, worker);
+		}
+	}
 }
 
 void CheckRequired(ClientContext &context, const string &reason) {

@@ -1,5 +1,6 @@
 #include "extension/session_state.hpp"
 
+#include "codec/extension_versions.hpp"
 #include "extension/settings.hpp"
 
 #include "duckdb/common/types/uuid.hpp"
@@ -30,17 +31,24 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 DatabaseState::~DatabaseState() {
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
-	services.pool.reset();
+	services.pool->Close();
 }
 
 QueryId DatabaseState::NextQueryId() {
 	return id_prefix + "-" + std::to_string(next_query++);
 }
 
-void DatabaseState::Borrow(const std::string &host, uint16_t port) {
+void DatabaseState::Borrow(DatabaseInstance &db, const std::string &host, uint16_t port) {
 	auto driver = nodes->DriverAt(host, port);
 	// the first look is part of the call, so that a wrong address is an error here and not later
-	services.cluster->ReplaceBorrowed(driver->ListWorkers());
+	auto workers = driver->ListWorkers();
+	auto extensions = LoadedExtensions(db);
+	for (auto &worker : workers) {
+		if (worker.state != WorkerState::LOST) {
+			CheckExtensions(extensions, worker);
+		}
+	}
+	services.cluster->ReplaceBorrowed(workers);
 	std::lock_guard<std::mutex> guard(lock);
 	borrowed = std::move(driver);
 	last_refresh = services.clock->NowMs();
@@ -187,6 +195,10 @@ duckdb::shared_ptr<SessionState> SessionState::Get(ClientContext &context,
 std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &context,
                                                             const std::shared_ptr<DistributedPlan> &plan) {
 	std::lock_guard<std::mutex> guard(lock);
+	auto failed = failed_starts.find(plan.get());
+	if (failed != failed_starts.end()) {
+		std::rethrow_exception(failed->second);
+	}
 	auto &entry = running[plan.get()];
 	if (entry) {
 		return entry;
@@ -200,15 +212,24 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	                                       database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
 	database->Began(entry);
-	if (admitted.empty()) {
-		entry->SetQueued(true);
-		database->Admit(context, entry->Id());
-		admitted = entry->Id();
-		entry->SetQueued(false);
-		entry->OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
+	try {
+		Start(context, *entry);
+	} catch (...) {
+		failed_starts[plan.get()] = std::current_exception();
+		throw;
 	}
-	entry->Start();
 	return entry;
+}
+
+void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) {
+	if (admitted.empty()) {
+		coordinator.SetQueued(true);
+		database->Admit(context, coordinator.Id());
+		admitted = coordinator.Id();
+		coordinator.SetQueued(false);
+		coordinator.OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
+	}
+	coordinator.Start();
 }
 
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
@@ -237,6 +258,7 @@ void SessionState::Finish(const std::string *error) {
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		ending.swap(running);
+		failed_starts.clear();
 	}
 	for (auto &entry : ending) {
 		entry.second->Finish(error);

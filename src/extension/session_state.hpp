@@ -8,6 +8,7 @@
 #include "duckdb/optimizer/optimizer_extension.hpp"
 
 #include <atomic>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,8 +29,9 @@ public:
 	std::map<std::string, std::string> default_settings;
 
 	QueryId NextQueryId();
-	//! From now on the workers of that driver are used, and it says which queries may run.
-	void Borrow(const std::string &host, uint16_t port);
+	//! From now on the workers of that driver are used, and it says which queries may run. Throws if this session has
+	//! an extension in another version than a worker.
+	void Borrow(duckdb::DatabaseInstance &db, const std::string &host, uint16_t port);
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
@@ -89,6 +91,8 @@ public:
 	void QueryEnd(duckdb::ClientContext &context, duckdb::optional_ptr<duckdb::ErrorData> error) override;
 
 private:
+	//! With the lock held
+	void Start(duckdb::ClientContext &context, QueryCoordinator &coordinator);
 	void Finish(const std::string *error);
 
 	std::shared_ptr<DatabaseState> database;
@@ -96,6 +100,8 @@ private:
 	QueryId admitted;
 	std::mutex lock;
 	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> running;
+	//! A plan may have several gathers, which threads of the query open at the same time: what one is told, all are
+	std::map<DistributedPlan *, std::exception_ptr> failed_starts;
 	//! Keeps the plans alive as long as coordinators point into them
 	std::vector<std::shared_ptr<DistributedPlan>> plans;
 	QueryRecorder::Entry local;

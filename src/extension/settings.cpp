@@ -17,6 +17,7 @@ constexpr const char *BROADCAST_LIMIT = "duckherder_broadcast_limit";
 constexpr const char *MIN_TASK_BYTES = "duckherder_min_task_bytes";
 constexpr const char *DYNAMIC_FILTERS = "duckherder_dynamic_filters";
 constexpr const char *TASK_RETRIES = "duckherder_task_retries";
+constexpr const char *SPECULATION = "duckherder_speculation";
 constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
 
@@ -68,6 +69,8 @@ void RegisterSettings(DBConfig &config) {
 	config.AddExtensionOption(TASK_RETRIES, "Further attempts of a task whose worker or connection failed",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASK_RETRIES_DEFAULT),
 	                          CheckRange<0, limits::TASK_RETRIES_MAX>);
+	config.AddExtensionOption(SPECULATION, "Try slow tasks at a second worker that has nothing else to do",
+	                          LogicalType::BOOLEAN, Value::BOOLEAN(true));
 	config.AddExtensionOption(QUERY_TIMEOUT, "Distributed queries end with an error after this time (ms, 0: never)",
 	                          LogicalType::UBIGINT, Value::UBIGINT(0));
 	config.AddExtensionOption(TRACE, "Print the pipeline tasks of each distributed scan to stderr",
@@ -99,6 +102,7 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 CoordinatorOptions CoordinatorOptionsOf(ClientContext &context, DatabaseState &database) {
 	CoordinatorOptions options;
 	options.task_retries = static_cast<uint32_t>(GetNumber(context, TASK_RETRIES));
+	options.speculate = BooleanValue::Get(Get(context, SPECULATION));
 	options.query_timeout_ms = GetNumber(context, QUERY_TIMEOUT);
 	options.trace = BooleanValue::Get(Get(context, TRACE));
 	for (auto &setting : ResultSettingsOf(context)) {

@@ -123,7 +123,7 @@ void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskRecord &record) 
 	                TextOrNull(record.worker_id), Number(record.attempt), Value(record.state),
 	                rows_known(task.row_start), rows_known(task.row_end), rows_known(task.row_group_start),
 	                rows_known(task.row_group_end), Number(record.rows), Number(record.bytes),
-	                Milliseconds(record.duration_us), TextOrNull(task.task_sql)});
+	                Milliseconds(record.duration_us), TextOrNull(task.task_sql), Value::BOOLEAN(record.speculative)});
 }
 
 View TasksView() {
@@ -144,7 +144,8 @@ View TasksView() {
 	         {"rows", number},
 	         {"bytes", number},
 	         {"duration_ms", LogicalType::DOUBLE},
-	         {"task_sql", text}},
+	         {"task_sql", text},
+	         {"speculative", LogicalType::BOOLEAN}},
 	        [](DatabaseState &database) {
 		        Rows rows;
 		        for (auto &query : database.services.recorder->Snapshot()) {

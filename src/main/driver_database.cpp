@@ -4,6 +4,7 @@
 
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -28,6 +29,18 @@ void RunInitFile(DuckDB &database, const std::string &path) {
 	auto result = connection.Query(sql.str());
 	if (result->HasError()) {
 		result->ThrowError("The init file \"" + path + "\" failed: ");
+	}
+}
+
+void AttachLake(DuckDB &database, const std::string &lake, const std::string &data_path) {
+	auto options = string("DATA_INLINING_ROW_LIMIT 0");
+	if (!data_path.empty()) {
+		options += ", DATA_PATH " + KeywordHelper::WriteQuoted(data_path, '\'');
+	}
+	auto sql = "ATTACH " + KeywordHelper::WriteQuoted(lake, '\'') + " AS " + LAKE_NAME + " (" + options + ")";
+	auto result = Connection(database).Query(sql);
+	if (result->HasError()) {
+		result->ThrowError("The lake \"" + lake + "\" cannot be attached: ");
 	}
 }
 

@@ -13,6 +13,13 @@ namespace duckherder {
 //! file cannot be read, and what one of its statements throws.
 void RunInitFile(duckdb::DuckDB &database, const std::string &path);
 
+//! The name of the lake in a driver that has one
+constexpr const char *LAKE_NAME = "lake";
+
+//! Attaches the lake ("ducklake:…") as LAKE_NAME. Its tables' rows are all in files, none in its catalog, since only
+//! files are read by workers. Throws what ATTACH throws.
+void AttachLake(duckdb::DuckDB &database, const std::string &lake, const std::string &data_path);
+
 struct DriverDatabaseOptions {
 	//! Empty: in memory
 	std::string file;

@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iostream>
+#include <sys/prctl.h>
 
 namespace duckherder {
 
@@ -51,6 +52,12 @@ const FlagSpec TLS_SHOWN_CERT {"--tls-cert", "F", "show this certificate to node
 const FlagSpec TLS_CLIENT_CA {"--tls-client-ca", "F", "take only clients with a certificate of this authority (PEM)"};
 const FlagSpec CLIENT_TOKENS {"--client-tokens", "F", "further tokens, a line 'read|write|admin TOKEN' each"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
+const FlagSpec CORE_DUMPS {"--core-dumps", "", "allow core dumps and debuggers: whoever reads a dump has the token"};
+
+//! Before the token is read. A limit of 0 would not keep the kernel from piping a dump to a program that collects them.
+void AllowDumps(bool allowed) {
+	prctl(PR_SET_DUMPABLE, allowed ? 1 : 0, 0, 0, 0);
+}
 
 //! Of a flag in seconds
 uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallback_ms, uint64_t minimum_ms) {
@@ -195,6 +202,8 @@ void BlockStopSignals() {
 int RunDriver(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
 	                               {"--database", "FILE", "whose tables clients attach; default: in memory"},
+	                               {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
+	                               {"--data-path", "PATH", "where a new lake has its files"},
 	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
 	                               {"--threads", "N", "DuckDB threads; default all cores"},
 	                               {"--memory-limit", "SIZE", "of the process; default 80 % of the machine"},
@@ -210,6 +219,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               TLS_CA,
 	                               TLS_CLIENT_CA,
 	                               INSECURE,
+	                               CORE_DUMPS,
 	                               HELP};
 	CommandLine flags("driver", specs, words);
 	if (WantsHelp(flags,
@@ -218,6 +228,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	              specs)) {
 		return 0;
 	}
+	AllowDumps(flags.Has(CORE_DUMPS.name));
 	AdmissionLimits admission;
 	admission.running_max =
 	    static_cast<uint32_t>(flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
@@ -232,11 +243,18 @@ int RunDriver(const std::vector<std::string> &words) {
 	options.temp_limit = flags.Get("--temp-limit");
 	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(ClientSettingsOf(flags)));
 	RunInitFile(*driver.database, flags.Get("--init"));
+	std::string main_database;
+	if (flags.Has("--lake")) {
+		AttachLake(*driver.database, flags.Get("--lake"), flags.Get("--data-path"));
+		main_database = LAKE_NAME;
+	} else if (flags.Has("--data-path")) {
+		throw duckdb::InvalidInputException("--data-path is where a lake has its files: it needs --lake");
+	}
 	driver.state->services.cluster->SetAdmissionLimits(admission);
 	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
 	node.SetDriver(driver.state->services.cluster);
-	node.SetDatabase(
-	    std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(), driver.state->services.clock));
+	node.SetDatabase(std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
+	                                                  driver.state->services.clock, main_database));
 	node.Start();
 	SayListening(node);
 	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
@@ -268,11 +286,13 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	    TLS_CA,
 	    TLS_CLIENT_CA,
 	    INSECURE,
+	    CORE_DUMPS,
 	    HELP};
 	CommandLine flags("worker", specs, words);
 	if (WantsHelp(flags, "duckherder worker: runs tasks of queries", specs)) {
 		return 0;
 	}
+	AllowDumps(flags.Has(CORE_DUMPS.name));
 	WorkerDatabaseOptions options;
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
@@ -318,6 +338,7 @@ int RunStatus(const std::vector<std::string> &words) {
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;
 	}
+	AllowDumps(false);
 	auto location = DriverLocation(flags);
 	FlightDriverClient driver(location, ClientSettingsOf(flags));
 	auto workers = driver.ListWorkers();

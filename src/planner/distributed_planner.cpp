@@ -3,6 +3,7 @@
 #include "planner/check_support.hpp"
 #include "planner/cut_stages.hpp"
 #include "planner/insert_exchanges.hpp"
+#include "planner/lake_scans.hpp"
 #include "planner/split_scans.hpp"
 
 namespace duckherder {
@@ -82,6 +83,7 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	DistributedPlan result;
 	result.options = options;
 	auto reads_data = ReadsData(context, *plan);
+	ReadLakeFiles(context, plan);
 	InsertExchanges(context, binder, plan, result);
 	CutStages(plan, result);
 	if (!result.Distributed() && result.reason.empty()) {

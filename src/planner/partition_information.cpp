@@ -1,6 +1,8 @@
 #include "planner/partition_information.hpp"
 
+#include "common/limits.hpp"
 #include "planner/internal_query.hpp"
+#include "planner/lake_scans.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
@@ -82,6 +84,22 @@ vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<s
 	return result;
 }
 
+//! A lake's catalog knows the rows of each file, but not its row groups. Where they begin only decides how much of one
+//! is read in vain.
+bool AddCountedRows(const LogicalGet &get, PartitionInformation &result) {
+	auto counted = dynamic_cast<const CountedFileList *>(get.bind_data->Cast<MultiFileBindData>().file_list.get());
+	if (!counted) {
+		return false;
+	}
+	for (idx_t file = 0; file < counted->rows.size(); file++) {
+		for (idx_t row = 0; row < counted->rows[file]; row += limits::ROW_GROUP_ROWS) {
+			result.row_groups.push_back(
+			    {file, row, MinValue<idx_t>(counted->rows[file] - row, limits::ROW_GROUP_ROWS)});
+		}
+	}
+	return true;
+}
+
 } // namespace
 
 table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, const TableFunction &function) {
@@ -116,7 +134,9 @@ PartitionInformation GetPartitionInformation(ClientContext &context, LogicalGet 
 		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
 			result.files.push_back(file.path);
 		}
-		if (result.files.size() == 1) {
+		if (AddCountedRows(get, result)) {
+			// nothing has to be opened
+		} else if (result.files.size() == 1) {
 			result.row_groups = RowGroupsFromStatistics(context, get);
 		} else if (result.files.size() <= FOOTERS_READ_MAX) {
 			result.row_groups = RowGroupsFromFooters(context, result.files);

@@ -1,5 +1,8 @@
 #include "planner/split_scans.hpp"
 
+#include "planner/lake_scans.hpp"
+
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/planner/filter/optional_filter.hpp"
@@ -254,6 +257,10 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 	}
 	if (StringUtil::StartsWith(get.function.name, "duckherder_")) {
 		return name + " describes this session";
+	}
+	auto table = get.GetTable();
+	if (table && StringUtil::StartsWith(table->catalog.GetName(), LAKE_METADATA_PREFIX)) {
+		return "the catalog of a lake is read here";
 	}
 	if (get.extra_info.sample_options) {
 		return "TABLESAMPLE runs in the session";

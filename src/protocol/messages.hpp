@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! Raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 3;
+constexpr uint32_t PROTOCOL_VERSION = 4;
 
 //! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -129,6 +129,12 @@ enum class WorkerState : uint8_t { ACTIVE = 0, DRAINING = 1, LOST = 2 };
 
 const char *WorkerStateName(WorkerState state);
 
+//! A DuckDB extension that was loaded into a node.
+struct ExtensionVersion {
+	std::string name;
+	std::string version;
+};
+
 //! What a worker says of itself: at registration, in heartbeats, and when asked.
 struct WorkerInfo {
 	WorkerAddress address;
@@ -141,6 +147,8 @@ struct WorkerInfo {
 	uint32_t running_tasks = 0;
 	//! Queries whose outputs it keeps
 	uint32_t kept_queries = 0;
+	//! Those that are no part of DuckDB itself
+	std::vector<ExtensionVersion> extensions;
 	//! Set by whoever keeps the list; ms since the last sign of life
 	uint64_t heartbeat_age_ms = 0;
 	//! Set by whoever keeps the list; others have to be asked how they are

@@ -180,6 +180,7 @@ void QueryScheduler::On(const event::StageMerged &event) {
 		into.missing_inputs += stages[input].Complete() ? 0 : 1;
 	}
 	into.plan.repeatable = into.plan.repeatable && stage.plan.repeatable;
+	into.plan.may_copy = into.plan.may_copy && stage.plan.may_copy;
 }
 
 void QueryScheduler::On(const event::WorkerJoined &event) {
@@ -194,16 +195,12 @@ void QueryScheduler::On(const event::WorkerDraining &event) {
 }
 
 QueryScheduler::TaskRecord *QueryScheduler::FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker) {
-	if (!IsKnown(key)) {
-		stats.stale_results++;
-		return nullptr;
+	if (IsRunning(key, attempt, worker)) {
+		return &Record(key);
 	}
-	auto &record = Record(key);
-	auto is_last = record.attempts > 0 && attempt == record.attempts - 1 && pool.Name(record.worker) == worker;
-	if (is_last && record.state == TaskState::RUNNING) {
-		return &record;
-	}
-	if (is_last && record.state == TaskState::DONE) {
+	auto made_output = IsKnown(key) && Record(key).state == TaskState::DONE && Record(key).main.number == attempt &&
+	                   pool.Name(Record(key).main.worker) == worker;
+	if (made_output) {
 		stats.duplicate_results++;
 	} else {
 		stats.stale_results++;
@@ -216,9 +213,14 @@ void QueryScheduler::On(const event::TaskSucceeded &event) {
 	if (!record) {
 		return;
 	}
+	stats.copies_won += record->copy && record->copy->number == event.attempt ? 1 : 0;
+	CancelOther(event.task, event.attempt);
 	auto &stage = StageOf(event.task);
-	pool.Release(record->worker, event.task);
-	pool.AddOutput(record->worker, event.task);
+	auto &attempt = record->main;
+	stage.uncopied.erase({attempt.started_at, event.task.task});
+	stage.durations.Add(time - attempt.started_at);
+	pool.Release(attempt.worker, event.task);
+	pool.AddOutput(attempt.worker, event.task);
 	record->state = TaskState::DONE;
 	record->output_sequence = ++sequence;
 	stage.open--;
@@ -265,6 +267,15 @@ void QueryScheduler::On(const event::Cancel &) {
 
 void QueryScheduler::On(const event::TimerFired &) {
 	armed_timer.reset();
+}
+
+bool QueryScheduler::IsRunning(TaskKey key, Attempt attempt, const WorkerId &worker) const {
+	if (!IsKnown(key)) {
+		return false;
+	}
+	auto &record = stages[key.stage].tasks[key.task];
+	auto is = [&](const AttemptRecord &one) { return one.number == attempt && pool.Name(one.worker) == worker; };
+	return record.state == TaskState::RUNNING && (is(record.main) || (record.copy && is(*record.copy)));
 }
 
 bool QueryScheduler::IsKnown(TaskKey key) const {

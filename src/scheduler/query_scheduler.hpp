@@ -1,6 +1,7 @@
 #pragma once
 
 #include "scheduler/affinity_map.hpp"
+#include "scheduler/running_median.hpp"
 #include "scheduler/scheduler_types.hpp"
 #include "scheduler/stage_queue.hpp"
 #include "scheduler/worker_pool.hpp"
@@ -20,9 +21,9 @@ namespace duckherder {
 //! the query ends, for retries.)
 //!
 //! Contract: every query ends with exactly one QueryFinished or QueryFailed, after which Handle returns nothing; at
-//! most one attempt per task runs as far as the scheduler knows, at most `slots` per worker; of every task exactly one
-//! attempt counts at a time; a task starts only while every output it reads is at a worker not known to be lost; no
-//! slot stays free while a task that may run there waits.
+//! most one attempt per task runs as far as the scheduler knows, or two at different workers if the first is slow, and
+//! at most `slots` per worker; of every task exactly one attempt counts at a time; a task starts only while every
+//! output it reads is at a worker not known to be lost; no slot stays free while a task that may run there waits.
 class QueryScheduler {
 public:
 	//! Throws std::invalid_argument where `stages` breaks the rules of SchedulerStage. `affinity` must outlive this.
@@ -37,6 +38,8 @@ public:
 	bool AllTasksDone() const;
 	bool StageDone(StageId stage) const;
 	TaskInfo Task(TaskKey task) const;
+	//! A result of this attempt would count now
+	bool IsRunning(TaskKey task, Attempt attempt, const WorkerId &worker) const;
 	//! Outputs of a stage in task order: only those readable, hence all of them when a consumer is started
 	std::vector<TaskOutput> StageOutputs(StageId stage) const;
 	//! Changes whenever StageOutputs(stage) may have changed, so that a caller can keep what it made of them
@@ -50,6 +53,15 @@ public:
 	double Progress() const;
 
 private:
+	//! An attempt that runs, or has made the output
+	struct AttemptRecord {
+		Attempt number = 0;
+		WorkerIndex worker = NO_WORKER;
+		TimeMs started_at = 0;
+		//! When it started, in numbers of starts and outputs
+		uint64_t start_sequence = 0;
+	};
+
 	struct TaskRecord {
 		TaskState state = TaskState::QUEUED;
 		bool output_available = false;
@@ -60,11 +72,14 @@ private:
 		bool succeeded = false;
 		//! QUEUED, but not in the stage's queue before its back-off ends
 		bool backing_off = false;
-		//! Attempts started; the last one is the only one whose result counts
+		//! Attempts started, and those of them that were copies: they take nothing from the retries
 		uint32_t attempts = 0;
-		WorkerIndex worker = NO_WORKER;
-		//! When the last attempt started and when it made its output, in numbers of such changes
-		uint64_t start_sequence = 0;
+		uint32_t copies = 0;
+		//! The last one, or the faster of two: whose result counts
+		AttemptRecord main;
+		//! The second one of two that run; the first to succeed becomes the main one
+		std::optional<AttemptRecord> copy;
+		//! When its output was made, in numbers of starts and outputs
 		uint64_t output_sequence = 0;
 	};
 
@@ -89,6 +104,10 @@ private:
 		uint32_t succeeded = 0;
 		bool sized = true;
 		bool asked_for_size = false;
+		//! Of its attempts that succeeded, ms
+		RunningMedian durations;
+		//! Running tasks that have no copy yet but may get one, by when they started
+		std::set<std::pair<TimeMs, TaskId>> uncopied;
 
 		bool Complete() const {
 			return sized && available == plan.task_count;
@@ -120,7 +139,7 @@ private:
 	void On(const event::QueryConsumed &event);
 	void On(const event::Cancel &event);
 	void On(const event::TimerFired &event);
-	//! The record, if `attempt` is the running one of a known task; otherwise counts the result as ignored
+	//! The record, if `attempt` is a running one of a known task; otherwise counts the result as ignored
 	TaskRecord *FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker);
 	void CountLate(const SchedulerEvent &event);
 	void SetTaskCount(StageRecord &stage, uint32_t task_count);
@@ -141,10 +160,24 @@ private:
 	void Fail(TaskError error);
 	void StopRunning();
 
+	// query_scheduler_speculation.cpp: second attempts of slow tasks
+	bool MayCopy(const StageRecord &stage, const TaskRecord &record) const;
+	//! When a task of the stage that started now would be slow; nothing while too few are done to tell
+	std::optional<uint64_t> StragglerMs(const StageRecord &stage) const;
+	void CopyStragglers();
+	//! If there is a worker for it
+	void CopyStraggler(TaskKey key);
+	void StartCopy(TaskKey key, WorkerIndex worker);
+	//! Of two running attempts this one goes on alone as the main one; the other one has ended, as far as this knows
+	void KeepOnly(TaskKey key, bool copy);
+	//! The other one is told
+	void CancelOther(TaskKey key, Attempt kept);
+
 	// query_scheduler_recovery.cpp: failures and lost outputs
-	//! The running attempt does not count any more; the task is QUEUED, but not in a queue yet
+	//! The only running attempt does not count any more; the task is QUEUED, but not in a queue yet
 	void StopAttempt(TaskKey key);
-	void CancelAttempt(TaskKey key);
+	//! One or both
+	void CancelAttempts(TaskKey key);
 	//! After StopAttempt; false if that was the last attempt allowed: then the query has failed
 	bool Retry(TaskKey key, const TaskError &error, bool back_off);
 	bool CheckAttempts(TaskKey key, const TaskError &error);
@@ -191,6 +224,9 @@ private:
 	TimeMs time = 0;
 	std::optional<TimeMs> no_worker_deadline;
 	std::optional<TimeMs> armed_timer;
+	//! When the next running task becomes slow while a slot is free
+	std::optional<TimeMs> straggler_due;
+	uint32_t running_copies = 0;
 	bool started = false;
 	bool ended = false;
 };

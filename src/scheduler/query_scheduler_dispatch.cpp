@@ -13,6 +13,7 @@ void QueryScheduler::Advance() {
 	EndBackOffs();
 	AskForSizes();
 	Dispatch();
+	CopyStragglers();
 	CheckWorkers();
 	if (!ended) {
 		ArmTimer();
@@ -89,13 +90,14 @@ bool QueryScheduler::StartOneTask(const std::vector<StageId> &ready) {
 void QueryScheduler::StartAttempt(TaskKey key, WorkerIndex worker) {
 	auto &record = Record(key);
 	record.state = TaskState::RUNNING;
-	record.worker = worker;
-	record.start_sequence = ++sequence;
 	stats.attempts_started++;
 	stats.retries += record.attempts > 0 ? 1 : 0;
-	auto attempt = record.attempts++;
+	record.main = AttemptRecord {record.attempts++, worker, time, ++sequence};
+	if (MayCopy(StageOf(key), record)) {
+		StageOf(key).uncopied.emplace(time, key.task);
+	}
 	pool.Occupy(worker, key);
-	actions.emplace_back(action::StartTask {key, attempt, pool.Name(worker)});
+	actions.emplace_back(action::StartTask {key, record.main.number, pool.Name(worker)});
 }
 
 void QueryScheduler::SetAvailable(TaskKey key, bool available) {
@@ -132,7 +134,7 @@ void QueryScheduler::CountFirstSuccess(TaskKey key) {
 }
 
 void QueryScheduler::CheckWorkers() {
-	auto stranded = pool.ActiveCount() == 0 && open_tasks > pool.RunningCount();
+	auto stranded = pool.ActiveCount() == 0 && open_tasks > pool.RunningCount() - running_copies;
 	if (!stranded) {
 		no_worker_deadline.reset();
 		return;
@@ -154,6 +156,9 @@ void QueryScheduler::CheckWorkers() {
 
 void QueryScheduler::ArmTimer() {
 	auto next = no_worker_deadline;
+	if (straggler_due) {
+		next = next ? std::min(*next, *straggler_due) : straggler_due;
+	}
 	if (!back_offs.empty()) {
 		auto due = back_offs.begin()->first;
 		next = next ? std::min(*next, due) : due;
@@ -170,7 +175,7 @@ void QueryScheduler::StopRunning() {
 			auto &record = stage.tasks[task];
 			auto key = TaskKey {stage.plan.id, task};
 			if (record.state == TaskState::RUNNING) {
-				CancelAttempt(key);
+				CancelAttempts(key);
 			}
 			if (record.state == TaskState::QUEUED) {
 				record.state = TaskState::CANCELLED;

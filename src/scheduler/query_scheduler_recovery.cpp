@@ -23,12 +23,17 @@ void QueryScheduler::On(const event::WorkerLost &event) {
 	auto error = LostWorkerError(event);
 	auto running = pool.Running(worker);
 	for (auto key : running) {
-		StopAttempt(key);
+		auto &record = Record(key);
+		if (record.copy) {
+			KeepOnly(key, record.copy->worker != worker);
+		} else {
+			StopAttempt(key);
+		}
 		NoteFailedAt(key, worker);
 	}
 	for (auto key : running) {
 		// The place is gone, so there is nothing to wait for
-		if (!Retry(key, error, false)) {
+		if (Record(key).state == TaskState::QUEUED && !Retry(key, error, false)) {
 			return;
 		}
 	}
@@ -41,34 +46,44 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 	if (!record) {
 		return;
 	}
-	StopAttempt(event.task);
 	if (event.error.kind == ErrorKind::USER) {
+		CancelOther(event.task, event.attempt);
+		StopAttempt(event.task);
 		FailTask(event.task, event.error);
 		return;
+	}
+	auto failed = record->copy && record->copy->number == event.attempt ? *record->copy : record->main;
+	auto goes_on = record->copy.has_value();
+	if (goes_on) {
+		KeepOnly(event.task, failed.number == record->main.number);
+	} else {
+		StopAttempt(event.task);
 	}
 	auto lost_worker = pool.Find(event.error.lost_worker);
 	auto lost_input = event.error.kind == ErrorKind::LOST_INPUT && lost_worker != NO_WORKER;
 	if (!lost_input) {
-		NoteFailedAt(event.task, record->worker);
+		NoteFailedAt(event.task, failed.worker);
 	}
-	if (!Retry(event.task, event.error, true) || !lost_input) {
+	if ((!goes_on && !Retry(event.task, event.error, true)) || !lost_input) {
 		return;
 	}
 	// Outputs made there since this attempt started are not what it missed
-	LoseOutputs(lost_worker, record->start_sequence, &StageOf(event.task).plan.inputs);
+	LoseOutputs(lost_worker, failed.start_sequence, &StageOf(event.task).plan.inputs);
 	RecoverLost(event.error);
 }
 
 void QueryScheduler::StopAttempt(TaskKey key) {
 	auto &record = Record(key);
-	pool.Release(record.worker, key);
+	StageOf(key).uncopied.erase({record.main.started_at, key.task});
+	pool.Release(record.main.worker, key);
 	record.state = TaskState::QUEUED;
 }
 
-void QueryScheduler::CancelAttempt(TaskKey key) {
+void QueryScheduler::CancelAttempts(TaskKey key) {
 	auto &record = Record(key);
+	CancelOther(key, record.main.number);
 	StopAttempt(key);
-	actions.emplace_back(action::CancelAttempt {key, record.attempts - 1, pool.Name(record.worker)});
+	actions.emplace_back(action::CancelAttempt {key, record.main.number, pool.Name(record.main.worker)});
 }
 
 bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
@@ -86,7 +101,7 @@ bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
 }
 
 bool QueryScheduler::CheckAttempts(TaskKey key, const TaskError &error) {
-	auto attempts = Record(key).attempts;
+	auto attempts = Record(key).attempts - Record(key).copies;
 	if (attempts <= config.task_retries) {
 		return true;
 	}
@@ -127,7 +142,7 @@ uint64_t QueryScheduler::BackOffMs(uint32_t failures) {
 void QueryScheduler::LoseOutputs(WorkerIndex worker, uint64_t before, const std::vector<StageId> *of) {
 	for (auto key : pool.TakeOutputs(worker)) {
 		auto &record = Record(key);
-		if (!record.output_available || record.worker != worker) {
+		if (!record.output_available || record.main.worker != worker) {
 			continue;
 		}
 		auto concerned = !of || std::binary_search(of->begin(), of->end(), key.stage);
@@ -220,7 +235,7 @@ bool QueryScheduler::RestartRunning(const StageRecord &stage, const TaskError &e
 		if (stage.tasks[task].state != TaskState::RUNNING) {
 			continue;
 		}
-		CancelAttempt(key);
+		CancelAttempts(key);
 		if (!Retry(key, error, false)) {
 			return false;
 		}
@@ -257,7 +272,7 @@ void QueryScheduler::AbandonRerun(TaskKey key) {
 	auto &stage = StageOf(key);
 	auto &record = Record(key);
 	if (record.state == TaskState::RUNNING) {
-		CancelAttempt(key);
+		CancelAttempts(key);
 	} else if (!record.backing_off) {
 		stage.queue.Remove(key.task);
 	}

@@ -21,9 +21,11 @@ TaskInfo QueryScheduler::Task(TaskKey key) const {
 	info.task = key;
 	info.state = record.state;
 	info.attempts = record.attempts;
+	info.attempt = record.main.number;
+	info.copied = record.copies > 0;
 	info.output_available = record.output_available;
-	if (record.worker != NO_WORKER) {
-		info.worker = pool.Name(record.worker);
+	if (record.main.worker != NO_WORKER) {
+		info.worker = pool.Name(record.main.worker);
 	}
 	return info;
 }
@@ -35,7 +37,7 @@ std::vector<TaskOutput> QueryScheduler::StageOutputs(StageId id) const {
 	for (TaskId task = 0; task < stage.tasks.size(); task++) {
 		auto &record = stage.tasks[task];
 		if (record.output_available) {
-			outputs.push_back(TaskOutput {task, record.attempts - 1, pool.Name(record.worker)});
+			outputs.push_back(TaskOutput {task, record.main.number, pool.Name(record.main.worker)});
 		}
 	}
 	return outputs;

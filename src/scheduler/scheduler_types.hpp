@@ -34,6 +34,9 @@ struct SchedulerStage {
 	//! order, volatile functions) and something was already made of the first version (a consumer is done, or the
 	//! session may have read), losing an output fails the query: two versions together would not be exact.
 	bool repeatable = true;
+	//! A slow task may run at two workers at once, and one result counts. Not if it reads what cannot be read by two.
+	//! Stages that are not repeatable have no copies in any case.
+	bool may_copy = true;
 };
 
 SchedulerStage ToSchedulerStage(const Stage &stage);
@@ -47,6 +50,10 @@ struct SchedulerConfig {
 	//! How long tasks wait for any worker that takes tasks before the query fails
 	uint64_t no_worker_timeout_ms = 10000;
 	uint64_t random_seed = 0;
+	//! Slow tasks are copied: see STRAGGLER_FACTOR
+	bool speculate = false;
+	uint64_t straggler_factor = limits::STRAGGLER_FACTOR;
+	uint64_t straggler_min_ms = limits::STRAGGLER_MIN_MS;
 };
 
 //! What happened. Events may come late, twice or in another order than they happened.
@@ -119,6 +126,8 @@ struct StartTask {
 	TaskKey task;
 	Attempt attempt = 0;
 	WorkerId worker;
+	//! The task runs elsewhere as well, and slowly
+	bool copy = false;
 };
 //! Nobody needs the attempt any more; whatever it reports is ignored.
 struct CancelAttempt {
@@ -156,7 +165,7 @@ using SchedulerActions = std::vector<SchedulerAction>;
 
 enum class TaskState : uint8_t {
 	QUEUED = 0,   //! has to run (again): waits for inputs, a slot, or the end of its back-off
-	RUNNING = 1,  //! one attempt was started
+	RUNNING = 1,  //! one attempt was started, or two
 	DONE = 2,     //! one attempt has succeeded; the only state that counts as progress
 	FAILED = 3,   //! why the query failed
 	CANCELLED = 4 //! not done when the query ended
@@ -167,10 +176,13 @@ const char *TaskStateName(TaskState state);
 struct TaskInfo {
 	TaskKey task;
 	TaskState state = TaskState::QUEUED;
-	//! Attempts started
+	//! Attempts started, copies too
 	uint32_t attempts = 0;
-	//! Where the last attempt ran or runs; empty before the first
+	//! The attempt whose output counts, or the one that runs and is no copy, and where; empty before the first
+	Attempt attempt = 0;
 	WorkerId worker;
+	//! A second attempt was started because it was slow
+	bool copied = false;
 	//! Its output is readable there
 	bool output_available = false;
 };
@@ -187,8 +199,11 @@ struct SchedulerStats {
 	uint32_t done_tasks = 0;
 	uint32_t running_tasks = 0;
 	uint64_t attempts_started = 0;
-	//! Attempts beyond the first of their task
+	//! Attempts beyond the first of their task, but for copies
 	uint64_t retries = 0;
+	//! Second attempts of slow tasks, and those of them that were faster
+	uint64_t copies = 0;
+	uint64_t copies_won = 0;
 	//! Outputs of succeeded tasks that were lost
 	uint64_t outputs_lost = 0;
 	//! Results ignored: of an old or unknown attempt, a second success, after the end of the query

@@ -27,6 +27,24 @@ std::shared_ptr<OutputBuffer> OutputStore::Get(const QueryId &query, const TaskK
 	return output == entry->second.outputs.end() ? nullptr : output->second;
 }
 
+void OutputStore::Drop(const QueryId &query, const TaskKey &task, Attempt attempt) {
+	std::shared_ptr<OutputBuffer> dropped;
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = queries.find(query);
+	if (entry == queries.end()) {
+		return;
+	}
+	auto output = entry->second.outputs.find(AttemptKey(task, attempt));
+	if (output != entry->second.outputs.end()) {
+		// freed after the lock is
+		dropped = std::move(output->second);
+		entry->second.outputs.erase(output);
+	}
+	if (entry->second.outputs.empty()) {
+		queries.erase(entry);
+	}
+}
+
 void OutputStore::DropQuery(const QueryId &query) {
 	QueryOutputs dropped;
 	std::lock_guard<std::mutex> guard(lock);

@@ -24,6 +24,8 @@ public:
 	                                  std::shared_ptr<OutputBuffer> output);
 	//! Null if there is none
 	std::shared_ptr<OutputBuffer> Get(const QueryId &query, const TaskKey &task, Attempt attempt);
+	//! Forgets one output
+	void Drop(const QueryId &query, const TaskKey &task, Attempt attempt);
 	//! Forgets the outputs of a query. Those being read live on until their readers end.
 	void DropQuery(const QueryId &query);
 	void DropAll();

@@ -151,8 +151,9 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		auto output = Execute(task, request, inputs);
 		output = outputs.Put(request.query_id, {request.stage_id, request.task_id}, request.attempt, std::move(output));
 		if (task.Cancelled()) {
-			// CancelQuery may have dropped the query's outputs just before this one came
-			outputs.DropQuery(request.query_id);
+			// CancelQuery may have dropped the query's outputs just before this one came; if only this attempt was
+			// stopped, the others are still needed
+			outputs.Drop(request.query_id, {request.stage_id, request.task_id}, request.attempt);
 			throw InterruptException();
 		}
 		result.partition_rows = output->PartitionRows();

@@ -1,5 +1,6 @@
 #include "worker/worker_node.hpp"
 
+#include "codec/extension_versions.hpp"
 #include "worker/connection_pool.hpp"
 #include "worker/output_store.hpp"
 #include "worker/task_runner.hpp"
@@ -135,6 +136,7 @@ WorkerInfo WorkerNode::GetInfo() {
 	info.memory_used_bytes = buffers.GetUsedMemory();
 	info.running_tasks = state->tasks.Count();
 	info.kept_queries = state->outputs.QueryCount();
+	info.extensions = LoadedExtensions(instance);
 	return info;
 }
 

@@ -36,7 +36,7 @@ def main() -> None:
     query = last_query(con, sql)
     answer |= {name: query[name] for name in ("execution_mode", "retries", "num_workers_used", "query_duration_ms")}
     answer["tasks"] = [{name: task[name] for name in ("stage_id", "attempt", "state", "rows", "bytes", "row_start",
-                                                      "duration_ms", "worker_id")}
+                                                      "duration_ms", "worker_id", "speculative")}
                        for task in tasks_of(con, query["query_id"])]
     print(json.dumps(answer))
 

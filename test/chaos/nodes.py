@@ -16,7 +16,7 @@ from chaos.proxies import DamagingProxy, Toxiproxy
 from support import paths
 from support.cluster import STATUS_TIMEOUT_SECONDS
 from support.compare import Result
-from support.process import NodeProcess, _die_with_parent
+from support.process import NodeProcess, die_with_parent
 from support.waiting import PATIENCE, wait_until
 
 WORKERS = 3
@@ -139,7 +139,8 @@ class Nodes:
                    "--temp-directory", str(self.disk(name)), *self.environment.worker_options]
         if self.environment.damaging:
             proxy = self.proxies.setdefault(name, DamagingProxy())
-            options += ["--advertise", f"127.0.0.1:{proxy.port}"]
+            # else only root may list its sockets, for _own_port
+            options += ["--core-dumps", "--advertise", f"127.0.0.1:{proxy.port}"]
         if self.toxiproxy:
             assert self.lab
             options += ["--advertise", f"{self.lab.host(0)}:{self.toxiproxy.ports[name]}"]
@@ -197,7 +198,7 @@ class Nodes:
         command = [*self._where(0), paths.PYTHON, str(CLIENT), self.driver.host, str(self.driver.port), str(data),
                    json.dumps(settings), str(self.directory / "rows")]
         self.client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       text=True, env=os.environ, preexec_fn=_die_with_parent)
+                                       text=True, env=os.environ, preexec_fn=die_with_parent)
         assert self.client.stdin
         self.client.stdin.write(sql)
         self.client.stdin.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chaos.netlab import Unavailable
 from support import paths
-from support.process import _die_with_parent
+from support.process import die_with_parent
 from support.waiting import wait_until
 
 #: A smaller piece may be only a sign of life
@@ -93,7 +93,7 @@ class Toxiproxy:
         self._log = open(directory / "toxiproxy.log", "w")
         self._process = subprocess.Popen([*where, str(TOXIPROXY), "-host", "127.0.0.1", "-config", str(path)],
                                          stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT,
-                                         env=os.environ, preexec_fn=_die_with_parent)
+                                         env=os.environ, preexec_fn=die_with_parent)
         wait_until(lambda: self._ask("GET", "/proxies").returncode == 0, 20, lambda: "toxiproxy does not answer")
 
     def add(self, proxy: str, kind: str, **attributes: int) -> None:

@@ -101,3 +101,31 @@ def test_a_killed_session_keeps_no_place(cluster, table):
             except duckdb.ConnectionException:
                 return False
         wait_until(answered, LEASE_SECONDS + 20, lambda: "the place was not given away")
+
+
+@pytest.mark.timeout(120)
+def test_a_refused_query_with_several_gathers(tmp_path):
+    """Threads of the session open the gathers of one plan at the same time: all have to hear that it was refused."""
+    limits = ["--max-queries", "1", "--max-queued", "0"]
+    with Cluster(tmp_path, workers=1, with_driver=True, driver_options=limits) as cluster, \
+            cluster_session(cluster) as first, cluster_session(cluster) as second:
+        for con in (first, second):
+            distribute_everything(con)
+            con.execute("CREATE TABLE t AS SELECT i, i % 7 AS k FROM range(2000000) r(i)")
+        # open until the end of this test
+        first.execute("SELECT i FROM t WHERE hash(i) % 2 < 2")
+        second.execute("SET threads = 4")
+        sums = "SELECT k, sum(i) FROM t GROUP BY k UNION ALL SELECT k, max(i) FROM t GROUP BY k"
+        for _ in range(100):
+            with pytest.raises(duckdb.ConnectionException, match="1 run and 0 wait"):
+                second.execute(sums)
+        assert first.fetchone()
+        first.execute("SELECT 1")
+
+        def answered() -> bool:
+            try:
+                return len(second.execute(sums).fetchall()) == 14
+            except duckdb.ConnectionException:
+                # the place is given back a moment after the result is closed
+                return False
+        wait_until(answered, 30, lambda: "the session is still refused")

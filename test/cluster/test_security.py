@@ -1,10 +1,13 @@
 """Strangers, and people who may do less than they try: refused with a clear error, and the node keeps serving."""
 
+import base64
 import datetime
 import os
+import re
 import resource
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -19,13 +22,14 @@ from support.cluster import Cluster, run_binary
 from support.pair import rows_as_dicts
 from support.process import NodeProcess
 from support.session import bare_session, cluster_session, distribute_everything, scalar
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, wait_until
 
 CONNECTIONS = 10_000
 DAY = datetime.timedelta(days=1)
 ROWS = 100_000
 TABLE = f"CREATE TABLE t AS SELECT i FROM range({ROWS}) r(i)"
 QUERY = "SELECT sum(i) FROM t WHERE hash(i) % 2 < 2"
+FETCH_OUTPUT = paths.BUILD / "test" / "cluster" / "fetch_output"
 
 
 class Authority:
@@ -275,26 +279,143 @@ def test_many_connections(lone):
     expect_query(lone)
 
 
+def fetch_output(worker: NodeProcess, *, query: str, stage: int, task: int, attempt: int = 0, partition: int = 0,
+                 count: int = 1, types: str = "BIGINT") -> tuple[int, str]:
+    """How many rows a client with the cluster's token gets when it asks for an output itself, and the error."""
+    words = (worker.location, query, stage, task, attempt, partition, count, *types.split())
+    done = subprocess.run([str(paths.require(FETCH_OUTPUT)), *map(str, words)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=20 * PATIENCE)
+    first, _, error = done.stdout.partition("\n")
+    assert first.endswith(" rows") and done.returncode == bool(error), done
+    return int(first.split()[0]), error
+
+
+@pytest.mark.timeout(120)
+def test_replayed_tickets(lone):
+    """Who has the token reads what is there, and nothing else: not what was, and not what never was."""
+    worker = lone.workers["worker-0"]
+    with cluster_session(lone) as con:
+        distribute_everything(con)
+        con.execute(f"CREATE TABLE t AS SELECT i FROM range({20 * ROWS}) r(i)")
+        # its result is read to its end below: until then its outputs stay
+        rows = con.execute("SELECT i FROM t WHERE hash(i) % 2 < 2")
+        observer = con.cursor()
+        done = "FROM duckherder_tasks() WHERE state = 'DONE' AND rows > 0"
+        wait_until(lambda: rows_as_dicts(observer, done), 30, lambda: str(rows_as_dicts(observer, done)))
+        task = rows_as_dicts(observer, done)[0]
+        right = {"query": task["query_id"], "stage": task["stage_id"], "task": task["task_id"],
+                 "attempt": task["attempt"]}
+        assert fetch_output(worker, **right) == (task["rows"], "")
+        missing = "IO Error: Worker worker-0 does not have the output of attempt"
+        for changed, problem in (
+                ({"query": secrets.token_hex(16)}, missing), ({"query": ""}, missing),
+                ({"stage": task["stage_id"] + 7}, missing), ({"task": 4711}, missing),
+                ({"attempt": task["attempt"] + 1}, missing), ({"attempt": 2**32 - 1}, missing),
+                ({"partition": 1}, "Partitions 1 to 2 of an output with 1 partitions"),
+                ({"partition": 2**32 - 1, "count": 2}, "of an output with 1 partitions"),
+                ({"count": 2**32 - 1}, "of an output with 1 partitions"),
+                ({"types": "VARCHAR"}, "has the types (BIGINT), its consumer expects (VARCHAR)"),
+                ({"types": "BIGINT BIGINT"}, "has the types (BIGINT), its consumer expects (BIGINT, BIGINT)")):
+            got, error = fetch_output(worker, **{**right, **changed})
+            assert got == 0 and problem in error, (changed, got, error)
+        # the query that was asked for does not notice
+        assert len(rows.fetchall()) == 20 * ROWS
+        wait_until(lambda: fetch_output(worker, **right)[0] == 0, 30, lambda: "its outputs are still there")
+        got, error = fetch_output(worker, **right)
+        assert got == 0 and missing in error, error
+    expect_query(lone)
+
+
+def crash(directory: Path, options: list[str]) -> tuple[bool, list[Path]]:
+    """Whether a worker that aborts dumps core, and the files that it leaves."""
+    directory.mkdir()
+    with Cluster(directory, workers=0) as cluster:
+        worker = cluster.add_worker(options)
+        resource.prlimit(worker.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        worker.signal(signal.SIGABRT)
+        ended = os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+        assert ended.si_status == signal.SIGABRT
+        return ended.si_code == os.CLD_DUMPED, [path for path in directory.iterdir() if path.suffix != ".log"]
+
+
+@pytest.mark.timeout(120)
+def test_the_token_is_in_no_core_dump(tmp_path):
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard != resource.RLIM_INFINITY and not os.access("/proc/1/mem", os.R_OK):
+        pytest.skip("core dumps are forbidden here, and only root can allow them")
+    dumped, left = crash(tmp_path / "closed", [])
+    assert not dumped and not left
+    if "ASAN_OPTIONS" in os.environ or not re.match(r"[\w.%]+$", Path("/proc/sys/kernel/core_pattern").read_text()):
+        # AddressSanitizer itself keeps its programs from dumping; what goes elsewhere is not ours to look at
+        return
+    # the proof that there would be something to find
+    dumped, left = crash(tmp_path / "open", ["--core-dumps"])
+    token = Path(os.environ["DUCKHERDER_TOKEN_FILE"]).read_text().strip().encode()
+    assert dumped and any(token in path.read_bytes() for path in left)
+    for path in left:
+        path.unlink()
+
+
+#: A session of a user who looks closely: its trace and whatever else it says are in what the process prints
+CURIOUS_SESSION = """
+import sys
+sys.path.insert(0, {tests!r})
+from support.session import bare_session, distribute_everything
+con = bare_session()
+distribute_everything(con)
+con.execute("CALL enable_logging(level = 'trace')")
+con.execute("SET duckherder_trace = true")
+con.execute("SELECT duckherder_register_or_replace_driver('127.0.0.1', {port})")
+con.execute("CREATE TABLE t AS SELECT i FROM range(100000) r(i)")
+print(con.execute("SELECT sum(i) FROM t").fetchall())
+for view in ("duckdb_logs", "duckdb_settings()"):
+    print(con.execute("SELECT seen::VARCHAR FROM " + view + " seen").fetchall())
+try:
+    con.execute("SELECT duckherder_register_worker('w', 'grpc://127.0.0.1:{port}')")
+except Exception as error:
+    print(error)
+"""
+
+
 @pytest.mark.timeout(120)
 def test_secrets_are_nowhere(tmp_path):
-    """Tokens, and those of CREATE SECRET, are in no log, view, history or file of a node."""
+    """Tokens, and those of CREATE SECRET, are in no log, view, history or file of a node or a session."""
     secret = "hidden" + secrets.token_hex(12)
+    token = Path(os.environ["DUCKHERDER_TOKEN_FILE"]).read_text().strip()
     init = secret_file(tmp_path / "init.sql", f"CREATE SECRET s (TYPE http, BEARER_TOKEN '{secret}');")
     temp = tmp_path / "temp"
+
+    def expect_clean(what: str, text: str | bytes) -> None:
+        data = text if isinstance(text, bytes) else text.encode()
+        for hidden in (secret, token):
+            assert hidden.encode() not in data, what
+            assert base64.b64encode(hidden.encode()).rstrip(b"=") not in data, what
     with Cluster(tmp_path, workers=0, with_driver=True) as cluster:
-        cluster.add_worker(["--init", str(init), "--temp-directory", str(temp)])
+        worker = cluster.add_worker(["--init", str(init), "--temp-directory", str(temp), "--memory-limit", "150MB"])
         with cluster_session(cluster) as con:
             distribute_everything(con)
             con.execute(TABLE)
-            con.execute("CALL enable_logging(level = 'trace')")
             con.execute(f"CREATE SECRET mine (TYPE http, BEARER_TOKEN '{secret}')")
             con.execute(QUERY).fetchall()
-            shown = [str(rows_as_dicts(con, f"FROM {view}()")) for view in (
-                "duckherder_get_query_history", "duckherder_get_query_execution_stats", "duckherder_tasks",
-                "duckherder_workers", "duckdb_secrets")]
-            token = Path(os.environ["DUCKHERDER_TOKEN_FILE"]).read_text().strip()
-            command_lines = [Path(f"/proc/{node.pid}/cmdline").read_text() for node in
-                             (cluster.driver, cluster.workers["worker-0"])]
-            files = [path.read_bytes().decode(errors="replace") for path in temp.rglob("*") if path.is_file()]
-            for text in (*shown, *command_lines, *files, cluster.logs(), cluster.status()):
-                assert secret not in text and token not in text
+            for view in ("duckherder_get_query_history", "duckherder_get_query_execution_stats", "duckherder_tasks",
+                         "duckherder_workers", "duckdb_secrets"):
+                expect_clean(view, str(rows_as_dicts(con, f"FROM {view}()")))
+            con.execute(f"COPY (SELECT i, repeat(chr(97 + (i % 26)::INT), 60) || i AS pad FROM range(3000000) r(i)) "
+                        f"TO '{tmp_path / 'big.parquet'}'")
+            # more than the worker may have in memory: what it spills is on its disk as long as the result is open
+            rows = con.execute(f"SELECT i, pad FROM '{tmp_path / 'big.parquet'}' WHERE hash(i) % 2 < 2")
+            spilled = [path for path in temp.rglob("*") if path.is_file() and path.stat().st_size > 0]
+            assert spilled, "nothing was spilled"
+            for path in spilled:
+                expect_clean(str(path), path.read_bytes())
+            assert rows.fetchone()
+        script = CURIOUS_SESSION.format(tests=str(Path(__file__).parent.parent), port=cluster.driver.port)
+        session = subprocess.run([paths.PYTHON, "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                                 timeout=60 * PATIENCE)
+        assert session.returncode == 0 and b"[PIPELINE TASKS]" in session.stderr, session
+        expect_clean("a session's output", session.stdout + session.stderr)
+        for node in (cluster.driver, worker):
+            expect_clean(f"command line of the {node.name}", Path(f"/proc/{node.pid}/cmdline").read_bytes())
+        expect_clean("status", cluster.status())
+    for path in tmp_path.glob("*.log"):
+        expect_clean(path.name, path.read_bytes())

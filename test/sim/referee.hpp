@@ -3,6 +3,7 @@
 #include "scheduler/query_scheduler.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,11 +30,21 @@ public:
 	const std::string &Violation() const;
 
 private:
+	struct Run {
+		Attempt attempt = 0;
+		WorkerId worker;
+		//! In numbers of starts and outputs
+		uint64_t started = 0;
+		TimeMs started_at = 0;
+	};
 	struct Task {
 		uint32_t attempts = 0;
-		bool running = false;
-		WorkerId worker;
-		uint64_t started = 0;
+		uint32_t copies = 0;
+		//! Those that run; two if one is a copy of a slow one
+		std::vector<Run> runs;
+		//! Who made the output that counts
+		Attempt made_by = 0;
+		WorkerId holder;
 		//! Has succeeded at least once
 		bool done = false;
 		bool has_output = false;
@@ -43,6 +54,14 @@ private:
 		//! Since when it could have run again
 		TimeMs waiting_since = 0;
 		std::set<WorkerId> failed_at;
+
+		bool Running() const {
+			return !runs.empty();
+		}
+		//! All that were no copies have been used up
+		bool Exhausted(const SchedulerConfig &config) const {
+			return runs.empty() && attempts - copies > config.task_retries;
+		}
 	};
 	struct StageAccount {
 		std::vector<StageId> consumers;
@@ -57,6 +76,8 @@ private:
 		uint32_t untouched = 0;
 		//! Tasks that failed and wait
 		std::set<TaskId> retrying;
+		//! Of all attempts that succeeded
+		std::vector<TimeMs> durations;
 	};
 	struct Worker {
 		bool present = false;
@@ -87,13 +108,17 @@ private:
 	void Check(const action::QueryFailed &action, const QueryScheduler &scheduler);
 	void Check(const action::SetTimer &action, const QueryScheduler &scheduler);
 	void CheckPlace(const action::StartTask &action, const Task &task);
+	void CheckCopy(const action::StartTask &action, const Task &task);
+	//! When a task of the stage counts as slow; 0 if that cannot be told
+	TimeMs SlowAfter(StageId stage) const;
+	void CheckStragglers(const std::vector<WorkerId> &idle);
 	void CheckIdleSlots();
 	void CheckRetrying(const StageAccount &account, const std::vector<WorkerId> &idle);
 	void CheckCounts(const QueryScheduler &scheduler);
 	void CheckState(const QueryScheduler &scheduler);
 
-	Task *Accept(TaskKey key, Attempt attempt, const WorkerId &worker);
-	void StopRunning(TaskKey key);
+	//! The attempt runs no more. Nothing if it did not run
+	std::optional<Run> Accept(TaskKey key, Attempt attempt, const WorkerId &worker);
 	void LoseOutput(TaskKey key, bool avoid);
 	bool InputsAvailable(StageId stage) const;
 	//! Those that it does not read, but waits for

@@ -62,9 +62,13 @@ void Referee::Apply(const event::WorkerLost &event) {
 	worker.active = false;
 	auto lost_running = worker.running;
 	for (auto key : lost_running) {
-		StopRunning(key);
+		for (auto &run : std::vector<Run>(At(key).runs)) {
+			if (run.worker == event.worker) {
+				Accept(key, run.attempt, run.worker);
+			}
+		}
 		At(key).failed_at.insert(event.worker);
-		exhausted |= At(key).attempts > config.task_retries;
+		exhausted |= At(key).Exhausted(config);
 	}
 	auto lost_outputs = worker.outputs;
 	for (auto key : lost_outputs) {
@@ -72,37 +76,41 @@ void Referee::Apply(const event::WorkerLost &event) {
 	}
 }
 
-Referee::Task *Referee::Accept(TaskKey key, Attempt attempt, const WorkerId &worker) {
+std::optional<Referee::Run> Referee::Accept(TaskKey key, Attempt attempt, const WorkerId &worker) {
 	auto &task = At(key);
-	if (!task.running || attempt + 1 != task.attempts || worker != task.worker) {
-		return nullptr;
+	auto is = [&](const Run &run) { return run.attempt == attempt && run.worker == worker; };
+	auto position = std::find_if(task.runs.begin(), task.runs.end(), is);
+	if (position == task.runs.end()) {
+		return std::nullopt;
 	}
-	StopRunning(key);
-	return &task;
-}
-
-void Referee::StopRunning(TaskKey key) {
-	auto &task = At(key);
-	task.running = false;
-	task.waiting_since = now;
+	auto run = *position;
+	task.runs.erase(position);
 	running--;
-	workers[task.worker].running.erase(key);
-	accounts[key.stage].retrying.insert(key.task);
+	workers[run.worker].running.erase(key);
+	if (!task.Running()) {
+		task.waiting_since = now;
+		accounts[key.stage].retrying.insert(key.task);
+	}
+	return run;
 }
 
 void Referee::Apply(const event::TaskSucceeded &event) {
-	auto task = Accept(event.task, event.attempt, event.worker);
-	if (!task) {
+	auto run = Accept(event.task, event.attempt, event.worker);
+	if (!run) {
 		return;
 	}
+	auto task = &At(event.task);
 	auto &account = accounts[event.task.stage];
 	account.retrying.erase(event.task.task);
+	account.durations.push_back(now - run->started_at);
 	account.done += task->done ? 0 : 1;
 	done += task->done ? 0 : 1;
 	account.available++;
 	account.was_complete |= account.done == stages[event.task.stage].task_count;
 	task->done = true;
 	task->has_output = true;
+	task->made_by = run->attempt;
+	task->holder = run->worker;
 	task->output_made = ++sequence;
 	workers[event.worker].outputs.insert(event.task);
 	ready_expected = IsGather(event.task.stage) && !task->consumed;
@@ -110,12 +118,13 @@ void Referee::Apply(const event::TaskSucceeded &event) {
 }
 
 void Referee::Apply(const event::TaskFailed &event) {
-	auto task = Accept(event.task, event.attempt, event.worker);
-	if (!task) {
+	auto run = Accept(event.task, event.attempt, event.worker);
+	if (!run) {
 		return;
 	}
+	auto task = &At(event.task);
 	user_failed = event.error.kind == ErrorKind::USER;
-	exhausted |= task->attempts > config.task_retries;
+	exhausted |= task->Exhausted(config);
 	if (event.error.kind != ErrorKind::LOST_INPUT) {
 		task->failed_at.insert(event.worker);
 		return;
@@ -125,7 +134,7 @@ void Referee::Apply(const event::TaskFailed &event) {
 	for (auto key : outputs) {
 		auto &inputs = stages[event.task.stage].inputs;
 		auto is_input = std::find(inputs.begin(), inputs.end(), key.stage) != inputs.end();
-		if (is_input && At(key).output_made < task->started) {
+		if (is_input && At(key).output_made < run->started) {
 			LoseOutput(key, blamed.present);
 		}
 	}
@@ -133,14 +142,14 @@ void Referee::Apply(const event::TaskFailed &event) {
 
 void Referee::LoseOutput(TaskKey key, bool avoid) {
 	auto &task = At(key);
-	workers[task.worker].outputs.erase(key);
+	workers[task.holder].outputs.erase(key);
 	task.has_output = false;
 	task.waiting_since = now;
 	output_lost = true;
 	accounts[key.stage].available--;
-	exhausted |= task.attempts > config.task_retries;
+	exhausted |= task.Exhausted(config);
 	if (avoid) {
-		task.failed_at.insert(task.worker);
+		task.failed_at.insert(task.holder);
 	}
 }
 

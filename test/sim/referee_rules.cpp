@@ -35,10 +35,14 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	auto &account = accounts[action.task.stage];
 	auto name = ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " + action.worker;
 	Require(started, "started before Start: " + name);
-	Require(!task.running, "started twice: " + name);
+	if (action.copy) {
+		CheckCopy(action, task);
+	} else {
+		Require(!task.Running(), "started twice: " + name);
+		Require(task.attempts - task.copies <= config.task_retries, "more attempts than allowed: " + name);
+	}
 	Require(!task.has_output, "started although its output is there: " + name);
 	Require(action.attempt == task.attempts, "wrong attempt number: " + name);
-	Require(task.attempts <= config.task_retries, "more attempts than allowed: " + name);
 	Require(InputsAvailable(action.task.stage), "started without all inputs: " + name);
 	Require(StagesBeforeDone(action.task.stage), "started too early: " + name);
 	Require(account.sized, "started before the stage was sized: " + name);
@@ -51,11 +55,54 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	account.untouched -= task.attempts == 0 ? 1 : 0;
 	account.retrying.erase(action.task.task);
 	task.attempts++;
-	task.running = true;
-	task.worker = action.worker;
-	task.started = ++sequence;
+	task.copies += action.copy ? 1 : 0;
+	task.runs.push_back(Run {action.attempt, action.worker, ++sequence, now});
 	running++;
 	workers[action.worker].running.insert(action.task);
+}
+
+TimeMs Referee::SlowAfter(StageId stage) const {
+	auto &account = accounts[stage];
+	if (account.done == 0 || account.done * 100ULL < account.tasks.size() * limits::STRAGGLER_DONE_PERCENT) {
+		return 0;
+	}
+	auto durations = account.durations;
+	std::sort(durations.begin(), durations.end());
+	return std::max(config.straggler_min_ms, config.straggler_factor * durations[(durations.size() - 1) / 2]);
+}
+
+void Referee::CheckCopy(const action::StartTask &action, const Task &task) {
+	auto name = ToString(action.task) + " at " + action.worker;
+	auto &stage = stages[action.task.stage];
+	Require(config.speculate && stage.repeatable && stage.may_copy, "copied what must not be: " + name);
+	Require(task.runs.size() == 1 && task.copies == 0, "copied twice, or what does not run: " + name);
+	Require(task.runs.empty() || task.runs[0].worker != action.worker, "copied to where it runs: " + name);
+	Require(task.failed_at.count(action.worker) == 0, "copied to where it failed: " + name);
+	Require(accounts[stage.id].untouched == 0, "copied while tasks wait: " + name);
+	auto slow_after = SlowAfter(stage.id);
+	Require(!task.runs.empty() && slow_after > 0 && task.runs[0].started_at + slow_after <= now,
+	        "copied what is not slow: " + name);
+}
+
+void Referee::CheckStragglers(const std::vector<WorkerId> &idle) {
+	for (auto &stage : stages) {
+		auto &account = accounts[stage.id];
+		auto slow_after = SlowAfter(stage.id);
+		auto may_copy = config.speculate && stage.repeatable && stage.may_copy && slow_after > 0;
+		// One that waits, perhaps because its output was lost, goes first
+		auto settled = [](const Task &task) { return task.Running() || task.has_output; };
+		if (!may_copy || !InputsAvailable(stage.id) ||
+		    !std::all_of(account.tasks.begin(), account.tasks.end(), settled)) {
+			continue;
+		}
+		for (auto &task : account.tasks) {
+			auto slow = task.runs.size() == 1 && task.copies == 0 && task.runs[0].started_at + slow_after <= now;
+			auto may_run = [&](const WorkerId &worker) {
+				return worker != task.runs[0].worker && task.failed_at.count(worker) == 0;
+			};
+			Require(!slow || std::none_of(idle.begin(), idle.end(), may_run), "a slow task is not copied");
+		}
+	}
 }
 
 void Referee::CheckPlace(const action::StartTask &action, const Task &task) {
@@ -73,8 +120,10 @@ void Referee::CheckPlace(const action::StartTask &action, const Task &task) {
 
 void Referee::Check(const action::CancelAttempt &action, const QueryScheduler &) {
 	auto accepted = Accept(action.task, action.attempt, action.worker);
-	Require(accepted != nullptr, "cancelled what does not run: " + ToString(action.task));
-	if (accepted && accepted->done) {
+	Require(accepted.has_value(), "cancelled what does not run: " + ToString(action.task));
+	// An attempt that was dropped because nobody needed it has been used up, should somebody need it later
+	exhausted |= At(action.task).Exhausted(config);
+	if (accepted && At(action.task).done) {
 		accounts[action.task.stage].retrying.erase(action.task.task);
 	}
 }
@@ -100,7 +149,7 @@ void Referee::Check(const action::TaskReady &action, const QueryScheduler &) {
 	auto &task = At(action.task);
 	auto expected = ready_expected && action.task == ready_task;
 	Require(expected, "an unexpected TaskReady: " + ToString(action.task));
-	Require(task.has_output && action.attempt + 1 == task.attempts && action.worker == task.worker,
+	Require(task.has_output && action.attempt == task.made_by && action.worker == task.holder,
 	        "TaskReady names another output: " + ToString(action.task));
 	task.announced = true;
 	ready_expected = false;
@@ -164,6 +213,7 @@ void Referee::CheckIdleSlots() {
 			CheckRetrying(account, idle);
 		}
 	}
+	CheckStragglers(idle);
 }
 
 void Referee::CheckRetrying(const StageAccount &account, const std::vector<WorkerId> &idle) {
@@ -200,7 +250,12 @@ void Referee::CheckState(const QueryScheduler &scheduler) {
 			auto info = scheduler.Task(TaskKey {stage.id, number});
 			auto name = ToString(info.task);
 			Require(info.output_available == task.has_output, "disagree about the output of " + name);
-			Require((info.state == TaskState::RUNNING) == task.running, "disagree whether it runs: " + name);
+			Require((info.state == TaskState::RUNNING) == task.Running(), "disagree whether it runs: " + name);
+			Require(task.Running() || !task.has_output || (info.attempt == task.made_by && info.worker == task.holder),
+			        "disagree who made the output of " + name);
+			for (auto &run : task.runs) {
+				Require(scheduler.IsRunning(info.task, run.attempt, run.worker), "forgot an attempt of " + name);
+			}
 			Require(info.state != TaskState::DONE || task.done, "done without success: " + name);
 			Require(info.attempts == task.attempts, "disagree about the attempts of " + name);
 		}

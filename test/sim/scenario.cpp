@@ -30,7 +30,7 @@ std::string Scenario::ToString() const {
 		text << (stage.output_kind == ExchangeKind::GATHER ? " gather" : "");
 		text << (stage.repeatable ? "" : " unrepeatable") << "]";
 	}
-	text << (must_succeed ? ", must succeed" : "");
+	text << (config.speculate ? ", copies slow tasks" : "") << (must_succeed ? ", must succeed" : "");
 	return text.str();
 }
 
@@ -118,6 +118,7 @@ void MergeStage(std::vector<SchedulerStage> &stages, StageId stage, StageId into
 	inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
 	stages[into].inputs = inputs;
 	stages[into].repeatable = stages[into].repeatable && stages[stage].repeatable;
+	stages[into].may_copy = stages[into].may_copy && stages[stage].may_copy;
 	stages[stage].inputs.clear();
 	stages[stage].task_count = 0;
 }
@@ -179,6 +180,10 @@ Scenario MakeScenario(uint64_t seed) {
 	auto excused = scenario.user_error || scenario.cancel_at > 0;
 	auto patient = scenario.config.task_retries == 100 && scenario.workers[0].stable && repeatable;
 	scenario.must_succeed = !excused && (patient || !faults);
+	scenario.config.speculate = random.Chance(0.7);
+	for (auto &stage : scenario.stages) {
+		stage.may_copy = !random.Chance(0.1);
+	}
 	return scenario;
 }
 
@@ -188,6 +193,8 @@ Scenario MakeBigScenario(uint64_t seed, bool faults) {
 	scenario.thorough = false;
 	scenario.must_succeed = true;
 	scenario.config.task_retries = 20;
+	scenario.config.speculate = true;
+	scenario.slow_task = 0.001;
 	for (StageId id = 0; id < 3; id++) {
 		SchedulerStage stage;
 		stage.id = id;

@@ -29,7 +29,8 @@ class Cluster:
     """Use as a context manager; it ends exactly the processes that it started."""
 
     def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
-                 environment: dict[str, str] | None = None, driver_options: list[str] | None = None):
+                 environment: dict[str, str] | None = None, driver_options: list[str] | None = None,
+                 worker_options: list[str] | None = None):
         self.directory = directory
         self.driver: NodeProcess | None = None
         self.workers: dict[str, NodeProcess] = {}
@@ -39,6 +40,7 @@ class Cluster:
         self._worker_count = workers
         self._with_driver = with_driver
         self._driver_options = driver_options or []
+        self._worker_options = worker_options or []
 
     def __enter__(self) -> "Cluster":
         running.append(self)
@@ -86,7 +88,7 @@ class Cluster:
         """Does not wait until it listens."""
         name = next(self._names)
         driver = ["--driver", f"{self.driver.host}:{self.driver.port}"] if self.driver else []
-        options = options or []
+        options = [*self._worker_options, *(options or [])]
         # A test that has ended needs nothing of its queries any more
         drain = [] if "--drain-timeout" in options else ["--drain-timeout", "0"]
         arguments = ["--id", name, "--threads", str(self._threads), *drain, *driver, *options]

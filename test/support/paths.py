@@ -14,6 +14,10 @@ STOCK_SHELL = DEPS / "duckdb-cli" / "duckdb"
 PYTHON = sys.executable
 TPCH_EXTENSION = DEPS / "extensions" / "tpch.duckdb_extension"
 TPCDS_EXTENSION = DEPS / "extensions" / "tpcds.duckdb_extension"
+DUCKLAKE_EXTENSION = DEPS / "extensions" / "ducklake.duckdb_extension"
+HTTPFS_EXTENSION = DEPS / "extensions" / "httpfs.duckdb_extension"
+QUACK_EXTENSION = DEPS / "extensions" / "quack.duckdb_extension"
+S3_SERVER = DEPS / "seaweedfs" / "weed"
 CLICKBENCH_QUERIES = DEPS / "clickbench" / "queries.py"
 
 

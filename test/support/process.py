@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Also when the test run itself is killed, no node is left behind."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -33,7 +33,7 @@ class NodeProcess:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace", cwd=directory,
-                                        env={**os.environ, **(environment or {})}, preexec_fn=_die_with_parent)
+                                        env={**os.environ, **(environment or {})}, preexec_fn=die_with_parent)
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
         self.host, self.port = "", 0

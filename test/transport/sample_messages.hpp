@@ -85,9 +85,14 @@ inline auto Members(const FetchRequest &m) {
 	return std::tie(query_id, stage_id, task_id, attempt, partition, partition_count, worker_id);
 }
 
+inline auto Members(const ExtensionVersion &m) {
+	auto &[name, version] = m;
+	return std::tie(name, version);
+}
+
 inline auto Members(const WorkerInfo &m) {
-	auto &[address, state, version, protocol, threads, limit, used, running, kept, age, beats] = m;
-	return std::tie(address, state, version, protocol, threads, limit, used, running, kept, age, beats);
+	auto &[address, state, version, protocol, threads, limit, used, running, kept, extensions, age, beats] = m;
+	return std::tie(address, state, version, protocol, threads, limit, used, running, kept, extensions, age, beats);
 }
 
 template <class T>
@@ -198,6 +203,7 @@ inline WorkerInfo SampleWorkerInfo() {
 	info.memory_used_bytes = 1ULL << 33;
 	info.running_tasks = 3;
 	info.kept_queries = 2;
+	info.extensions = {{"httpfs", "v1.5.5"}, {"spatial", "a1b2c3d"}};
 	info.heartbeat_age_ms = 999;
 	info.sends_heartbeats = true;
 	return info;

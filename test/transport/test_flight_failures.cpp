@@ -107,6 +107,35 @@ TEST_F(FlightFailures, TaskWhoseClientHangsUpIsStopped) {
 	static_cast<void>(closed);
 }
 
+TEST_F(FlightFailures, OneOfTwoAttemptsIsStopped) {
+	Signal second_runs;
+	Signal go;
+	node.worker->run = [&](const TaskRequest &request, const ScriptedWorker::Feed &) {
+		if (request.attempt == 1) {
+			second_runs.Set();
+			EXPECT_TRUE(node.worker->stopped.Wait());
+			throw duckdb::InterruptException();
+		}
+		EXPECT_TRUE(go.Wait());
+		return TaskResult();
+	};
+	auto channel = node.Connect();
+	TaskRequest requests[] = {MakeRequest(), MakeRequest()};
+	requests[0].attempt = 0;
+	requests[1].attempt = 1;
+	auto first = std::async(std::launch::async, [&] { return channel->RunTask(requests[0], nullptr); });
+	auto second = std::async(std::launch::async, [&] { return channel->RunTask(requests[1], nullptr); });
+	ASSERT_TRUE(second_runs.Wait());
+	auto control = std::dynamic_pointer_cast<AttemptControl>(channel);
+	ASSERT_TRUE(control);
+	control->StopAttempt(requests[1]);
+	EXPECT_TRUE(second.get().failed);
+	EXPECT_TRUE(node.worker->stopped.Wait());
+	EXPECT_EQ(node.worker->StoppedAttempts()[0].attempt, 1U);
+	go.Set();
+	EXPECT_FALSE(first.get().failed);
+}
+
 TEST_F(FlightFailures, FeedOfClientThatHangsUpIsNoEnd) {
 	Signal failed;
 	node.worker->run = [&](const TaskRequest &, const ScriptedWorker::Feed &feed) {

@@ -61,12 +61,12 @@ public:
 	void Succeed(TaskKey task) {
 		auto info = scheduler.Task(task);
 		ASSERT_EQ(info.state, TaskState::RUNNING);
-		Succeed(task, info.attempts - 1, info.worker);
+		Succeed(task, info.attempt, info.worker);
 	}
 	void Fail(TaskKey task, const TaskError &error) {
 		auto info = scheduler.Task(task);
 		ASSERT_EQ(info.state, TaskState::RUNNING);
-		Do(event::TaskFailed {task, info.attempts - 1, info.worker, error});
+		Do(event::TaskFailed {task, info.attempt, info.worker, error});
 	}
 	//! Lets the last timer set fire
 	void FireTimer() {

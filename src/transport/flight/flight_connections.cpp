@@ -54,9 +54,9 @@ void CallWatch::Run() {
 	}
 }
 
-OngoingCalls::Entry::Entry(OngoingCalls &calls_p, const std::string &location, const QueryId &query,
+OngoingCalls::Entry::Entry(OngoingCalls &calls_p, const std::string &location, const QueryId &query, std::string what_p,
                            std::function<void()> cancel_p)
-    : calls(calls_p), cancel(std::move(cancel_p)) {
+    : calls(calls_p), what(std::move(what_p)), cancel(std::move(cancel_p)) {
 	std::lock_guard<std::mutex> guard(calls.lock);
 	place = calls.entries.emplace(Key(location, query), this);
 }
@@ -66,11 +66,13 @@ OngoingCalls::Entry::~Entry() {
 	calls.entries.erase(place);
 }
 
-void OngoingCalls::Cut(const std::string &location, const QueryId &query) {
+void OngoingCalls::Cut(const std::string &location, const QueryId &query, const std::string &what) {
 	std::lock_guard<std::mutex> guard(lock);
 	auto range = entries.equal_range(Entry::Key(location, query));
 	for (auto entry = range.first; entry != range.second; ++entry) {
-		entry->second->cancel();
+		if (what.empty() || entry->second->what == what) {
+			entry->second->cancel();
+		}
 	}
 }
 

@@ -55,10 +55,12 @@ private:
 //! Thread-safe.
 class OngoingCalls {
 public:
-	//! As long as a call runs. `cancel` must not block; it is not called after the destructor began.
+	//! As long as a call runs. `what` tells a query's calls apart, empty if nobody has to. `cancel` must not block; it
+	//! is not called after the destructor began.
 	class Entry {
 	public:
-		Entry(OngoingCalls &calls, const std::string &location, const QueryId &query, std::function<void()> cancel);
+		Entry(OngoingCalls &calls, const std::string &location, const QueryId &query, std::string what,
+		      std::function<void()> cancel);
 		~Entry();
 		Entry(const Entry &) = delete;
 		Entry &operator=(const Entry &) = delete;
@@ -67,11 +69,13 @@ public:
 		friend class OngoingCalls;
 		using Key = std::pair<std::string, QueryId>;
 		OngoingCalls &calls;
+		const std::string what;
 		std::function<void()> cancel;
 		std::multimap<Key, Entry *>::iterator place;
 	};
 
-	void Cut(const std::string &location, const QueryId &query);
+	//! All calls of the query there, or only that one
+	void Cut(const std::string &location, const QueryId &query, const std::string &what = "");
 
 private:
 	std::mutex lock;

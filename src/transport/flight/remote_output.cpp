@@ -88,7 +88,7 @@ public:
 	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
 	      peer(std::move(peer_p)), decoder(types), opening(std::make_shared<Opening>()) {
 		flight::Ticket ticket {ticket_bytes};
-		ongoing.emplace(connections->calls, location, query, [this] { Cut(); });
+		ongoing.emplace(connections->calls, location, query, "", [this] { Cut(); });
 		opening->Start(connection, connections->CallOptions(0), ticket);
 	}
 

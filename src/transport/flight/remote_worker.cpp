@@ -115,6 +115,11 @@ private:
 	flight::FlightStreamWriter &writer;
 };
 
+std::string AttemptName(const TaskRequest &request) {
+	return std::to_string(request.stage_id) + "." + std::to_string(request.task_id) + "." +
+	       std::to_string(request.attempt);
+}
+
 } // namespace
 
 RemoteWorker::RemoteWorker(WorkerAddress address_p, std::shared_ptr<FlightConnections> connections_p)
@@ -181,7 +186,8 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 	// A call that was refused at once may fail here already. Its reader knows why.
 	auto sent = writer.WriteMetadata(arrow::Buffer::FromString(std::move(message)));
 
-	OngoingCalls::Entry ongoing(connections->calls, address.location, request.query_id, [&] { reader.Cancel(); });
+	OngoingCalls::Entry ongoing(connections->calls, address.location, request.query_id, AttemptName(request),
+	                            [&] { reader.Cancel(); });
 	FeedSender sender(writer, sent.ok() ? feed : nullptr);
 	while (true) {
 		arrow::Result<flight::FlightStreamChunk> chunk;
@@ -236,6 +242,10 @@ void RemoteWorker::KeepQuery(const QueryId &query_id, const std::vector<std::str
 
 WorkerInfo RemoteWorker::GetInfo() {
 	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONTROL_CALL_TIMEOUT_MS));
+}
+
+void RemoteWorker::StopAttempt(const TaskRequest &request) {
+	connections->calls.Cut(address.location, request.query_id, AttemptName(request));
 }
 
 void RemoteWorker::LoadExtension(const std::string &name) {

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "protocol/attempt_control.hpp"
 #include "protocol/worker_service.hpp"
 #include "transport/flight/flight_connections.hpp"
 
 namespace duckherder {
 
 //! A worker at the other end of a connection. Thread-safe.
-class RemoteWorker : public WorkerService {
+class RemoteWorker : public WorkerService, public AttemptControl {
 public:
 	RemoteWorker(WorkerAddress address, std::shared_ptr<FlightConnections> connections);
 
@@ -20,6 +21,8 @@ public:
 	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
+	//! Hangs up, which the worker notices
+	void StopAttempt(const TaskRequest &request) override;
 
 private:
 	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);

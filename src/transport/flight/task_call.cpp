@@ -51,12 +51,13 @@ void TaskCall::Run() {
 		}
 		guard.lock();
 	}
+	auto was_stopped = stopping;
 	guard.unlock();
 	runner.join();
 	if (feed) {
 		feed->Discard();
 	}
-	if (result.failed && stopping) {
+	if (result.failed && was_stopped) {
 		result.error.kind = ErrorKind::PLACE;
 		result.error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::IO);
 		result.error.message = "Worker " + request.worker_id + " was stopped";

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/parallel/interrupt.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+namespace duckherder {
+
+//! Rows of a running query on their way to one reader: at most about RESULT_QUEUE_BYTES, then the query's threads do
+//! something else until some are taken. Thread-safe.
+class ResultQueue {
+public:
+	//! Copies the chunk. False if there is no room: `interrupt` is called back when there is. True as well when nobody
+	//! reads any more; IsClosed tells.
+	bool Put(duckdb::DataChunk &chunk, const duckdb::InterruptState &interrupt);
+	//! No rows follow
+	void Finish();
+	//! Nor do any, because of this
+	void Fail(duckdb::ErrorData error);
+
+	//! Waits for rows, at most WAIT_SLICE_MS. Null: `at_end` says whether the end was reached, or nothing came yet.
+	//! Throws the error of Fail.
+	duckdb::unique_ptr<duckdb::DataChunk> Take(bool &at_end);
+	//! Nobody reads any more
+	void Close();
+	bool IsClosed();
+
+private:
+	void WakeSinks();
+
+	std::mutex lock;
+	std::condition_variable changed;
+	std::deque<duckdb::unique_ptr<duckdb::DataChunk>> chunks;
+	duckdb::idx_t bytes = 0;
+	std::vector<duckdb::InterruptState> waiting;
+	duckdb::ErrorData error;
+	bool finished = false;
+	bool closed = false;
+};
+
+//! The next query of the connection puts its rows there, in their order if it has one, until the sink is removed.
+void InstallResultQueue(duckdb::ClientContext &context, std::shared_ptr<ResultQueue> queue);
+void RemoveResultQueue(duckdb::ClientContext &context);
+
+} // namespace duckherder

@@ -1,0 +1,328 @@
+#include "planner/lake_scans.hpp"
+
+#include "codec/checked_deserializer.hpp"
+#include "planner/internal_query.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
+#include "duckdb/common/multi_file/multi_file_reader.hpp"
+#include "duckdb/common/multi_file/multi_file_states.hpp"
+#include "duckdb/common/serializer/binary_serializer.hpp"
+#include "duckdb/common/serializer/memory_stream.hpp"
+#include "duckdb/main/attached_database.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/tableref/table_function_ref.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+CountedFileList::CountedFileList(vector<OpenFileInfo> files, vector<idx_t> rows_p)
+    : SimpleMultiFileList(std::move(files)), rows(std::move(rows_p)) {
+}
+
+namespace {
+
+//! What DuckLake's scan says of itself when it is serialized
+struct LakeTable {
+	string catalog;
+	string schema;
+	string table;
+	idx_t snapshot = 0;
+};
+
+//! DuckLake reads a whole table at one snapshot; other kinds give changes between snapshots
+constexpr uint8_t SCAN_TABLE = 0;
+
+bool Describe(const LogicalGet &get, LakeTable &result) {
+	MemoryStream stream;
+	SerializationOptions options;
+	options.serialization_compatibility = SerializationCompatibility::Latest();
+	BinarySerializer serializer(stream, options);
+	serializer.Begin();
+	get.function.serialize(serializer, get.bind_data.get(), get.function);
+	serializer.End();
+	std::string bytes(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
+	CheckedDeserializer reader(bytes, CheckedDeserializer::Types::ALL);
+	reader.Begin();
+	result.catalog = reader.ReadProperty<string>(100, "catalog_name");
+	result.schema = reader.ReadProperty<string>(101, "schema_name");
+	result.table = reader.ReadProperty<string>(102, "table_name");
+	reader.ReadObject(103, "snapshot", [&](Deserializer &object) {
+		result.snapshot = object.ReadProperty<idx_t>(100, "snapshot_id");
+		object.ReadProperty<idx_t>(101, "schema_version");
+		object.ReadProperty<idx_t>(102, "next_catalog_id");
+		object.ReadProperty<idx_t>(103, "next_file_id");
+	});
+	auto scan_type = reader.ReadPropertyWithExplicitDefault<uint8_t>(104, "scan_type", uint8_t(SCAN_TABLE));
+	auto has_start = reader.ReadPropertyWithExplicitDefault<bool>(105, "has_start_snapshot", false);
+	return scan_type == SCAN_TABLE && !has_start;
+}
+
+//! The lake's catalog, which DuckLake attaches beside it. Rows of a snapshot never change there.
+class LakeMetadata {
+public:
+	LakeMetadata(ClientContext &context, const LakeTable &lake_p)
+	    : lake(lake_p), connection(*context.db),
+	      prefix(KeywordHelper::WriteOptionallyQuoted(LAKE_METADATA_PREFIX + lake.catalog) + ".") {
+	}
+
+	//! False if it is not where it is looked for
+	bool FindTable() {
+		auto result =
+		    Query("SELECT t.table_id FROM " + Table("ducklake_table") + " t JOIN " + Table("ducklake_schema") +
+		          " s ON s.schema_id = t.schema_id WHERE " + At("t") + " AND " + At("s") +
+		          " AND t.table_name = " + Quote(lake.table) + " AND s.schema_name = " + Quote(lake.schema));
+		auto chunk = result->Fetch();
+		if (!chunk || chunk->size() != 1) {
+			return false;
+		}
+		table_id = chunk->GetValue(0, 0).ToString();
+		return true;
+	}
+
+	//! As read_parquet's `schema`: by field id, name, type and default of files that do not have it
+	Value Schema(const LogicalGet &get) {
+		auto result =
+		    Query("SELECT column_id, column_name, initial_default FROM " + Table("ducklake_column") + " c WHERE " +
+		          At("c") + " AND table_id = " + table_id + " AND parent_column IS NULL ORDER BY column_order");
+		vector<Value> keys;
+		vector<Value> values;
+		for (auto &row : *result) {
+			auto position = values.size();
+			if (position >= get.returned_types.size() || row.GetValue<string>(1) != get.names[position]) {
+				return Value();
+			}
+			Value fallback(LogicalType::VARCHAR);
+			if (!row.IsNull(2)) {
+				fallback = Value(row.GetValue<string>(2));
+			}
+			keys.push_back(Value::INTEGER(row.GetValue<int32_t>(0)));
+			values.push_back(Value::STRUCT({{"name", Value(get.names[position])},
+			                                {"type", Value(get.returned_types[position].ToString())},
+			                                {"default_value", fallback}}));
+		}
+		if (values.size() != get.returned_types.size() || values.empty()) {
+			return Value();
+		}
+		return Value::MAP(LogicalType::INTEGER, values[0].type(), keys, values);
+	}
+
+	bool WasAltered() {
+		return Count("SELECT count(*) FROM " + Table("ducklake_column") + " WHERE table_id = " + table_id +
+		             " AND (end_snapshot IS NOT NULL OR begin_snapshot <> (SELECT min(begin_snapshot) FROM " +
+		             Table("ducklake_column") + " WHERE table_id = " + table_id + "))") > 0;
+	}
+
+	//! Rows of each file, by the file's own name
+	unordered_map<string, idx_t> RowsByFile() {
+		unordered_map<string, idx_t> result;
+		auto rows = Query("SELECT path, record_count FROM " + Table("ducklake_data_file") + " f WHERE " + At("f") +
+		                  " AND table_id = " + table_id);
+		for (auto &row : *rows) {
+			result[NameOf(row.GetValue<string>(0))] = row.GetValue<idx_t>(1);
+		}
+		return result;
+	}
+
+	bool HasInlinedRows(const string &inlined_table) {
+		return Count("SELECT count(*) FROM " + Table(inlined_table) + " i WHERE " + At("i")) > 0;
+	}
+
+	bool HasDeletes() {
+		if (Count("SELECT count(*) FROM " + Table("ducklake_delete_file") + " d WHERE " + At("d") +
+		          " AND table_id = " + table_id) > 0) {
+			return true;
+		}
+		auto inlined = connection.Query("SELECT count(*) FROM " + Table("ducklake_inlined_delete_" + table_id));
+		// it is made with the first such delete
+		return !inlined->HasError() && inlined->Fetch()->GetValue(0, 0).GetValue<idx_t>() > 0;
+	}
+
+	static string NameOf(const string &path) {
+		auto slash = path.find_last_of("/\\");
+		return slash == string::npos ? path : path.substr(slash + 1);
+	}
+
+private:
+	string Table(const string &name) const {
+		return prefix + KeywordHelper::WriteOptionallyQuoted(name);
+	}
+
+	static string Quote(const string &text) {
+		return KeywordHelper::WriteQuoted(text, '\'');
+	}
+
+	string At(const string &alias) const {
+		auto snapshot = to_string(lake.snapshot);
+		return snapshot + " >= " + alias + ".begin_snapshot AND (" + alias + ".end_snapshot IS NULL OR " + snapshot +
+		       " < " + alias + ".end_snapshot)";
+	}
+
+	unique_ptr<MaterializedQueryResult> Query(const string &sql) {
+		auto result = connection.Query(sql);
+		if (result->HasError()) {
+			result->ThrowError();
+		}
+		return result;
+	}
+
+	idx_t Count(const string &sql) {
+		return Query(sql)->Fetch()->GetValue(0, 0).GetValue<idx_t>();
+	}
+
+	const LakeTable &lake;
+	InternalQuery internal;
+	Connection connection;
+	const string prefix;
+	string table_id;
+};
+
+bool HasOption(const OpenFileInfo &file, const char *name) {
+	return file.extended_info && file.extended_info->options.count(name) > 0;
+}
+
+//! The columns that a Parquet scan has under the same number
+bool ColumnsOfFiles(const LogicalGet &get) {
+	for (auto &column : get.GetColumnIds()) {
+		auto index = column.GetPrimaryIndex();
+		auto known = index == MultiFileReader::COLUMN_IDENTIFIER_FILENAME ||
+		             index == MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER || index == COLUMN_IDENTIFIER_EMPTY;
+		if (column.IsVirtualColumn() && !known) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool ReadsLake(const LogicalGet &get) {
+	return get.function.name == "ducklake_scan" && get.function.serialize && get.bind_data;
+}
+
+bool WasChangedHere(ClientContext &context, const LakeTable &lake) {
+	auto modified = MetaTransaction::Get(context).ModifiedDatabase();
+	return modified && modified->GetName() == lake.catalog;
+}
+
+class LakeScan {
+public:
+	LakeScan(ClientContext &context_p, LogicalGet &get_p) : context(context_p), get(get_p) {
+	}
+
+	//! Null: it stays as it is
+	unique_ptr<LogicalGet> ToParquet() {
+		LakeTable lake;
+		if (!ColumnsOfFiles(get) || !Describe(get, lake) || WasChangedHere(context, lake)) {
+			return nullptr;
+		}
+		LakeMetadata metadata(context, lake);
+		if (!metadata.FindTable() || metadata.HasDeletes() || !ChooseFiles(metadata)) {
+			return nullptr;
+		}
+		for (auto &type : get.returned_types) {
+			if (type.IsNested() && metadata.WasAltered()) {
+				return nullptr;
+			}
+		}
+		auto schema = metadata.Schema(get);
+		return schema.IsNull() ? nullptr : BindParquet(schema);
+	}
+
+private:
+	bool ChooseFiles(LakeMetadata &metadata) {
+		auto rows_by_file = metadata.RowsByFile();
+		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
+			if (HasOption(file, "inlined_data")) {
+				if (HasOption(file, "transaction_local_data") ||
+				    metadata.HasInlinedRows(file.extended_info->options["table_name"].ToString())) {
+					return false;
+				}
+				continue;
+			}
+			auto count = rows_by_file.find(LakeMetadata::NameOf(file.path));
+			if (HasOption(file, "has_deletes") || HasOption(file, "mapping_id") || HasOption(file, "encryption_key") ||
+			    count == rows_by_file.end()) {
+				return false;
+			}
+			files.emplace_back(file.path);
+			rows.push_back(count->second);
+			total_rows += count->second;
+		}
+		return !files.empty();
+	}
+
+	unique_ptr<LogicalGet> BindParquet(const Value &schema) {
+		auto &entry =
+		    Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, "parquet_scan");
+		auto function = entry.functions.GetFunctionByArguments(context, {LogicalType::LIST(LogicalType::VARCHAR)});
+		vector<Value> paths;
+		for (auto &file : files) {
+			paths.emplace_back(file.path);
+		}
+		vector<Value> parameters {Value::LIST(LogicalType::VARCHAR, std::move(paths))};
+		named_parameter_map_t named;
+		named["schema"] = schema;
+		named["explicit_cardinality"] = Value::UBIGINT(total_rows);
+		vector<LogicalType> input_types;
+		vector<string> input_names;
+		TableFunctionRef ref;
+		TableFunctionBindInput input(parameters, named, input_types, input_names, function.function_info.get(), nullptr,
+		                             function, ref);
+		vector<LogicalType> types;
+		vector<string> names;
+		auto bind_data = function.bind(context, input, types, names);
+		if (types != get.returned_types) {
+			return nullptr;
+		}
+		bind_data->Cast<MultiFileBindData>().file_list =
+		    make_shared_ptr<CountedFileList>(std::move(files), std::move(rows));
+		function.late_materialization = false;
+		function.get_partition_stats = nullptr;
+		function.set_scan_order = nullptr;
+		virtual_column_map_t virtual_columns;
+		if (function.get_virtual_columns) {
+			virtual_columns = function.get_virtual_columns(context, bind_data.get());
+		}
+		auto result = make_uniq<LogicalGet>(get.table_index, std::move(function), std::move(bind_data),
+		                                    get.returned_types, get.names, std::move(virtual_columns));
+		result->SetColumnIds(vector<ColumnIndex>(get.GetColumnIds()));
+		result->projection_ids = get.projection_ids;
+		result->table_filters = std::move(get.table_filters);
+		result->dynamic_filters = get.dynamic_filters;
+		result->extra_info = std::move(get.extra_info);
+		if (get.has_estimated_cardinality) {
+			result->SetEstimatedCardinality(get.estimated_cardinality);
+		}
+		result->ResolveOperatorTypes();
+		return result;
+	}
+
+	ClientContext &context;
+	LogicalGet &get;
+	vector<OpenFileInfo> files;
+	vector<idx_t> rows;
+	idx_t total_rows = 0;
+};
+
+} // namespace
+
+void ReadLakeFiles(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+	for (auto &child : plan->children) {
+		ReadLakeFiles(context, child);
+	}
+	if (plan->type != LogicalOperatorType::LOGICAL_GET || !ReadsLake(plan->Cast<LogicalGet>())) {
+		return;
+	}
+	try {
+		if (auto parquet = LakeScan(context, plan->Cast<LogicalGet>()).ToParquet()) {
+			plan = std::move(parquet);
+		}
+	} catch (const std::exception &) {
+		// a catalog of another form than this one knows: the lake's own scan reads it
+	}
+}
+
+} // namespace duckherder

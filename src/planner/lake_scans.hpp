@@ -1,0 +1,28 @@
+#pragma once
+
+#include "duckdb.hpp"
+#include "duckdb/common/multi_file/multi_file_list.hpp"
+#include "duckdb/planner/logical_operator.hpp"
+
+namespace duckherder {
+
+//! DuckLake attaches the catalog of a lake under its name with this before it
+constexpr const char *LAKE_METADATA_PREFIX = "__ducklake_metadata_";
+
+//! The files of a table in a lake, whose catalog knows how many rows each has: nobody has to open them to plan.
+class CountedFileList : public duckdb::SimpleMultiFileList {
+public:
+	CountedFileList(duckdb::vector<duckdb::OpenFileInfo> files, duckdb::vector<duckdb::idx_t> rows);
+
+	//! Of each file
+	const duckdb::vector<duckdb::idx_t> rows;
+};
+
+//! Turns scans of DuckLake tables into scans of their Parquet files at the snapshot that the query pinned, which
+//! workers can read: DuckLake's own scan needs its catalog, and that is here only. The files are those that DuckLake
+//! has chosen for the scan's filters; columns are found by their field ids, so renamed and added ones come out right.
+//! Left alone, and so read here, are tables with deleted or inlined rows, with files that were not written by DuckLake
+//! or are encrypted, with nested columns that were altered, and those that this transaction has changed.
+void ReadLakeFiles(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
+
+} // namespace duckherder
