@@ -3,10 +3,16 @@
 #include "client/remote_place.hpp"
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
+#include "codec/catalog_items.hpp"
 #include "codec/exchange_scan.hpp"
 
+#include "duckdb/function/scalar/sequence_utils.hpp"
+#include "duckdb/main/database_manager.hpp"
 #include "duckdb/optimizer/column_binding_replacer.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/logical_operator_visitor.hpp"
+#include "duckdb/planner/operator/logical_copy_database.hpp"
 #include "duckdb/planner/operator/logical_create_table.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 
@@ -20,7 +26,7 @@ namespace {
 bool RenameNewTables(LogicalOperator &op, RemoteCatalog &catalog) {
 	auto found = false;
 	if (op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE) {
-		op.Cast<LogicalCreateTable>().info->base->catalog = catalog.RemoteName();
+		catalog.NameForDriver(*op.Cast<LogicalCreateTable>().info->base);
 		found = true;
 	}
 	for (auto &child : op.children) {
@@ -29,9 +35,37 @@ bool RenameNewTables(LogicalOperator &op, RemoteCatalog &catalog) {
 	return found;
 }
 
+//! The plan is for the driver from now on, whose name for the sequences is in what nextval was bound with
+class SequenceRename : public LogicalOperatorVisitor {
+public:
+	explicit SequenceRename(RemoteCatalog &catalog_p) : catalog(catalog_p) {
+	}
+
+	void VisitOperator(LogicalOperator &op) override {
+		if (auto defaults = DefaultsOf(op)) {
+			for (auto &fallback : *defaults) {
+				VisitExpression(&fallback);
+			}
+		}
+		LogicalOperatorVisitor::VisitOperator(op);
+	}
+
+protected:
+	unique_ptr<Expression> VisitReplace(BoundFunctionExpression &bound, unique_ptr<Expression> *) override {
+		if ((bound.function.name == "nextval" || bound.function.name == "currval") && bound.bind_info) {
+			bound.bind_info->Cast<NextvalBindData>().create_info->catalog = catalog.RemoteName();
+		}
+		return nullptr;
+	}
+
+private:
+	RemoteCatalog &catalog;
+};
+
 unique_ptr<LogicalRemotePlan> SendThere(ClientContext &context, unique_ptr<LogicalOperator> plan,
                                         RemoteCatalog &catalog) {
 	auto makes_table = RenameNewTables(*plan, catalog);
+	SequenceRename(catalog).VisitOperator(*plan);
 	plan->ResolveOperatorTypes();
 	auto result = make_uniq<LogicalRemotePlan>(catalog, std::move(plan));
 	result->snapshot = RemoteTransaction::Get(context, catalog).Snapshot();
@@ -213,9 +247,51 @@ void CheckSequences(LogicalOperator &op) {
 	}
 }
 
+//! DuckDB asks the transaction of the default database, and throws an internal error if that is not its own
+void CheckTransactionIds(ClientContext &context, LogicalOperator &plan) {
+	auto &database = DatabaseManager::GetDefaultDatabase(context);
+	auto catalog = Catalog::GetCatalogEntry(context, database);
+	if (catalog && RemoteCatalog::From(*catalog) && CallsFunction(plan, "txid_current")) {
+		throw NotImplementedException(
+		    "txid_current() while \"%s\", the database of a Duckherder driver, is the default "
+		    "one. The driver can be asked: FROM duckherder_query('%s', 'SELECT txid_current()')",
+		    database, database);
+	}
+}
+
+//! DuckDB's own COPY FROM DATABASE puts indexes into the storage of tables
+void SendCopiedDefinitions(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+	if (plan->type != LogicalOperatorType::LOGICAL_COPY_DATABASE) {
+		return;
+	}
+	auto &info = *plan->Cast<LogicalCopyDatabase>().info;
+	auto catalog = RemoteCatalog::From(Catalog::GetCatalog(context, info.target_database));
+	if (!catalog) {
+		return;
+	}
+	auto snapshot = RemoteTransaction::Get(context, *catalog).Snapshot();
+	std::vector<std::string> definitions;
+	for (auto indexes : {false, true}) {
+		for (auto &entry : info.entries) {
+			if ((entry->type == CatalogType::INDEX_ENTRY) == indexes) {
+				catalog->NameForDriver(*entry);
+				catalog->RenameWithin(*entry, *snapshot, true);
+				definitions.push_back(EncodeDefinition(*entry));
+			}
+		}
+	}
+	plan->ResolveOperatorTypes();
+	plan = make_uniq<LogicalRemoteDefinition>(*catalog, std::move(definitions), plan->types);
+	plan->ResolveOperatorTypes();
+}
+
 } // namespace
 
 void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+	if (RemoteCatalog::AnyAttached()) {
+		CheckTransactionIds(context, *plan);
+		SendCopiedDefinitions(context, plan);
+	}
 	if (!TouchesDriver(*plan)) {
 		return;
 	}

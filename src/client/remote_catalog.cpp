@@ -3,6 +3,7 @@
 #include "client/remote_entries.hpp"
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
+#include "client/rename_database.hpp"
 #include "client/run_remote.hpp"
 #include "codec/catalog_items.hpp"
 
@@ -10,12 +11,7 @@
 #include "duckdb/parser/parsed_data/alter_table_info.hpp"
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
-#include "duckdb/parser/parsed_expression_iterator.hpp"
-#include "duckdb/parser/expression/columnref_expression.hpp"
-#include "duckdb/parser/expression/subquery_expression.hpp"
-#include "duckdb/parser/query_node.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
-#include "duckdb/parser/tableref/basetableref.hpp"
 #include "duckdb/storage/database_size.hpp"
 
 #include <atomic>
@@ -123,12 +119,25 @@ optional_ptr<SchemaCatalogEntry> RemoteCatalog::LookupSchema(CatalogTransaction 
 		return entry->second.get();
 	}
 	if (if_not_found == OnEntryNotFound::THROW_EXCEPTION) {
-		throw CatalogException(schema_lookup.GetErrorContext(), "Schema with name \"%s\" not found", name);
+		throw CatalogException(schema_lookup.GetErrorContext(), "Schema with name %s does not exist!", name);
 	}
 	return nullptr;
 }
 
+void RemoteCatalog::NameForDriver(CreateInfo &definition) const {
+	definition.catalog = RemoteName();
+	LogicalDependencyList dependencies;
+	for (auto dependency : definition.dependencies.Set()) {
+		if (StringUtil::CIEquals(dependency.catalog, GetName())) {
+			dependency.catalog = RemoteName();
+		}
+		dependencies.AddDependency(dependency);
+	}
+	definition.dependencies = dependencies;
+}
+
 void RemoteCatalog::Define(ClientContext &context, ParseInfo &definition) {
+	RenameWithin(definition, *RemoteTransaction::Get(context, *this).Snapshot(), true);
 	RunRemoteDefinition(context, *this, EncodeDefinition(definition));
 	RemoteTransaction::Get(context, *this).ForgetSnapshot();
 }
@@ -136,7 +145,7 @@ void RemoteCatalog::Define(ClientContext &context, ParseInfo &definition) {
 optional_ptr<CatalogEntry> RemoteCatalog::CreateSchema(CatalogTransaction transaction, CreateSchemaInfo &info) {
 	auto &context = transaction.GetContext();
 	auto sent = info.Copy();
-	sent->catalog = RemoteName();
+	NameForDriver(*sent);
 	Define(context, *sent);
 	auto schema = LookupSchema(transaction, EntryLookupInfo(CatalogType::SCHEMA_ENTRY, info.schema),
 	                           OnEntryNotFound::RETURN_NULL);
@@ -149,53 +158,10 @@ void RemoteCatalog::DropSchema(ClientContext &context, DropInfo &info) {
 	Define(context, *sent);
 }
 
-namespace {
-
-//! Names of databases in table references and columns
-class DatabaseRename {
-public:
-	DatabaseRename(const string &from_p, const string &to_p) : from(from_p), to(to_p) {
-	}
-
-	void Apply(QueryNode &node) {
-		ParsedExpressionIterator::EnumerateQueryNodeChildren(
-		    node, [&](unique_ptr<ParsedExpression> &child) { Apply(*child); }, [&](TableRef &ref) { Apply(ref); });
-	}
-
-private:
-	void Apply(TableRef &ref) {
-		if (ref.type == TableReferenceType::BASE_TABLE) {
-			auto &table = ref.Cast<BaseTableRef>();
-			if (StringUtil::CIEquals(table.catalog_name, from)) {
-				table.catalog_name = to;
-			}
-		}
-	}
-
-	void Apply(ParsedExpression &expression) {
-		if (expression.GetExpressionClass() == ExpressionClass::COLUMN_REF) {
-			auto &names = expression.Cast<ColumnRefExpression>().column_names;
-			// database.schema.table.column
-			if (names.size() >= 4 && StringUtil::CIEquals(names[0], from)) {
-				names[0] = to;
-			}
-		}
-		if (expression.GetExpressionClass() == ExpressionClass::SUBQUERY) {
-			Apply(*expression.Cast<SubqueryExpression>().subquery->node);
-		}
-		ParsedExpressionIterator::EnumerateChildren(expression,
-		                                            [&](unique_ptr<ParsedExpression> &child) { Apply(*child); });
-	}
-
-	const string from;
-	const string to;
-};
-
-} // namespace
-
-void RemoteCatalog::RenameInQuery(QueryNode &node, bool to_remote) {
+void RemoteCatalog::RenameWithin(ParseInfo &definition, const RemoteSnapshot &snapshot, bool to_remote) const {
+	auto has_schema = [&](const std::string &name) { return snapshot.schemas.count(name) > 0; };
 	auto ours = GetName();
-	DatabaseRename(to_remote ? ours : RemoteName(), to_remote ? RemoteName() : ours).Apply(node);
+	DatabaseRename(to_remote ? ours : RemoteName(), to_remote ? RemoteName() : ours, has_schema).Apply(definition);
 }
 
 namespace {
@@ -228,18 +194,32 @@ PhysicalOperator &RemoteCatalog::PlanUpdate(ClientContext &, PhysicalPlanGenerat
 	ThrowNeedsOptimizer();
 }
 
+PhysicalOperator &RemoteCatalog::PlanMergeInto(ClientContext &, PhysicalPlanGenerator &, LogicalMergeInto &,
+                                               PhysicalOperator &) {
+	ThrowNeedsOptimizer();
+}
+
+namespace {
+
+unique_ptr<LogicalOperator> SendDefinition(RemoteCatalog &catalog, const ParseInfo &definition) {
+	return make_uniq<LogicalRemoteDefinition>(catalog, std::vector<std::string> {EncodeDefinition(definition)},
+	                                          vector<LogicalType> {LogicalType::BIGINT});
+}
+
+} // namespace
+
 unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateStatement &stmt, TableCatalogEntry &,
                                                            unique_ptr<LogicalOperator>) {
 	auto definition = stmt.info->Copy();
-	definition->catalog = RemoteName();
-	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*definition));
+	NameForDriver(*definition);
+	return SendDefinition(*this, *definition);
 }
 
 unique_ptr<LogicalOperator> RemoteCatalog::BindAlterAddIndex(Binder &, TableCatalogEntry &, unique_ptr<LogicalOperator>,
                                                              unique_ptr<CreateIndexInfo>,
                                                              unique_ptr<AlterTableInfo> alter_info) {
 	alter_info->catalog = RemoteName();
-	return make_uniq<LogicalRemoteDefinition>(*this, EncodeDefinition(*alter_info));
+	return SendDefinition(*this, *alter_info);
 }
 
 DatabaseSize RemoteCatalog::GetDatabaseSize(ClientContext &) {

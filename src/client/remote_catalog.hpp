@@ -37,7 +37,7 @@ public:
 	//! Whether this process has one, in any of its databases
 	static bool AnyAttached();
 
-	RemoteServer &Server() {
+	RemoteServer &Server() const {
 		return *server;
 	}
 	//! What the driver calls this database
@@ -47,10 +47,12 @@ public:
 
 	//! The definitions as the session sees them; the one that was made last if nothing has changed since
 	std::shared_ptr<RemoteSnapshot> TakeSnapshot(const RemoteServer::Session &session);
-	//! Sends a CREATE, ALTER or DROP
+	//! What a definition says of this database, and what it depends on there, by the driver's name
+	void NameForDriver(duckdb::CreateInfo &definition) const;
+	//! Sends a CREATE, ALTER or DROP, in which names are changed to the driver's
 	void Define(duckdb::ClientContext &context, duckdb::ParseInfo &definition);
-	//! The names in the query that mean the driver's database: by ours, or back
-	void RenameInQuery(duckdb::QueryNode &node, bool to_remote);
+	//! What the queries and defaults within a definition call this database: the driver's name, or back to ours
+	void RenameWithin(duckdb::ParseInfo &definition, const RemoteSnapshot &snapshot, bool to_remote) const;
 
 	void Initialize(bool load_builtin) override;
 	duckdb::string GetCatalogType() override;
@@ -78,6 +80,8 @@ public:
 	                                     duckdb::LogicalDelete &op, duckdb::PhysicalOperator &plan) override;
 	duckdb::PhysicalOperator &PlanUpdate(duckdb::ClientContext &context, duckdb::PhysicalPlanGenerator &planner,
 	                                     duckdb::LogicalUpdate &op, duckdb::PhysicalOperator &plan) override;
+	duckdb::PhysicalOperator &PlanMergeInto(duckdb::ClientContext &context, duckdb::PhysicalPlanGenerator &planner,
+	                                        duckdb::LogicalMergeInto &op, duckdb::PhysicalOperator &plan) override;
 	duckdb::unique_ptr<duckdb::LogicalOperator>
 	BindCreateIndex(duckdb::Binder &binder, duckdb::CreateStatement &stmt, duckdb::TableCatalogEntry &table,
 	                duckdb::unique_ptr<duckdb::LogicalOperator> plan) override;

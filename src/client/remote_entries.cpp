@@ -2,6 +2,7 @@
 
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "codec/driver_names.hpp"
 #include "codec/view_scan.hpp"
 
 #include "duckdb/catalog/catalog_entry/scalar_macro_catalog_entry.hpp"
@@ -48,14 +49,12 @@ RemoteCatalog &RemoteTable::Remote() const {
 
 unique_ptr<CreateInfo> RemoteTable::GetInfo() const {
 	auto info = TableCatalogEntry::GetInfo();
-	info->catalog = Remote().RemoteName();
+	info->catalog = DriverNames::Wanted() ? Remote().RemoteName() : catalog.GetName();
 	return info;
 }
 
 string RemoteTable::ToSQL() const {
-	auto info = TableCatalogEntry::GetInfo();
-	info->catalog = catalog.GetName();
-	return info->ToString();
+	return GetInfo()->ToString();
 }
 
 unique_ptr<BaseStatistics> RemoteTable::GetStatistics(ClientContext &, column_t) {
@@ -89,6 +88,13 @@ TableStorageInfo RemoteTable::GetStorageInfo(ClientContext &context) {
 
 optional_idx RemoteTable::EstimatedRows(ClientContext &context) const {
 	return RemoteTransaction::Get(context, Remote()).EstimatedRows(schema.name, name);
+}
+
+DataTable &RemoteTable::GetStorage() {
+	throw NotImplementedException("The table \"%s\" is stored by a Duckherder driver, and this statement is only for "
+	                              "tables of this DuckDB, or needs its optimizer: PRAGMA enable_optimizer. Text can be "
+	                              "sent to the driver: CALL duckherder_execute('%s', '...')",
+	                              name, catalog.GetName());
 }
 
 virtual_column_map_t RemoteTable::GetVirtualColumns() const {
@@ -152,19 +158,23 @@ const SelectStatement &RemoteView::GetQuery() {
 	return *scan;
 }
 
+RemoteSequence::RemoteSequence(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateSequenceInfo &definition,
+                               int64_t counter_p)
+    : SequenceCatalogEntry(catalog_p, schema_p, definition), counter(counter_p) {
+}
+
 unique_ptr<CreateInfo> RemoteSequence::GetInfo() const {
 	auto info = SequenceCatalogEntry::GetInfo();
-	info->catalog = RemoteCatalog::From(catalog)->RemoteName();
+	// copies of the sequence go on where it is
+	info->Cast<CreateSequenceInfo>().start_value = counter;
 	return info;
 }
 
 RemoteIndex::RemoteIndex(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateIndexInfo &definition)
     : IndexCatalogEntry(catalog_p, schema_p, definition), table(definition.table) {
-	for (auto &expression : definition.expressions) {
-		expressions.push_back(expression->Copy());
-	}
+	// DuckDB copies the parsed ones itself, and only those travel
 	for (auto &expression : definition.parsed_expressions) {
-		parsed_expressions.push_back(expression->Copy());
+		expressions.push_back(expression->Copy());
 	}
 }
 
@@ -207,6 +217,7 @@ RemoteSchema::Kind RemoteSchema::KindOf(CatalogType type) {
 void RemoteSchema::Add(CatalogItem item) {
 	auto definition = std::move(item.definition);
 	definition->catalog = catalog.GetName();
+	remote.RenameWithin(*definition, *snapshot.lock(), false);
 	unique_ptr<CatalogEntry> entry;
 	switch (definition->type) {
 	case CatalogType::TABLE_ENTRY: {
@@ -216,12 +227,11 @@ void RemoteSchema::Add(CatalogItem item) {
 	}
 	case CatalogType::VIEW_ENTRY: {
 		auto &info = definition->Cast<CreateViewInfo>();
-		remote.RenameInQuery(*info.query->node, false);
 		entry = make_uniq<RemoteView>(catalog, *this, info);
 		break;
 	}
 	case CatalogType::SEQUENCE_ENTRY:
-		entry = make_uniq<RemoteSequence>(catalog, *this, definition->Cast<CreateSequenceInfo>());
+		entry = make_uniq<RemoteSequence>(catalog, *this, definition->Cast<CreateSequenceInfo>(), item.counter);
 		break;
 	case CatalogType::TYPE_ENTRY:
 		entry = make_uniq<TypeCatalogEntry>(catalog, *this, definition->Cast<CreateTypeInfo>());
@@ -248,8 +258,26 @@ void RemoteSchema::Add(CatalogItem item) {
 	kind[name] = std::move(entry);
 }
 
-void RemoteSchema::Scan(ClientContext &, CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
+void RemoteSchema::Scan(ClientContext &context, CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
+	auto sequences = entries.find(Kind::SEQUENCE);
+	if (type == CatalogType::SEQUENCE_ENTRY && sequences != entries.end()) {
+		RefreshCounters(context, sequences->second);
+	}
 	Scan(type, callback);
+}
+
+void RemoteSchema::RefreshCounters(ClientContext &context, EntryMap &sequences) {
+	// Numbers that were given out make no new version of the catalog. Whoever copies the database lists its sequences.
+	auto &session = RemoteTransaction::Get(context, remote).Session();
+	for (auto &item : DecodeCatalogItems(remote.Server().service->ListCatalog(session, false, 0).items)) {
+		if (item.definition->type != CatalogType::SEQUENCE_ENTRY || item.definition->schema != name) {
+			continue;
+		}
+		auto entry = sequences.find(item.definition->Cast<CreateSequenceInfo>().name);
+		if (entry != sequences.end()) {
+			entry->second->Cast<RemoteSequence>().counter = item.counter;
+		}
+	}
 }
 
 void RemoteSchema::Scan(CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
@@ -257,24 +285,37 @@ void RemoteSchema::Scan(CatalogType type, const std::function<void(CatalogEntry 
 	if (kind == entries.end()) {
 		return;
 	}
+	// in the order in which they were made, so that those that a copy of the database needs first come first
+	vector<reference<CatalogEntry>> found;
 	for (auto &entry : kind->second) {
-		callback(*entry.second);
+		found.push_back(*entry.second);
+	}
+	std::sort(found.begin(), found.end(),
+	          [](const reference<CatalogEntry> &left, const reference<CatalogEntry> &right) {
+		          return left.get().oid < right.get().oid;
+	          });
+	for (auto &entry : found) {
+		callback(entry);
 	}
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transaction,
                                                      const EntryLookupInfo &lookup_info) {
-	auto kind = entries.find(KindOf(lookup_info.GetCatalogType()));
-	if (kind != entries.end() && kind->first == Kind::SEQUENCE && transaction.context &&
+	if (KindOf(lookup_info.GetCatalogType()) == Kind::SEQUENCE && transaction.context &&
 	    !ClientConfig::GetConfig(*transaction.context).enable_optimizer) {
 		throw InvalidInputException(
 		    "Sequences of a Duckherder driver need DuckDB's optimizer, which hands the query over "
 		    "to the driver: PRAGMA enable_optimizer");
 	}
+	return Find(lookup_info.GetCatalogType(), lookup_info.GetEntryName());
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::Find(CatalogType type, const string &entry_name) {
+	auto kind = entries.find(KindOf(type));
 	if (kind == entries.end()) {
 		return nullptr;
 	}
-	auto entry = kind->second.find(lookup_info.GetEntryName());
+	auto entry = kind->second.find(entry_name);
 	return entry == kind->second.end() ? nullptr : entry->second.get();
 }
 
@@ -282,14 +323,14 @@ optional_ptr<CatalogEntry> RemoteSchema::Define(CatalogTransaction transaction, 
                                                 CatalogType type, const string &entry_name) {
 	auto &context = transaction.GetContext();
 	auto sent = definition.Copy();
-	sent->catalog = remote.RemoteName();
+	remote.NameForDriver(*sent);
 	remote.Define(context, *sent);
 	auto snapshot = RemoteTransaction::Get(context, remote).Snapshot();
 	auto schema = snapshot->schemas.find(name);
 	if (schema == snapshot->schemas.end()) {
 		return nullptr;
 	}
-	return schema->second->LookupEntry(transaction, EntryLookupInfo(type, entry_name));
+	return schema->second->Find(type, entry_name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateIndex(CatalogTransaction transaction, CreateIndexInfo &info,
@@ -310,9 +351,7 @@ optional_ptr<CatalogEntry> RemoteSchema::CreateTable(CatalogTransaction transact
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateView(CatalogTransaction transaction, CreateViewInfo &info) {
-	auto sent = unique_ptr_cast<CreateInfo, CreateViewInfo>(info.Copy());
-	remote.RenameInQuery(*sent->query->node, true);
-	return Define(transaction, *sent, CatalogType::VIEW_ENTRY, info.view_name);
+	return Define(transaction, info, CatalogType::VIEW_ENTRY, info.view_name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateSequence(CatalogTransaction transaction, CreateSequenceInfo &info) {

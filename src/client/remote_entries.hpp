@@ -13,8 +13,10 @@
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/parsed_data/create_view_info.hpp"
 
-//! Entries of a RemoteCatalog. What a plan says of them (GetInfo) names the database as the driver does, so that the
-//! driver finds its own ones.
+#include <atomic>
+
+//! Entries of a RemoteCatalog. What a plan for the driver says of them (GetInfo) names the database as the driver does,
+//! so that the driver finds its own ones.
 namespace duckherder {
 
 class RemoteTable : public duckdb::TableCatalogEntry {
@@ -32,6 +34,8 @@ public:
 	                                      duckdb::unique_ptr<duckdb::FunctionData> &bind_data,
 	                                      const duckdb::EntryLookupInfo &lookup_info) override;
 	duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext &context) override;
+	//! There is none here; DuckDB's own message would be an internal error, which ends the whole database
+	duckdb::DataTable &GetStorage() override;
 	duckdb::virtual_column_map_t GetVirtualColumns() const override;
 	duckdb::vector<duckdb::column_t> GetRowIdColumns() const override;
 	void BindUpdateConstraints(duckdb::Binder &binder, duckdb::LogicalGet &get, duckdb::LogicalProjection &proj,
@@ -59,8 +63,12 @@ private:
 
 class RemoteSequence : public duckdb::SequenceCatalogEntry {
 public:
-	using SequenceCatalogEntry::SequenceCatalogEntry;
+	RemoteSequence(duckdb::Catalog &catalog, duckdb::SchemaCatalogEntry &schema, duckdb::CreateSequenceInfo &definition,
+	               int64_t counter);
 	duckdb::unique_ptr<duckdb::CreateInfo> GetInfo() const override;
+
+	//! Its next number when somebody looked last
+	std::atomic<int64_t> counter;
 };
 
 class RemoteIndex : public duckdb::IndexCatalogEntry {
@@ -114,9 +122,13 @@ public:
 	void Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo &info) override;
 
 private:
+	using EntryMap = duckdb::case_insensitive_map_t<duckdb::unique_ptr<duckdb::CatalogEntry>>;
+	void RefreshCounters(duckdb::ClientContext &context, EntryMap &sequences);
 	//! DuckDB's own schemas keep these kinds of entries apart, each with names of its own
 	enum class Kind { TABLE, INDEX, SEQUENCE, TYPE, FUNCTION, TABLE_FUNCTION, NONE };
 	static Kind KindOf(duckdb::CatalogType type);
+	//! Null if there is none
+	duckdb::optional_ptr<duckdb::CatalogEntry> Find(duckdb::CatalogType type, const duckdb::string &entry_name);
 	//! Sends the definition, and looks for what it made; null if that is not there
 	duckdb::optional_ptr<duckdb::CatalogEntry> Define(duckdb::CatalogTransaction transaction,
 	                                                  duckdb::CreateInfo &definition, duckdb::CatalogType type,
@@ -124,7 +136,7 @@ private:
 	[[noreturn]] void Refuse(const char *what);
 
 	RemoteCatalog &remote;
-	std::map<Kind, duckdb::case_insensitive_map_t<duckdb::unique_ptr<duckdb::CatalogEntry>>> entries;
+	std::map<Kind, EntryMap> entries;
 };
 
 } // namespace duckherder

@@ -2,7 +2,6 @@
 
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
-#include "codec/fragment.hpp"
 
 #include "duckdb/parallel/meta_pipeline.hpp"
 #include "duckdb/parallel/pipeline.hpp"
@@ -55,7 +54,7 @@ unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientCon
 		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
 	}
 	// now, as parameters of a prepared statement have their values
-	auto source = RunRemotePlan(context, catalog, EncodeFragment(context, *plan), types, buffered);
+	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, *plan), types, buffered);
 	if (changes_catalog) {
 		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
 	}
@@ -114,9 +113,9 @@ SinkFinalizeType PhysicalUpload::Finalize(Pipeline &, Event &, ClientContext &,
 }
 
 PhysicalRemoteDefinition::PhysicalRemoteDefinition(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p,
-                                                   std::string definition_p)
-    : PhysicalOperator(physical_plan, TYPE, {LogicalType::BIGINT}, 0), catalog(catalog_p),
-      definition(std::move(definition_p)) {
+                                                   std::vector<std::string> definitions_p, vector<LogicalType> types_p)
+    : PhysicalOperator(physical_plan, TYPE, std::move(types_p), 0), catalog(catalog_p),
+      definitions(std::move(definitions_p)) {
 }
 
 string PhysicalRemoteDefinition::GetName() const {
@@ -125,7 +124,9 @@ string PhysicalRemoteDefinition::GetName() const {
 
 SourceResultType PhysicalRemoteDefinition::GetDataInternal(ExecutionContext &context, DataChunk &,
                                                            OperatorSourceInput &) const {
-	RunRemoteDefinition(context.client, catalog, definition);
+	for (auto &definition : definitions) {
+		RunRemoteDefinition(context.client, catalog, definition);
+	}
 	RemoteTransaction::Get(context.client, catalog).ForgetSnapshot();
 	return SourceResultType::FINISHED;
 }

@@ -69,7 +69,8 @@ class PhysicalRemoteDefinition : public duckdb::PhysicalOperator {
 public:
 	static constexpr const duckdb::PhysicalOperatorType TYPE = duckdb::PhysicalOperatorType::EXTENSION;
 
-	PhysicalRemoteDefinition(duckdb::PhysicalPlan &physical_plan, RemoteCatalog &catalog, std::string definition);
+	PhysicalRemoteDefinition(duckdb::PhysicalPlan &physical_plan, RemoteCatalog &catalog,
+	                         std::vector<std::string> definitions, duckdb::vector<duckdb::LogicalType> types);
 
 	duckdb::string GetName() const override;
 	bool IsSource() const override {
@@ -82,7 +83,7 @@ protected:
 
 private:
 	RemoteCatalog &catalog;
-	std::string definition;
+	const std::vector<std::string> definitions;
 };
 
 } // namespace duckherder

@@ -247,6 +247,30 @@ optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {
 	}
 }
 
+optional_ptr<vector<unique_ptr<Expression>>> DefaultsOf(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+		return op.Cast<LogicalInsert>().bound_defaults;
+	case LogicalOperatorType::LOGICAL_UPDATE:
+		return op.Cast<LogicalUpdate>().bound_defaults;
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+		return op.Cast<LogicalMergeInto>().bound_defaults;
+	default:
+		return nullptr;
+	}
+}
+
+bool CallsFunction(LogicalOperator &op, const std::string &name) {
+	PlaceOfExpressions expressions;
+	LogicalOperatorVisitor::EnumerateExpressions(
+	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
+	auto calls = expressions.functions.count(name) > 0;
+	for (auto &child : op.children) {
+		calls = calls || CallsFunction(*child, name);
+	}
+	return calls;
+}
+
 bool UsesDriversSequence(LogicalOperator &op) {
 	PlaceOfExpressions expressions;
 	LogicalOperatorVisitor::EnumerateExpressions(
@@ -286,8 +310,8 @@ RemotePlace PlaceOfOperator(LogicalOperator &op) {
 	PlaceOfExpressions expressions;
 	LogicalOperatorVisitor::EnumerateExpressions(
 	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
-	if (op.type == LogicalOperatorType::LOGICAL_INSERT) {
-		for (auto &fallback : op.Cast<LogicalInsert>().bound_defaults) {
+	if (auto defaults = DefaultsOf(op)) {
+		for (auto &fallback : *defaults) {
 			expressions.VisitExpression(&fallback);
 		}
 	}

@@ -29,8 +29,12 @@ RemotePlace PlaceOfOperator(duckdb::LogicalOperator &op);
 RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
 //! Whether any of it reads or writes at a driver; cheap
 bool TouchesDriver(duckdb::LogicalOperator &op);
+//! Whether any of it calls the scalar or aggregate function with this name, in lower case
+bool CallsFunction(duckdb::LogicalOperator &op, const std::string &name);
 //! Whether the operator itself takes numbers of a sequence that is at a driver
 bool UsesDriversSequence(duckdb::LogicalOperator &op);
+//! The defaults that a write was bound with, null if the operator has none
+duckdb::optional_ptr<duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>> DefaultsOf(duckdb::LogicalOperator &op);
 //! The catalog in which the operator itself changes something, null if it does not or it is no driver's
 duckdb::optional_ptr<RemoteCatalog> TargetOf(duckdb::LogicalOperator &op);
 

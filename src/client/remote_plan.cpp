@@ -59,8 +59,9 @@ PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &context, Physical
 	return result;
 }
 
-LogicalRemoteDefinition::LogicalRemoteDefinition(RemoteCatalog &catalog_p, std::string definition_p)
-    : catalog(catalog_p), definition(std::move(definition_p)) {
+LogicalRemoteDefinition::LogicalRemoteDefinition(RemoteCatalog &catalog_p, std::vector<std::string> definitions_p,
+                                                 vector<LogicalType> types_p)
+    : catalog(catalog_p), definitions(std::move(definitions_p)), return_types(std::move(types_p)) {
 }
 
 void LogicalRemoteDefinition::ResolveColumnBindings(ColumnBindingResolver &, vector<ColumnBinding> &result) {
@@ -68,7 +69,7 @@ void LogicalRemoteDefinition::ResolveColumnBindings(ColumnBindingResolver &, vec
 }
 
 void LogicalRemoteDefinition::ResolveTypes() {
-	types = {LogicalType::BIGINT};
+	types = return_types;
 }
 
 string LogicalRemoteDefinition::GetName() const {
@@ -76,7 +77,7 @@ string LogicalRemoteDefinition::GetName() const {
 }
 
 PhysicalOperator &LogicalRemoteDefinition::CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) {
-	return planner.Make<PhysicalRemoteDefinition>(catalog, definition);
+	return planner.Make<PhysicalRemoteDefinition>(catalog, definitions, types);
 }
 
 } // namespace duckherder

@@ -43,10 +43,11 @@ private:
 	const duckdb::vector<duckdb::LogicalType> return_types;
 };
 
-//! A CREATE INDEX, or an ALTER TABLE that makes one
+//! A CREATE INDEX, an ALTER TABLE that makes one, or all that COPY FROM DATABASE makes: encoded, one after another
 class LogicalRemoteDefinition : public duckdb::LogicalExtensionOperator {
 public:
-	LogicalRemoteDefinition(RemoteCatalog &catalog, std::string definition);
+	LogicalRemoteDefinition(RemoteCatalog &catalog, std::vector<std::string> definitions,
+	                        duckdb::vector<duckdb::LogicalType> types);
 
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,
 	                           duckdb::vector<duckdb::ColumnBinding> &result) override;
@@ -59,7 +60,8 @@ protected:
 
 private:
 	RemoteCatalog &catalog;
-	std::string definition;
+	const std::vector<std::string> definitions;
+	const duckdb::vector<duckdb::LogicalType> return_types;
 };
 
 } // namespace duckherder

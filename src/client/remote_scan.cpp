@@ -1,11 +1,12 @@
 #include "client/remote_scan.hpp"
 
 #include "client/run_remote.hpp"
-#include "codec/fragment.hpp"
+#include "codec/driver_names.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
 #include "duckdb/common/serializer/serializer.hpp"
+#include "duckdb/planner/filter/conjunction_filter.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/tableref/bound_at_clause.hpp"
 
@@ -32,7 +33,8 @@ namespace {
 
 void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const TableFunction &) {
 	auto &data = bind_data->Cast<RemoteScanData>();
-	serializer.WriteProperty(100, "database", data.table.Remote().RemoteName());
+	auto &catalog = data.table.Remote();
+	serializer.WriteProperty(100, "database", DriverNames::Wanted() ? catalog.RemoteName() : catalog.GetName());
 	serializer.WriteProperty(101, "schema", data.table.schema.name);
 	serializer.WriteProperty(102, "table", data.table.name);
 	serializer.WriteProperty(103, "at_unit", data.at_unit);
@@ -44,7 +46,7 @@ void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_dat
 	serializer.WriteProperty(105, "types", types);
 }
 
-//! At the driver
+//! At the driver, or in a copy of the plan here
 unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &function) {
 	auto database = deserializer.ReadProperty<string>(100, "database");
 	auto schema = deserializer.ReadProperty<string>(101, "schema");
@@ -84,11 +86,29 @@ struct ScanState : public GlobalTableFunctionState {
 	std::unique_ptr<ChunkReader> reader;
 };
 
+//! Null if it only saves work, as a filter that depends on a join that runs here
+unique_ptr<TableFilter> Needed(const TableFilter &filter) {
+	switch (filter.filter_type) {
+	case TableFilterType::OPTIONAL_FILTER:
+	case TableFilterType::DYNAMIC_FILTER:
+	case TableFilterType::BLOOM_FILTER:
+		return nullptr;
+	case TableFilterType::CONJUNCTION_AND: {
+		auto result = make_uniq<ConjunctionAndFilter>();
+		for (auto &child : filter.Cast<ConjunctionAndFilter>().child_filters) {
+			if (auto needed = Needed(*child)) {
+				result->child_filters.push_back(std::move(needed));
+			}
+		}
+		return result->child_filters.empty() ? nullptr : std::move(result);
+	}
+	default:
+		return filter.Copy();
+	}
+}
+
 unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFunctionInitInput &input) {
 	auto &data = input.bind_data->Cast<RemoteScanData>();
-	if (input.filters && !input.filters->filters.empty()) {
-		throw InternalException("A scan of a driver's table was left behind with filters");
-	}
 	vector<LogicalType> types;
 	vector<string> names;
 	for (auto &column : data.table.GetColumns().Logical()) {
@@ -97,9 +117,16 @@ unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFun
 	}
 	LogicalGet get(0, RemoteScanFunction(), data.Copy(), types, names, data.table.GetVirtualColumns());
 	get.SetColumnIds(vector<ColumnIndex>(input.column_indexes));
+	if (input.filters) {
+		for (auto &entry : input.filters->filters) {
+			if (auto filter = Needed(*entry.second)) {
+				get.table_filters.filters[input.column_ids.at(entry.first)] = std::move(filter);
+			}
+		}
+	}
 	get.ResolveOperatorTypes();
 	auto &catalog = data.table.Remote();
-	auto source = RunRemotePlan(context, catalog, EncodeFragment(context, get), get.types, true);
+	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, get), get.types, true);
 	return make_uniq<ScanState>(catalog, context, std::move(source));
 }
 

@@ -149,7 +149,13 @@ void RemoteTransactionManager::RollbackTransaction(Transaction &transaction) {
 }
 
 void RemoteTransactionManager::Checkpoint(ClientContext &context, bool force) {
-	RunRemoteSql(context, catalog, force ? "FORCE CHECKPOINT" : "CHECKPOINT");
+	if (force) {
+		throw NotImplementedException(
+		    "FORCE CHECKPOINT would end the transactions of the other clients of the driver of "
+		    "\"%s\": CHECKPOINT works while nobody else writes",
+		    catalog.GetName());
+	}
+	RunRemoteSql(context, catalog, "CHECKPOINT");
 }
 
 } // namespace duckherder

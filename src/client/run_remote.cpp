@@ -1,6 +1,8 @@
 #include "client/run_remote.hpp"
 
 #include "client/remote_transaction.hpp"
+#include "codec/driver_names.hpp"
+#include "codec/fragment.hpp"
 #include "codec/result_settings.hpp"
 
 #include "duckdb/main/client_context.hpp"
@@ -46,6 +48,11 @@ void ReadToEnd(ClientContext &context, RemoteCatalog &catalog, SessionStatement 
 }
 
 } // namespace
+
+std::string EncodeForDriver(ClientContext &context, const LogicalOperator &plan) {
+	DriverNames names;
+	return EncodeFragment(context, plan);
+}
 
 std::shared_ptr<ChunkSource> RunRemotePlan(ClientContext &context, RemoteCatalog &catalog, std::string plan,
                                            const vector<LogicalType> &types, bool buffered) {

@@ -2,8 +2,12 @@
 
 #include "client/remote_catalog.hpp"
 
+#include "duckdb/planner/logical_operator.hpp"
+
 namespace duckherder {
 
+//! A plan as a fragment that names what the driver has as the driver does
+std::string EncodeForDriver(duckdb::ClientContext &context, const duckdb::LogicalOperator &plan);
 //! Runs a plan (a fragment) in the context's transaction at the driver.
 std::shared_ptr<ChunkSource> RunRemotePlan(duckdb::ClientContext &context, RemoteCatalog &catalog, std::string plan,
                                            const duckdb::vector<duckdb::LogicalType> &types, bool buffered);

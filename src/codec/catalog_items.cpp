@@ -70,6 +70,7 @@ void WriteItem(Serializer &serializer, const CatalogItem &item) {
 	vector<idx_t> row_ids(item.row_id_columns.begin(), item.row_id_columns.end());
 	serializer.WriteProperty(105, "row_id_columns", row_ids);
 	serializer.WriteProperty(106, "updates_whole_rows", item.updates_whole_rows);
+	serializer.WriteProperty(107, "counter", item.counter);
 }
 
 CatalogItem ReadItem(Deserializer &deserializer) {
@@ -95,6 +96,7 @@ CatalogItem ReadItem(Deserializer &deserializer) {
 		item.row_id_columns.push_back(column);
 	}
 	deserializer.ReadProperty(106, "updates_whole_rows", item.updates_whole_rows);
+	deserializer.ReadProperty(107, "counter", item.counter);
 	return item;
 }
 

@@ -28,6 +28,8 @@ struct CatalogItem {
 	std::vector<duckdb::column_t> row_id_columns;
 	//! Of tables: an UPDATE needs all columns, as it writes the rows anew
 	bool updates_whole_rows = false;
+	//! Of sequences: the next number; the definition says where it started
+	int64_t counter = 0;
 };
 
 //! Throw SerializationException

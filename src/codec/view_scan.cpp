@@ -1,5 +1,7 @@
 #include "codec/view_scan.hpp"
 
+#include "codec/driver_names.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
@@ -59,6 +61,9 @@ void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_dat
 	serializer.WriteProperty(102, "view", data.view);
 	serializer.WriteProperty(103, "types", data.types);
 	serializer.WriteProperty(104, "names", data.names);
+	// the driver expands the view, whoever calls its database what
+	auto here = data.catalog && !DriverNames::Wanted() ? data.catalog->GetName() : string();
+	serializer.WriteProperty(105, "attached_as", here);
 }
 
 unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &) {
@@ -68,6 +73,10 @@ unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &
 	deserializer.ReadProperty(102, "view", data->view);
 	deserializer.ReadProperty(103, "types", data->types);
 	deserializer.ReadProperty(104, "names", data->names);
+	auto here = deserializer.ReadProperty<string>(105, "attached_as");
+	if (!here.empty()) {
+		data->catalog = Catalog::GetCatalog(deserializer.Get<ClientContext &>(), here);
+	}
 	return data;
 }
 

@@ -320,6 +320,10 @@ void ClientSession::Commit() {
 }
 
 void ClientSession::Rollback() {
+	if (Busy()) {
+		// its client has given it up, and may not have been able to say so in the call that it waited for
+		Interrupt();
+	}
 	Use use(*this);
 	{
 		std::lock_guard<std::mutex> guard(lock);

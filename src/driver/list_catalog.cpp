@@ -4,9 +4,13 @@
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/sequence_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/create_sequence_info.hpp"
 #include "duckdb/storage/table_storage_info.hpp"
+
+#include <algorithm>
 
 namespace duckherder {
 
@@ -42,6 +46,12 @@ void AddEntry(ClientContext &context, CatalogEntry &entry, std::vector<CatalogIt
 	item.definition = entry.GetInfo();
 	if (entry.type == CatalogType::TABLE_ENTRY) {
 		DescribeTable(context, entry.Cast<TableCatalogEntry>(), item);
+	} else if (entry.type == CatalogType::SEQUENCE_ENTRY) {
+		auto data = entry.Cast<SequenceCatalogEntry>().GetData();
+		auto &definition = item.definition->Cast<CreateSequenceInfo>();
+		definition.start_value = data.start_value;
+		definition.usage_count = 0;
+		item.counter = data.counter;
 	}
 	items.push_back(std::move(item));
 }
@@ -63,10 +73,20 @@ CatalogListing ListCatalog(ClientContext &context, const std::string &database, 
 		auto &schema = schema_ref.get();
 		CatalogItem item;
 		item.definition = schema.GetInfo();
+		item.definition->internal = schema.internal;
 		items.push_back(std::move(item));
 		for (auto type : {CatalogType::TABLE_ENTRY, CatalogType::SEQUENCE_ENTRY, CatalogType::TYPE_ENTRY,
 		                  CatalogType::MACRO_ENTRY, CatalogType::TABLE_MACRO_ENTRY, CatalogType::INDEX_ENTRY}) {
-			schema.Scan(context, type, [&](CatalogEntry &entry) { AddEntry(context, entry, items); });
+			vector<reference<CatalogEntry>> entries;
+			schema.Scan(context, type, [&](CatalogEntry &entry) { entries.push_back(entry); });
+			// as they were made
+			std::sort(entries.begin(), entries.end(),
+			          [](const reference<CatalogEntry> &left, const reference<CatalogEntry> &right) {
+				          return left.get().oid < right.get().oid;
+			          });
+			for (auto &entry : entries) {
+				AddEntry(context, entry, items);
+			}
 		}
 	}
 	listing.items = EncodeCatalogItems(items);

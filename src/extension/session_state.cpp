@@ -233,6 +233,10 @@ void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) 
 }
 
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
+	if (context.transaction.GetActiveQuery() == MAXIMUM_QUERY_ID) {
+		// it is only prepared, by a call and not by a statement
+		return;
+	}
 	auto record = NewRecord(context, *database);
 	record.local_reason = reason;
 	local_start_us = database->services.clock->NowUs();

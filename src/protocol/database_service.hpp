@@ -123,7 +123,7 @@ public:
 	virtual std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,
 	                                              const duckdb::vector<duckdb::LogicalType> &types) = 0;
 
-	//! Both wait for the end of the running statement. Nothing to do if no transaction runs.
+	//! COMMIT waits for the end of the running statement, ROLLBACK ends it. Nothing to do if no transaction runs.
 	virtual void Commit(const SessionId &session) = 0;
 	virtual void Rollback(const SessionId &session) = 0;
 };

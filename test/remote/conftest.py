@@ -54,7 +54,7 @@ def clear(con: Connection) -> None:
             table_macro = kind == "MACRO" and scalar(
                 con, "SELECT max(function_type = 'table_macro') FROM duckdb_functions() WHERE database_name = 'dh' AND "
                      f"function_name = '{entry}'")
-            con.execute(f'DROP {kind} {"TABLE" if table_macro else ""} IF EXISTS dh."{schema}"."{entry}"')
+            con.execute(f'DROP {kind} {"TABLE" if table_macro else ""} IF EXISTS dh."{schema}"."{entry}" CASCADE')
     for (schema,) in con.execute("SELECT schema_name FROM duckdb_schemas() WHERE database_name = 'dh' AND "
                                  "schema_name <> 'main' AND NOT internal").fetchall():
         con.execute(f'DROP SCHEMA dh."{schema}" CASCADE')

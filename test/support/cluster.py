@@ -47,6 +47,7 @@ class Cluster:
         try:
             if self._with_driver:
                 self.driver = self._launch("driver", "driver", self._driver_options).wait_ready()
+                self._launched_drivers = 1
             # Launched together, then waited for: they start in parallel
             names = [self.launch_worker() for _ in range(self._worker_count)]
             for name in names:
@@ -70,8 +71,17 @@ class Cluster:
         if errors:
             raise RuntimeError("\n".join(errors))
 
-    def _launch(self, name: str, subcommand: str, options: list[str]) -> NodeProcess:
-        command = [str(paths.require(paths.BINARY)), subcommand, "--listen", "127.0.0.1:0", *options]
+    def restart_driver(self) -> NodeProcess:
+        """A new process at the address of the driver, which has ended."""
+        assert self.driver and not self.driver.alive
+        name = f"driver-{self._launched_drivers}"
+        self._launched_drivers += 1
+        self.driver = self._launch(name, "driver", self._driver_options,
+                                   f"{self.driver.host}:{self.driver.port}").wait_ready()
+        return self.driver
+
+    def _launch(self, name: str, subcommand: str, options: list[str], listen: str = "127.0.0.1:0") -> NodeProcess:
+        command = [str(paths.require(paths.BINARY)), subcommand, "--listen", listen, *options]
         return NodeProcess(name, command, self.directory, self._environment)
 
     def launch_worker(self, options: list[str] | None = None) -> str:

@@ -1,0 +1,276 @@
+-- Statements that change rows, and transactions.
+
+--- tables
+CREATE TABLE t (i INTEGER PRIMARY KEY, k INTEGER DEFAULT 7, s VARCHAR);
+INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, NULL);
+CREATE TABLE src AS SELECT range::INTEGER AS i, 'new ' || range AS s FROM range(2, 6);
+CREATE TEMP TABLE here AS SELECT range::INTEGER AS i, 'here ' || range AS s FROM range(3, 9);
+
+--- INSERT VALUES
+-- with tables
+INSERT INTO t VALUES (10, 1, 'x'), (11, DEFAULT, NULL);
+INSERT INTO t (s, i) VALUES ('y', 12);
+INSERT INTO t VALUES (1, 1, 'again');
+INSERT INTO t VALUES (20);
+INSERT INTO t (i, j) VALUES (1, 1);
+INSERT INTO t (i) VALUES ('x');
+INSERT INTO t (i) VALUES (NULL);
+INSERT INTO nothing VALUES (1);
+INSERT INTO dh.main.t (i) VALUES (30 + 1);
+INSERT INTO t (i, s) VALUES (40, (SELECT max(s) FROM src));
+FROM t ORDER BY i;
+CREATE TABLE d (i INTEGER DEFAULT 42, s VARCHAR DEFAULT 'x' || 1);
+INSERT INTO d DEFAULT VALUES;
+INSERT INTO d VALUES (DEFAULT, DEFAULT);
+FROM d;
+
+--- INSERT SELECT
+-- with tables
+INSERT INTO t SELECT i + 10, i, s FROM src;
+INSERT INTO t SELECT i + 20, i, s FROM here;
+INSERT INTO t SELECT src.i + 30, here.i, here.s FROM src JOIN here USING (i);
+INSERT INTO t SELECT i + 100, k, s FROM t;
+INSERT INTO t SELECT range + 1000, 1, 'r' FROM range(3);
+INSERT INTO t BY NAME SELECT 'n' AS s, 500 AS i;
+INSERT INTO t BY POSITION SELECT 501, 2, 'p';
+INSERT INTO t FROM (SELECT 502, 3, 'f');
+INSERT INTO t BY NAME SELECT 1 AS nothing;
+INSERT INTO t SELECT i, i, s FROM here WHERE i = 3;
+INSERT INTO here SELECT i, s FROM t WHERE i < 3;
+FROM here ORDER BY i, s;
+CREATE TEMP TABLE joined AS SELECT t.i, here.s FROM t JOIN here USING (i);
+FROM joined;
+FROM t ORDER BY i;
+
+--- INSERT ON CONFLICT
+-- with tables
+INSERT INTO t VALUES (1, 1, 'new') ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (1, 9, 'new'), (50, 9, 'fifty') ON CONFLICT (i) DO UPDATE SET s = excluded.s || t.s;
+INSERT INTO t SELECT i, i, s FROM src ON CONFLICT DO UPDATE SET s = excluded.s WHERE t.k < 3;
+INSERT INTO t SELECT i, i, s FROM here ON CONFLICT (i) DO UPDATE SET s = excluded.s, k = k + 1;
+INSERT OR REPLACE INTO t VALUES (2, 20, 'replaced'), (60, 6, 'sixty');
+INSERT OR IGNORE INTO t VALUES (2, 21, 'ignored'), (61, 6, 'x');
+INSERT OR REPLACE INTO t BY NAME SELECT i, s FROM here WHERE i > 6;
+INSERT INTO t VALUES (1, 1, 'r') ON CONFLICT DO UPDATE SET k = 77 RETURNING *;
+INSERT INTO t VALUES (1, 1, 'x') ON CONFLICT (s) DO NOTHING;
+INSERT INTO src VALUES (1, 'x') ON CONFLICT DO NOTHING;
+CREATE TABLE two (a INTEGER, b INTEGER, c INTEGER, UNIQUE (a, b), UNIQUE (c));
+INSERT INTO two VALUES (1, 1, 1);
+INSERT INTO two VALUES (1, 1, 2) ON CONFLICT (a, b) DO UPDATE SET c = excluded.c;
+FROM two;
+INSERT INTO two VALUES (2, 2, 2) ON CONFLICT (a, b) DO NOTHING;
+CREATE UNIQUE INDEX us ON src (i);
+INSERT INTO src VALUES (2, 'again') ON CONFLICT (i) DO UPDATE SET s = excluded.s;
+FROM src;
+FROM t ORDER BY i;
+
+--- INSERT RETURNING
+-- with tables
+INSERT INTO t VALUES (10, 1, 'x'), (11, 2, 'y') RETURNING i, s || '!', i * 2 AS d;
+INSERT INTO t SELECT i + 20, i, s FROM here RETURNING *;
+INSERT INTO t (i) VALUES (99) RETURNING k;
+INSERT INTO t (i) SELECT i + 200 FROM src RETURNING i, current_database();
+INSERT INTO t (i) VALUES (1) RETURNING i;
+FROM t ORDER BY i;
+
+--- UPDATE
+-- with tables
+UPDATE t SET s = 'all';
+UPDATE t SET s = s || i, k = DEFAULT WHERE i = 1;
+UPDATE t SET i = i + 100 WHERE i = 3;
+UPDATE t SET i = 1 WHERE i = 2;
+UPDATE t SET i = NULL;
+UPDATE t SET nothing = 1;
+UPDATE t SET k = 'x';
+UPDATE t SET s = (SELECT max(s) FROM src);
+UPDATE t SET s = (SELECT max(s) FROM here) WHERE i < 3;
+UPDATE t AS x SET k = x.i * 2 WHERE x.i IN (SELECT i FROM src);
+UPDATE t SET k = 0 WHERE i = 12345;
+FROM t ORDER BY i;
+UPDATE t SET k = 1 // 0 RETURNING k;
+UPDATE t SET k = error('no');
+FROM t ORDER BY i;
+
+--- UPDATE FROM
+-- with tables
+UPDATE t SET s = src.s FROM src WHERE src.i = t.i;
+UPDATE t SET s = here.s FROM here WHERE here.i = t.i;
+UPDATE t SET k = x.n FROM (SELECT count(*) AS n FROM src) x;
+UPDATE t SET s = src.s || here.s FROM src, here WHERE src.i = t.i AND here.i = t.i;
+FROM t ORDER BY i;
+UPDATE here SET s = t.s FROM t WHERE t.i = here.i;
+FROM here ORDER BY i;
+
+--- UPDATE RETURNING
+-- with tables
+UPDATE t SET k = 5 WHERE i < 3 RETURNING *;
+UPDATE t SET k = k + 1 RETURNING i, k * 2 AS d;
+UPDATE t SET s = here.s FROM here WHERE here.i = t.i RETURNING t.i, s;
+FROM t ORDER BY i;
+
+--- DELETE
+-- with tables
+DELETE FROM t WHERE i = 1;
+DELETE FROM t WHERE i IN (SELECT i FROM here);
+DELETE FROM t WHERE nothing = 1;
+DELETE FROM t WHERE s::INTEGER = 1;
+FROM t ORDER BY i;
+DELETE FROM src;
+FROM src;
+DELETE FROM nothing;
+DELETE FROM t RETURNING *;
+FROM t ORDER BY i;
+
+--- DELETE USING
+-- with tables
+DELETE FROM t USING src WHERE src.i = t.i AND src.i = 2;
+DELETE FROM t USING here WHERE here.i = t.i;
+FROM t ORDER BY i;
+DELETE FROM here USING src WHERE here.i = src.i;
+FROM here ORDER BY i;
+
+--- DELETE RETURNING
+-- with tables
+DELETE FROM t WHERE i > 1 RETURNING i, s;
+DELETE FROM t USING here WHERE here.i = t.i + 2 RETURNING *;
+FROM t ORDER BY i;
+
+--- TRUNCATE
+-- with tables
+TRUNCATE t;
+FROM t ORDER BY i;
+TRUNCATE TABLE src;
+FROM src;
+TRUNCATE nothing;
+
+--- MERGE INTO
+-- with tables
+MERGE INTO t USING src ON t.i = src.i WHEN MATCHED THEN UPDATE SET s = src.s WHEN NOT MATCHED THEN INSERT VALUES
+    (src.i, 0, src.s);
+FROM t ORDER BY i;
+MERGE INTO t USING here USING (i) WHEN MATCHED AND here.i = 4 THEN DELETE WHEN MATCHED AND here.i = 5 THEN DO
+    NOTHING WHEN MATCHED THEN UPDATE SET s = here.s, k = -1 WHEN NOT MATCHED THEN INSERT BY NAME;
+FROM t ORDER BY i;
+MERGE INTO t USING src ON t.i = src.i WHEN NOT MATCHED BY SOURCE AND t.i > 5 THEN DELETE WHEN NOT MATCHED BY
+    SOURCE THEN UPDATE SET k = 1000;
+FROM t ORDER BY i;
+MERGE INTO t USING (SELECT 1 AS i, 'one' AS s) x USING (i) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT;
+FROM t ORDER BY i;
+MERGE INTO t USING (VALUES (2)) v(i) USING (i) WHEN MATCHED THEN ERROR 'it is there';
+MERGE INTO t USING (VALUES (70, 1, 'x'), (71, 2, 'y')) v(i, k, s) USING (i) WHEN NOT MATCHED THEN INSERT *;
+FROM t ORDER BY i;
+MERGE INTO here USING t ON here.i = t.i WHEN MATCHED THEN UPDATE SET s = t.s;
+FROM here ORDER BY i;
+MERGE INTO t USING src ON t.i = src.i WHEN MATCHED THEN UPDATE SET i = 1;
+
+--- MERGE INTO RETURNING
+-- with tables
+MERGE INTO t USING src ON t.i = src.i WHEN MATCHED THEN UPDATE SET s = src.s WHEN NOT MATCHED THEN INSERT VALUES
+    (src.i, 0, src.s) RETURNING merge_action, *;
+FROM t ORDER BY i;
+MERGE INTO t USING here ON t.i = here.i WHEN MATCHED THEN DELETE RETURNING merge_action, i;
+FROM t ORDER BY i;
+
+--- BEGIN, COMMIT, ROLLBACK
+-- with tables
+BEGIN;
+INSERT INTO t VALUES (10, 1, 'x');
+CREATE TABLE u (i INTEGER);
+INSERT INTO u VALUES (1);
+FROM u;
+ALTER TABLE u ADD COLUMN j INTEGER;
+FROM u;
+FROM t ORDER BY i;
+ROLLBACK;
+FROM t ORDER BY i;
+FROM u;
+BEGIN TRANSACTION;
+CREATE TABLE u AS FROM src;
+DELETE FROM t WHERE i = 1;
+COMMIT;
+FROM u;
+FROM t ORDER BY i;
+BEGIN;
+BEGIN;
+ROLLBACK;
+COMMIT;
+ROLLBACK;
+BEGIN;
+INSERT INTO t VALUES (2, 2, 'twice');
+FROM t ORDER BY i;
+COMMIT;
+ROLLBACK;
+FROM t ORDER BY i;
+BEGIN;
+SELECT nothing FROM t;
+FROM t ORDER BY i;
+ROLLBACK;
+BEGIN;
+DROP TABLE u;
+CREATE TABLE u AS SELECT 'text' AS x;
+FROM u;
+ROLLBACK;
+FROM u;
+BEGIN;
+INSERT INTO t VALUES (80, 1, 'x');
+INSERT INTO here VALUES (80, 'x');
+ROLLBACK;
+FROM t ORDER BY i;
+FROM here ORDER BY i;
+BEGIN TRANSACTION READ ONLY;
+INSERT INTO t VALUES (81, 1, 'x');
+ROLLBACK;
+BEGIN TRANSACTION READ ONLY;
+FROM t ORDER BY i;
+COMMIT;
+START TRANSACTION;
+CREATE SCHEMA sc;
+CREATE TABLE sc.x AS SELECT 1 AS i;
+CREATE VIEW sc.v AS FROM dh.sc.x;
+FROM sc.v;
+END;
+FROM sc.v;
+BEGIN;
+DROP SCHEMA sc CASCADE;
+FROM sc.x;
+ABORT;
+FROM sc.x;
+BEGIN;
+CREATE OR REPLACE TABLE u AS SELECT 1 AS one;
+FROM u;
+COMMIT;
+FROM u;
+BEGIN;
+CREATE SEQUENCE q;
+SELECT nextval('q');
+COMMIT;
+SELECT nextval('q');
+BEGIN;
+CREATE TABLE w (i INTEGER);
+CREATE INDEX wi ON w (i);
+INSERT INTO w VALUES (5);
+FROM w WHERE i = 5;
+COMMIT;
+FROM w;
+BEGIN;
+UPDATE t SET k = 1 // 0, s = error('x');
+FROM w;
+ROLLBACK;
+FROM t ORDER BY i;
+
+--- one transaction, two databases
+-- with tables
+ATTACH ':memory:' AS other;
+BEGIN;
+CREATE TABLE other.x AS SELECT 1 AS i;
+INSERT INTO t VALUES (90, 1, 'x');
+ROLLBACK;
+FROM t ORDER BY i;
+CREATE TABLE other.x AS FROM t;
+SELECT count(*) FROM other.x JOIN t USING (i);
+INSERT INTO t SELECT i + 100, k, s FROM other.x;
+FROM t ORDER BY i;
+UPDATE other.x SET s = 'y' FROM t WHERE t.i = x.i;
+FROM other.x;
+DROP TABLE other.x;
+DETACH other;
