@@ -5,9 +5,11 @@
 #include "codec/fragment.hpp"
 #include "codec/result_settings.hpp"
 #include "common/limits.hpp"
+#include "driver/check_statement.hpp"
 #include "driver/expand_views.hpp"
 #include "driver/list_catalog.hpp"
 #include "driver/statement_result.hpp"
+#include "planner/internal_query.hpp"
 
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
@@ -78,8 +80,8 @@ private:
 	ColumnDataAppendState append;
 };
 
-ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p)
-    : database(std::move(database_p)), read_only(read_only_p), connection(instance) {
+ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p, Trust trust_p)
+    : database(std::move(database_p)), read_only(read_only_p), trust(trust_p), connection(instance) {
 	Execute("USE " + KeywordHelper::WriteOptionallyQuoted(database));
 }
 
@@ -258,6 +260,23 @@ void ClientSession::MarkModified() {
 	MetaTransaction::Get(context).ModifyDatabase(*attached, modification);
 }
 
+void ClientSession::CheckText(const std::string &sql) {
+	InternalQuery internal;
+	// as it was bound: the optimizer replaces functions by what they return
+	auto &config = ClientConfig::GetConfig(*connection.context);
+	auto optimizes = config.enable_optimizer;
+	config.enable_optimizer = false;
+	unique_ptr<LogicalOperator> plan;
+	try {
+		plan = connection.context->ExtractPlan(sql);
+	} catch (...) {
+		config.enable_optimizer = optimizes;
+		throw;
+	}
+	config.enable_optimizer = optimizes;
+	CheckPlan(*plan, trust);
+}
+
 unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statement) {
 	if (statement.kind == StatementKind::DEFINITION) {
 		auto result = StatementFor(DecodeDefinition(statement.body));
@@ -274,6 +293,10 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 			throw InvalidInputException("The transaction here is that of the client: BEGIN, COMMIT and ROLLBACK belong "
 			                            "there");
 		}
+		CheckKind(statements[0]->type, trust);
+		if (trust != Trust::FULL) {
+			CheckText(statement.body);
+		}
 		return std::move(statements[0]);
 	}
 	unique_ptr<LogicalOperator> plan;
@@ -283,6 +306,7 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 			    MarkModified();
 		    }
 		    plan = DecodeFragment(context, statement.body);
+		    CheckPlan(*plan, trust);
 		    ExpandViews(context, plan);
 		    InsertUploads(plan);
 		    plan->ResolveOperatorTypes();

@@ -19,7 +19,7 @@ namespace duckherder {
 class ClientSession : public std::enable_shared_from_this<ClientSession> {
 public:
 	//! `database` is the name of one of the instance's databases
-	ClientSession(duckdb::DatabaseInstance &instance, std::string database, bool read_only);
+	ClientSession(duckdb::DatabaseInstance &instance, std::string database, bool read_only, Trust trust);
 	~ClientSession();
 
 	CatalogListing ListCatalog(bool knows, uint64_t known_version);
@@ -50,12 +50,15 @@ private:
 	void EnsureTransaction(int64_t start_us);
 	void ApplySettings(const SessionStatement &statement);
 	duckdb::unique_ptr<duckdb::SQLStatement> Prepare(const SessionStatement &statement);
+	//! Of SQL text
+	void CheckText(const std::string &sql);
 	void InsertUploads(duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 	void MarkModified();
 	void Execute(const std::string &sql);
 
 	const std::string database;
 	const bool read_only;
+	const Trust trust;
 	duckdb::Connection connection;
 	//! Result settings that differ from the database's
 	std::map<std::string, std::string> settings;

@@ -81,7 +81,7 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
 	// more random bits than anybody can guess; the generator is seeded by the system
 	info.id = UUID::ToString(UUID::GenerateRandomUUID()) + UUID::ToString(UUID::GenerateRandomUUID());
 	info.driver_instance = driver_instance;
-	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only);
+	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only, request.trust);
 	session->last_use = clock->NowMs();
 	std::lock_guard<std::mutex> guard(lock);
 	if (sessions.size() >= limits::CLIENT_SESSIONS_MAX) {

@@ -15,6 +15,14 @@ namespace duckherder {
 //! Names one client's session at a driver. Nobody can guess it.
 using SessionId = std::string;
 
+//! What the client of a session may do. The database keeps those that only read from changing it (their transactions are
+//! read only); what is not about the database is for FULL only.
+enum class Trust : uint8_t {
+	READER = 0, //! no files either, as far as they are named by the statement itself
+	WRITER = 1, //! may read files that the driver can read
+	FULL = 2    //! 'admin', and the cluster's own token
+};
+
 //! Who asks for a session
 struct SessionRequest {
 	std::string duckdb_version;
@@ -25,6 +33,8 @@ struct SessionRequest {
 	bool read_only = false;
 	//! The answer lists the functions
 	bool wants_functions = false;
+	//! Set by the transport at the driver, from the caller's token; does not travel
+	Trust trust = Trust::FULL;
 };
 
 struct SessionInfo {
