@@ -87,6 +87,11 @@ class Writer:
             self.told.counts[f"{kind}: committed"] += 1
             return "done"
         except (duckdb.TransactionException, duckdb.ConstraintException) as error:
+            if "is unknown" in str(error):
+                # COMMIT had no answer
+                self.told.counts[f"{kind}: driver lost"] += 1
+                self._end()
+                return "unknown"
             # a conflict with another client, or a key that another one has: told so, and nothing is done
             self.told.counts[f"{kind}: {type(error).__name__}"] += 1
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.InterruptException) as error:
