@@ -3,6 +3,10 @@
 #include "codec/exchange_scan.hpp"
 #include "codec/view_scan.hpp"
 
+#include "duckdb/parser/parsed_data/create_info.hpp"
+#include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
+#include "duckdb/parser/statement/drop_statement.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
@@ -50,10 +54,11 @@ private:
 
 void CheckScan(const LogicalGet &get, Trust trust) {
 	// scans of tables, and what makes rows of nothing
-	static const std::set<string> harmless = {"seq_scan",        "ducklake_scan", "range",      "generate_series",
-	                                          "unnest",          "repeat",        "repeat_row", VIEW_SCAN_NAME,
-	                                          "duckdb_tables",   "duckdb_views",  "duckdb_columns", "duckdb_schemas",
-	                                          "duckdb_databases", "duckdb_types", "duckdb_functions",
+	static const std::set<string> harmless = {"seq_scan",           "ducklake_scan",  "range",
+	                                          "generate_series",    "unnest",         "repeat",
+	                                          "repeat_row",         VIEW_SCAN_NAME,   "duckdb_tables",
+	                                          "duckdb_views",       "duckdb_columns", "duckdb_schemas",
+	                                          "duckdb_databases",   "duckdb_types",   "duckdb_functions",
 	                                          "duckdb_constraints", "duckdb_indexes", "duckdb_sequences"};
 	auto &name = get.function.name;
 	if (ControlsNodes(name) && name != VIEW_SCAN_NAME) {
@@ -108,23 +113,33 @@ void CheckPlan(const LogicalOperator &plan, Trust trust) {
 	}
 }
 
-void CheckKind(StatementType type, Trust trust) {
-	switch (type) {
+void CheckKind(const SQLStatement &statement, Trust trust) {
+	if (trust == Trust::FULL) {
+		return;
+	}
+	switch (statement.type) {
+	case StatementType::CREATE_STATEMENT:
+		if (statement.Cast<CreateStatement>().info->type != CatalogType::SECRET_ENTRY) {
+			return;
+		}
+		break;
+	case StatementType::DROP_STATEMENT:
+		if (statement.Cast<DropStatement>().info->type != CatalogType::SECRET_ENTRY) {
+			return;
+		}
+		break;
 	case StatementType::SELECT_STATEMENT:
 	case StatementType::INSERT_STATEMENT:
 	case StatementType::UPDATE_STATEMENT:
 	case StatementType::DELETE_STATEMENT:
 	case StatementType::MERGE_INTO_STATEMENT:
-	case StatementType::CREATE_STATEMENT:
 	case StatementType::ALTER_STATEMENT:
-	case StatementType::DROP_STATEMENT:
 	case StatementType::EXPLAIN_STATEMENT:
 		return;
 	default:
-		if (trust != Trust::FULL) {
-			Refuse(StatementTypeToString(type), trust);
-		}
+		break;
 	}
+	Refuse(StatementTypeToString(statement.type), trust);
 }
 
 } // namespace duckherder

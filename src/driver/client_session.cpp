@@ -165,7 +165,7 @@ std::vector<TableEstimate> ClientSession::EstimateRows() {
 ResultShape ClientSession::Describe(const std::string &sql) {
 	Use use(*this);
 	EnsureTransaction(0);
-	auto prepared = connection.Prepare(sql);
+	auto prepared = connection.Prepare(ParseText(sql));
 	if (prepared->HasError()) {
 		prepared->error.Throw();
 	}
@@ -260,6 +260,19 @@ void ClientSession::MarkModified() {
 	MetaTransaction::Get(context).ModifyDatabase(*attached, modification);
 }
 
+unique_ptr<SQLStatement> ClientSession::ParseText(const std::string &sql) {
+	auto statements = connection.ExtractStatements(sql);
+	if (statements.size() != 1) {
+		throw InvalidInputException("One SQL statement is needed, not %llu", idx_t(statements.size()));
+	}
+	if (statements[0]->type == StatementType::TRANSACTION_STATEMENT) {
+		throw InvalidInputException("The transaction here is that of the client: BEGIN, COMMIT and ROLLBACK belong "
+		                            "there");
+	}
+	CheckKind(*statements[0], trust);
+	return std::move(statements[0]);
+}
+
 void ClientSession::CheckText(const std::string &sql) {
 	InternalQuery internal;
 	// as it was bound: the optimizer replaces functions by what they return
@@ -285,19 +298,11 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 	}
 	auto &context = *connection.context;
 	if (statement.kind == StatementKind::SQL) {
-		auto statements = connection.ExtractStatements(statement.body);
-		if (statements.size() != 1) {
-			throw InvalidInputException("One SQL statement is needed, not %llu", idx_t(statements.size()));
-		}
-		if (statements[0]->type == StatementType::TRANSACTION_STATEMENT) {
-			throw InvalidInputException("The transaction here is that of the client: BEGIN, COMMIT and ROLLBACK belong "
-			                            "there");
-		}
-		CheckKind(statements[0]->type, trust);
+		auto parsed = ParseText(statement.body);
 		if (trust != Trust::FULL) {
 			CheckText(statement.body);
 		}
-		return std::move(statements[0]);
+		return parsed;
 	}
 	unique_ptr<LogicalOperator> plan;
 	context.RunFunctionInTransaction(

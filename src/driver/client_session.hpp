@@ -50,7 +50,8 @@ private:
 	void EnsureTransaction(int64_t start_us);
 	void ApplySettings(const SessionStatement &statement);
 	duckdb::unique_ptr<duckdb::SQLStatement> Prepare(const SessionStatement &statement);
-	//! Of SQL text
+	//! One statement that the client may send
+	duckdb::unique_ptr<duckdb::SQLStatement> ParseText(const std::string &sql);
 	void CheckText(const std::string &sql);
 	void InsertUploads(duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 	void MarkModified();

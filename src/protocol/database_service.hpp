@@ -15,8 +15,8 @@ namespace duckherder {
 //! Names one client's session at a driver. Nobody can guess it.
 using SessionId = std::string;
 
-//! What the client of a session may do. The database keeps those that only read from changing it (their transactions are
-//! read only); what is not about the database is for FULL only.
+//! What the client of a session may do. The database keeps those that only read from changing it (their transactions
+//! are read only); what is not about the database is for FULL only.
 enum class Trust : uint8_t {
 	READER = 0, //! no files either, as far as they are named by the statement itself
 	WRITER = 1, //! may read files that the driver can read
