@@ -299,13 +299,23 @@ void RemoteSchema::Scan(CatalogType type, const std::function<void(CatalogEntry 
 	}
 }
 
+namespace {
+
+//! Without it nextval would run here, which is an internal error
+bool HandsOver(ClientContext &context) {
+	return ClientConfig::GetConfig(context).enable_optimizer &&
+	       DBConfig::GetConfig(context).options.disabled_optimizers.count(OptimizerType::EXTENSION) == 0;
+}
+
+} // namespace
+
 optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transaction,
                                                      const EntryLookupInfo &lookup_info) {
 	if (KindOf(lookup_info.GetCatalogType()) == Kind::SEQUENCE && transaction.context &&
-	    !ClientConfig::GetConfig(*transaction.context).enable_optimizer) {
-		throw InvalidInputException(
-		    "Sequences of a Duckherder driver need DuckDB's optimizer, which hands the query over "
-		    "to the driver: PRAGMA enable_optimizer");
+	    !HandsOver(*transaction.context)) {
+		throw InvalidInputException("Sequences of a Duckherder driver need DuckDB's optimizer, which hands the query "
+		                            "over to the driver: PRAGMA "
+		                            "enable_optimizer, and 'extension' must not be among disabled_optimizers");
 	}
 	return Find(lookup_info.GetCatalogType(), lookup_info.GetEntryName());
 }

@@ -351,5 +351,9 @@ SET disabled_optimizers = 'extension';
 SELECT i, price FROM t JOIN p ON i = pos WHERE price > 2;
 -- refused: disabled_optimizers
 DELETE FROM t;
+-- refused: disabled_optimizers
+SELECT nextval('q');
+-- refused: disabled_optimizers
+INSERT INTO t SELECT nextval('q'), 0, 'x';
 RESET disabled_optimizers;
 SELECT count(*) FROM t;
