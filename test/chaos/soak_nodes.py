@@ -15,7 +15,7 @@ from chaos.sampling import GROWTH_FACTOR, GROWTH_MB, Sampler, sample
 from chaos.soak_mix import Item
 from support import paths
 from support.cluster import Cluster
-from support.process import _die_with_parent
+from support.process import die_with_parent
 from support.waiting import PATIENCE, wait_until
 
 CLIENT = Path(__file__).parent / "soak_client.py"
@@ -42,7 +42,7 @@ class ClientProcess:
         self._log = open(directory / f"{name}.log", "a")
         command = [paths.PYTHON, str(CLIENT), address[0], str(address[1]), str(mix_file), json.dumps(settings)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
-                                        text=True, env=os.environ, preexec_fn=_die_with_parent)
+                                        text=True, env=os.environ, preexec_fn=die_with_parent)
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._drain, daemon=True).start()
         if self._line(READY_SECONDS) != "ready":

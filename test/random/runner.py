@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from lab import CRASH, STUCK, Outcome, Question, Setup
-from support.process import _die_with_parent
+from support.process import die_with_parent
 
 START_SECONDS = 120.0
 #: An interrupted query may take this much longer; then its process is killed
@@ -36,7 +36,7 @@ class Runner:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).parent / "lab.py"), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                preexec_fn=_die_with_parent)
+                preexec_fn=die_with_parent)
         self._pipe = Pipe(ours.detach())
         reply = self._exchange(setup, START_SECONDS)
         if reply:

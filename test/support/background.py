@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from support.cluster import Cluster
-from support.process import _die_with_parent
+from support.process import die_with_parent
 from support.session import Connection, distribute_everything, plain_session
 from support.waiting import PATIENCE, wait_until
 
@@ -64,7 +64,7 @@ def kill_running_session(cluster: Cluster, sql: str) -> None:
     assert cluster.driver
     script = SESSION.format(tests=str(Path(__file__).parent.parent), host=cluster.driver.host, port=cluster.driver.port,
                             sql=sql)
-    session = subprocess.Popen([sys.executable, "-c", script], env=os.environ, preexec_fn=_die_with_parent)
+    session = subprocess.Popen([sys.executable, "-c", script], env=os.environ, preexec_fn=die_with_parent)
     try:
         wait_until(lambda: " 1 running tasks" in cluster.status(), 30, cluster.status)
     finally:
