@@ -22,8 +22,8 @@ public:
 		End();
 	}
 
-	void Start(unique_ptr<SQLStatement> statement) {
-		auto pending = connection.PendingQuery(std::move(statement), true);
+	void Start(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
+		auto pending = Bind(std::move(statement), parameters);
 		if (pending->HasError()) {
 			pending->ThrowError();
 		}
@@ -63,6 +63,7 @@ public:
 			result->ThrowError();
 		}
 		if (!chunk || chunk->size() == 0) {
+			read_all = true;
 			End();
 			return nullptr;
 		}
@@ -75,6 +76,10 @@ public:
 		}
 		result.reset();
 		try {
+			if (!read_all) {
+				// a task of an operator with many rows looks at nothing else
+				connection.Interrupt();
+			}
 			// tasks of a statement that was not read to its end
 			connection.context->CancelTransaction();
 		} catch (...) { // NOLINT: what is left of it goes with the transaction
@@ -85,6 +90,23 @@ public:
 	}
 
 private:
+	unique_ptr<PendingQueryResult> Bind(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
+		auto &names = statement->named_param_map;
+		if (names.size() != parameters.size()) {
+			throw InvalidInputException("The statement has %llu parameters, but %llu values came for them",
+			                            idx_t(names.size()), idx_t(parameters.size()));
+		}
+		if (parameters.empty()) {
+			return connection.PendingQuery(std::move(statement), true);
+		}
+		case_insensitive_map_t<BoundParameterData> values;
+		for (auto &parameter : names) {
+			// the numbers begin at one
+			values[parameter.first] = BoundParameterData(parameters.at(parameter.second - 1));
+		}
+		return connection.PendingQuery(std::move(statement), values, true);
+	}
+
 	void ThrowIfGone() {
 		if (gone && gone()) {
 			throw InterruptException();
@@ -108,6 +130,7 @@ private:
 	GoneCheck gone;
 	std::function<void()> on_end;
 	unique_ptr<QueryResult> result;
+	bool read_all = false;
 };
 
 class StatementReader : public ChunkReader {
@@ -201,25 +224,28 @@ private:
 } // namespace
 
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
-                                          const vector<LogicalType> &types, bool buffered, bool discard_rows,
-                                          GoneCheck gone, std::function<void()> on_end) {
+                                          const vector<Value> &parameters, const vector<LogicalType> &types,
+                                          bool buffered, bool discard_rows, GoneCheck gone,
+                                          std::function<void()> on_end) {
 	auto execution = std::make_shared<Execution>(connection, std::move(gone), std::move(on_end));
-	execution->Start(std::move(statement));
+	execution->Start(std::move(statement), parameters);
 	if (discard_rows) {
 		while (execution->Fetch()) {
 		}
 		return std::make_shared<BufferedSource>(
 		    make_shared_ptr<ColumnDataCollection>(Allocator::DefaultAllocator(), types));
 	}
-	if (execution->Types() != types) {
+	auto result_types = execution->Types();
+	if (!types.empty() && result_types != types) {
 		throw InvalidInputException("The statement returns columns of other types than its sender expects: %s",
-		                            StringUtil::Join(execution->Types(), execution->Types().size(), ", ",
+		                            StringUtil::Join(result_types, result_types.size(), ", ",
 		                                             [](const LogicalType &type) { return type.ToString(); }));
 	}
 	if (!buffered) {
-		return std::make_shared<StatementSource>(types, std::move(execution));
+		return std::make_shared<StatementSource>(std::move(result_types), std::move(execution));
 	}
-	auto rows = make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), types);
+	auto rows =
+	    make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), result_types);
 	ColumnDataAppendState append;
 	rows->InitializeAppend(append);
 	while (auto chunk = execution->Fetch()) {
