@@ -46,7 +46,7 @@ deps:
 	@$(LOCK) python3 scripts/fetch.py build
 
 deps-test: deps
-	@$(LOCK) python3 scripts/fetch.py test venv
+	@$(LOCK) python3 scripts/fetch.py test venv java
 
 build-duckdb: deps
 	@$(LOCK) scripts/build_duckdb.sh $(JOBS)

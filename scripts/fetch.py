@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, test, format, venv)
+usage: fetch.py GROUP...        (build, test, format, venv, java)
 
-Packages are asked for by name from the pip and npm clients, so that mirrors and proxies configured there apply. What
-arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads), and
-their hash is checked again before each unpacking.
+Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
+What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
+and their hash is checked again before each unpacking.
 """
 
 import configparser
@@ -107,7 +107,12 @@ def download_npm(pin, directory):
     run(pin.name, ["npm", "pack", "--silent", "--pack-destination", str(directory), package])
 
 
-CLIENTS = {"pip-wheel": download_wheel, "pip-sdist": download_sdist, "npm": download_npm}
+def download_maven(pin, directory):
+    run(pin.name, ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={pin['package']}:{pin['version']}",
+                   f"-DoutputDirectory={directory}"], cwd=directory)
+
+
+CLIENTS = {"pip-wheel": download_wheel, "pip-sdist": download_sdist, "npm": download_npm, "maven": download_maven}
 
 
 def downloaded(pin):
@@ -162,7 +167,12 @@ def unpack(pin):
         target = DEPS / target
         shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
     found = set()
-    for name, open_member, executable in members(archive):
+    for source, target in rules:
+        if source == ".":
+            found.add(source)
+            (DEPS / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(archive, DEPS / target)
+    for name, open_member, executable in [] if "." in found else members(archive):
         for source, target in rules:
             if name != source and not name.startswith(source + "/"):
                 continue
@@ -225,6 +235,10 @@ def main(groups):
         if group not in known:
             sys.exit(f"fetch.py: no group '{group}', there are {', '.join(sorted(known))}")
     DEPS.mkdir(parents=True, exist_ok=True)
+    missing = [program for program in ("java", "javac", "mvn") if not shutil.which(program)]
+    if "java" in groups and missing:
+        say("java", f"nothing of it is fetched, as there is no {missing[0]}")
+        groups = [group for group in groups if group != "java"]
     for section in sections:
         if section["group"] in groups and section["group"] != "venv":
             unpack(section)

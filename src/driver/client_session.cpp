@@ -21,6 +21,7 @@
 #include "duckdb/parser/statement/drop_statement.hpp"
 #include "duckdb/parser/statement/logical_plan_statement.hpp"
 #include "duckdb/planner/operator/logical_column_data_get.hpp"
+#include "duckdb/planner/planner.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
 namespace duckherder {
@@ -162,9 +163,11 @@ std::vector<TableEstimate> ClientSession::EstimateRows() {
 	return estimates;
 }
 
-ResultShape ClientSession::Describe(const std::string &sql) {
+ResultShape ClientSession::Describe(const std::string &sql, const vector<Value> &parameters) {
 	Use use(*this);
 	EnsureTransaction(0);
+	// it will not run: there is nothing to distribute, and nothing for the statistics
+	InternalQuery internal;
 	auto prepared = connection.Prepare(ParseText(sql));
 	if (prepared->HasError()) {
 		prepared->error.Throw();
@@ -172,6 +175,32 @@ ResultShape ClientSession::Describe(const std::string &sql) {
 	ResultShape shape;
 	shape.names.assign(prepared->GetNames().begin(), prepared->GetNames().end());
 	shape.types = prepared->GetTypes();
+	auto returned = prepared->GetStatementProperties().return_type;
+	if (returned != StatementReturnType::QUERY_RESULT) {
+		shape.answer =
+		    returned == StatementReturnType::CHANGED_ROWS ? StatementAnswer::COUNT : StatementAnswer::NOTHING;
+	}
+	auto types = prepared->GetExpectedParameterTypes();
+	shape.parameter_names.resize(prepared->named_param_map.size());
+	shape.parameter_types.resize(prepared->named_param_map.size());
+	for (auto &parameter : prepared->named_param_map) {
+		// the numbers begin at one
+		shape.parameter_names.at(parameter.second - 1) = parameter.first;
+		auto type = types.find(parameter.first);
+		shape.parameter_types.at(parameter.second - 1) =
+		    type == types.end() ? LogicalType(LogicalTypeId::UNKNOWN) : type->second;
+	}
+	if (!parameters.empty() && parameters.size() == shape.parameter_names.size()) {
+		auto &context = *connection.context;
+		auto statements = context.ParseStatements(sql);
+		Planner planner(context);
+		for (idx_t i = 0; i < parameters.size(); i++) {
+			planner.parameter_data[shape.parameter_names[i]] = BoundParameterData(parameters[i]);
+		}
+		context.RunFunctionInTransaction([&] { planner.CreatePlan(std::move(statements.at(0))); }, false);
+		shape.names.assign(planner.names.begin(), planner.names.end());
+		shape.types = planner.types;
+	}
 	return shape;
 }
 
@@ -330,8 +359,8 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	auto prepared = Prepare(statement);
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;
-	return RunStatement(connection, std::move(prepared), types, statement.buffered, definition, std::move(gone),
-	                    [self = shared_from_this()] { self->Release(); });
+	return RunStatement(connection, std::move(prepared), statement.parameters, types, statement.buffered, definition,
+	                    std::move(gone), [self = shared_from_this()] { self->Release(); });
 }
 
 std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vector<LogicalType> &types) {

@@ -24,7 +24,7 @@ public:
 
 	CatalogListing ListCatalog(bool knows, uint64_t known_version);
 	std::vector<TableEstimate> EstimateRows();
-	ResultShape Describe(const std::string &sql);
+	ResultShape Describe(const std::string &sql, const duckdb::vector<duckdb::Value> &parameters);
 	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone);
 	std::unique_ptr<ChunkSink> OpenUpload(uint32_t number, const duckdb::vector<duckdb::LogicalType> &types);

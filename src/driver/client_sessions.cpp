@@ -137,8 +137,9 @@ std::vector<TableEstimate> ClientSessions::EstimateRows(const SessionId &session
 	return Find(session)->EstimateRows();
 }
 
-ResultShape ClientSessions::Describe(const SessionId &session, const std::string &sql) {
-	return Find(session)->Describe(sql);
+ResultShape ClientSessions::Describe(const SessionId &session, const std::string &sql,
+                                     const vector<Value> &parameters) {
+	return Find(session)->Describe(sql, parameters);
 }
 
 std::shared_ptr<ChunkSource> ClientSessions::Run(const SessionStatement &statement, const vector<LogicalType> &types,

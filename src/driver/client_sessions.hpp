@@ -21,7 +21,9 @@ public:
 	void KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
 	std::vector<TableEstimate> EstimateRows(const SessionId &session) override;
-	ResultShape Describe(const SessionId &session, const std::string &sql) override;
+	using DatabaseService::Describe;
+	ResultShape Describe(const SessionId &session, const std::string &sql,
+	                     const duckdb::vector<duckdb::Value> &parameters) override;
 	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                 const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) override;
 	std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,

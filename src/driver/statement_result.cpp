@@ -28,9 +28,14 @@ public:
 		End();
 	}
 
-	void Start(unique_ptr<SQLStatement> statement) {
+	void Start(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
 		InstallResultQueue(*connection.context, queue);
-		pending = connection.PendingQuery(std::move(statement), false);
+		try {
+			pending = Bind(std::move(statement), parameters);
+		} catch (...) {
+			RemoveResultQueue(*connection.context);
+			throw;
+		}
 		RemoveResultQueue(*connection.context);
 		if (pending->HasError()) {
 			pending->ThrowError();
@@ -54,6 +59,7 @@ public:
 				return chunk;
 			}
 			if (at_end) {
+				read_all = true;
 				End();
 			}
 		}
@@ -65,6 +71,10 @@ public:
 			return;
 		}
 		queue->Close();
+		if (!read_all) {
+			// a task of an operator with many rows looks at nothing else
+			connection.Interrupt();
+		}
 		if (thread.joinable()) {
 			thread.join();
 		}
@@ -80,6 +90,23 @@ public:
 	}
 
 private:
+	unique_ptr<PendingQueryResult> Bind(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
+		auto &names = statement->named_param_map;
+		if (names.size() != parameters.size()) {
+			throw InvalidInputException("The statement has %llu parameters, but %llu values came for them",
+			                            idx_t(names.size()), idx_t(parameters.size()));
+		}
+		if (parameters.empty()) {
+			return connection.PendingQuery(std::move(statement), false);
+		}
+		case_insensitive_map_t<BoundParameterData> values;
+		for (auto &parameter : names) {
+			// the numbers begin at one
+			values[parameter.first] = BoundParameterData(parameters.at(parameter.second - 1));
+		}
+		return connection.PendingQuery(std::move(statement), values, false);
+	}
+
 	void Run() {
 		try {
 			while (!queue->IsClosed()) {
@@ -119,6 +146,7 @@ private:
 	std::shared_ptr<ResultQueue> queue;
 	unique_ptr<PendingQueryResult> pending;
 	std::thread thread;
+	bool read_all = false;
 };
 
 class StatementReader : public ChunkReader {
@@ -212,25 +240,28 @@ private:
 } // namespace
 
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
-                                          const vector<LogicalType> &types, bool buffered, bool discard_rows,
-                                          GoneCheck gone, std::function<void()> on_end) {
+                                          const vector<Value> &parameters, const vector<LogicalType> &types,
+                                          bool buffered, bool discard_rows, GoneCheck gone,
+                                          std::function<void()> on_end) {
 	auto execution = std::make_shared<Execution>(connection, std::move(gone), std::move(on_end));
-	execution->Start(std::move(statement));
+	execution->Start(std::move(statement), parameters);
 	if (discard_rows) {
 		while (execution->Fetch()) {
 		}
 		return std::make_shared<BufferedSource>(
 		    make_shared_ptr<ColumnDataCollection>(Allocator::DefaultAllocator(), types));
 	}
-	if (execution->Types() != types) {
+	auto result_types = execution->Types();
+	if (!types.empty() && result_types != types) {
 		throw InvalidInputException("The statement returns columns of other types than its sender expects: %s",
-		                            StringUtil::Join(execution->Types(), execution->Types().size(), ", ",
+		                            StringUtil::Join(result_types, result_types.size(), ", ",
 		                                             [](const LogicalType &type) { return type.ToString(); }));
 	}
 	if (!buffered) {
-		return std::make_shared<StatementSource>(types, std::move(execution));
+		return std::make_shared<StatementSource>(std::move(result_types), std::move(execution));
 	}
-	auto rows = make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), types);
+	auto rows =
+	    make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), result_types);
 	ColumnDataAppendState append;
 	rows->InitializeAppend(append);
 	while (auto chunk = execution->Fetch()) {

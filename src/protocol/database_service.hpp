@@ -3,6 +3,8 @@
 #include "protocol/chunk_source.hpp"
 #include "protocol/messages.hpp"
 
+#include "duckdb/common/types/value.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -87,11 +89,27 @@ struct SessionStatement {
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The client's transaction's now(), microseconds since the epoch
 	int64_t transaction_start_us = 0;
+	//! The values of the parameters of an SQL text, in the order of their numbers. They do not travel: for callers in
+	//! the driver's own process.
+	duckdb::vector<duckdb::Value> parameters;
+};
+
+//! What a statement has to say besides its errors
+enum class StatementAnswer : uint8_t {
+	ROWS = 0,
+	COUNT = 1, //! one row with the number of rows that were changed
+	NOTHING = 2
 };
 
 struct ResultShape {
 	std::vector<std::string> names;
 	duckdb::vector<duckdb::LogicalType> types;
+	// What follows does not travel: for callers in the driver's own process.
+	StatementAnswer answer = StatementAnswer::ROWS;
+	//! The parameters in the order of their numbers. Where the text leaves a type open, here or of a column, it is
+	//! UNKNOWN.
+	std::vector<std::string> parameter_names;
+	duckdb::vector<duckdb::LogicalType> parameter_types;
 };
 
 //! Takes rows, one chunk after another; used by one thread at a time.
@@ -124,9 +142,15 @@ public:
 	virtual CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) = 0;
 	//! Of those tables that know it
 	virtual std::vector<TableEstimate> EstimateRows(const SessionId &session) = 0;
-	//! What the SQL text would return; does not run it.
-	virtual ResultShape Describe(const SessionId &session, const std::string &sql) = 0;
-	//! Starts a statement, whose result has columns of these types. Closing the source ends the statement.
+	//! What the SQL text would return; does not run it. With the values of all its parameters, which do not travel
+	//! either, no types are left open.
+	virtual ResultShape Describe(const SessionId &session, const std::string &sql,
+	                             const duckdb::vector<duckdb::Value> &parameters) = 0;
+	ResultShape Describe(const SessionId &session, const std::string &sql) {
+		return Describe(session, sql, {});
+	}
+	//! Starts a statement, whose result has columns of these types; without any types an SQL text may return what it
+	//! likes. Closing the source ends the statement.
 	virtual std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                         const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) = 0;
 	//! Rows for an exchange scan with this number in the session's next plan

@@ -3,6 +3,7 @@
 #include "tcp_proxy.hpp"
 
 #include "duckdb.hpp"
+#include "duckdb/common/types/blob.hpp"
 
 //! Who may call a Flight node, where it listens, and how Connect ends if something is wrong
 namespace duckherder {
@@ -77,6 +78,38 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 	// the same client with the token is served
 	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, flight_protocol::Pack({"w1", ""})).ok());
 	EXPECT_EQ(node.worker->Calls(), std::vector<std::string> {"GetInfo"});
+}
+
+TEST_F(FlightAccess, TokenIsThePasswordOfAnyUser) {
+	FlightNodeOptions options;
+	options.login_wait_ms = 0;
+	LoopbackNode node(options);
+	auto bearer = flight_protocol::BEARER_PREFIX + node.token;
+	RawClient nobody(node.location);
+	auto header = nobody.client->AuthenticateBasicToken(nobody.options, "anybody", node.token);
+	ASSERT_TRUE(header.ok()) << header.status().ToString();
+	EXPECT_EQ(header->first, flight_protocol::AUTHORIZATION_HEADER);
+	EXPECT_EQ(header->second, bearer);
+	for (auto &password : {std::string("wrong"), std::string(), node.token + ":", ":" + node.token}) {
+		EXPECT_FALSE(nobody.client->AuthenticateBasicToken(nobody.options, "anybody", password).ok()) << password;
+	}
+	auto encoded = [](const std::string &text) {
+		return flight_protocol::BASIC_PREFIX + duckdb::Blob::ToBase64(duckdb::string_t(text));
+	};
+	auto act = [&](const std::string &authorization) {
+		auto body = flight_protocol::Pack({"w1", ""});
+		return RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, body).status();
+	};
+	EXPECT_TRUE(act(encoded("user:" + node.token)).ok());
+	EXPECT_TRUE(act(encoded(":" + node.token)).ok());
+	auto unfilled = encoded("us:" + node.token);
+	unfilled.erase(unfilled.find_last_not_of('=') + 1);
+	EXPECT_TRUE(act(unfilled).ok()) << "some clients do not fill it up";
+	for (auto &authorization : {encoded(node.token), encoded("user:wrong"), encoded(""), std::string("Basic"),
+	                            std::string("Basic "), std::string("Basic ====="), std::string("Basic \"!\""),
+	                            encoded("user:" + node.token) + "A", "basic " + encoded("u:" + node.token).substr(6)}) {
+		EXPECT_TRUE(IsUnauthenticated(act(authorization))) << authorization;
+	}
 }
 
 TEST_F(FlightAccess, NodeListensOnlyWhereItIsSafe) {

@@ -4,6 +4,7 @@
 #include "codec/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/flight_sql.hpp"
 #include "transport/flight/guard.hpp"
 #include "transport/flight/known_stages.hpp"
 #include "transport/flight/received_feed.hpp"
@@ -14,6 +15,7 @@
 #include "duckdb/common/exception.hpp"
 
 #include <arrow/flight/server.h>
+#include <arrow/flight/server_auth.h>
 
 #include <atomic>
 #include <chrono>
@@ -96,8 +98,10 @@ public:
 	}
 
 	void SetDatabase(std::shared_ptr<DatabaseService> database_p) {
+		std::shared_ptr<FlightSql> none;
 		std::lock_guard<std::mutex> guard(lock);
 		database = std::move(database_p);
+		std::swap(sql, none);
 	}
 
 	//! Idempotent
@@ -109,8 +113,31 @@ public:
 		}
 	}
 
+	arrow::Status GetFlightInfo(const flight::ServerCallContext &context, const flight::FlightDescriptor &descriptor,
+	                            std::unique_ptr<flight::FlightInfo> *info) override {
+		if (!FlightSql::Knows(descriptor.cmd)) {
+			return FlightServerBase::GetFlightInfo(context, descriptor, info);
+		}
+		return WithSql(context, [&](auto &flight_sql, auto &caller) {
+			return flight_sql.GetFlightInfo(caller, descriptor, info);
+		});
+	}
+
+	arrow::Status GetSchema(const flight::ServerCallContext &context, const flight::FlightDescriptor &descriptor,
+	                        std::unique_ptr<flight::SchemaResult> *schema) override {
+		if (!FlightSql::Knows(descriptor.cmd)) {
+			return FlightServerBase::GetSchema(context, descriptor, schema);
+		}
+		return WithSql(
+		    context, [&](auto &flight_sql, auto &caller) { return flight_sql.GetSchema(caller, descriptor, schema); });
+	}
+
 	arrow::Status DoGet(const flight::ServerCallContext &context, const flight::Ticket &ticket,
 	                    std::unique_ptr<flight::FlightDataStream> *stream) override {
+		if (FlightSql::Knows(ticket.ticket)) {
+			return WithSql(context,
+			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoGet(caller, ticket, stream); });
+		}
 		return Answer([&] {
 			auto role = Guard::RoleOf(context, "Reading");
 			auto parts = flight_protocol::Unpack(ticket.ticket);
@@ -129,6 +156,10 @@ public:
 
 	arrow::Status DoPut(const flight::ServerCallContext &context, std::unique_ptr<flight::FlightMessageReader> reader,
 	                    std::unique_ptr<flight::FlightMetadataWriter> writer) override {
+		if (FlightSql::Knows(reader->descriptor().cmd)) {
+			return WithSql(context,
+			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoPut(caller, *reader, *writer); });
+		}
 		return Answer([&] {
 			auto role = Guard::RoleOf(context, "Sending rows");
 			auto parts = flight_protocol::Unpack(reader->descriptor().cmd);
@@ -171,6 +202,10 @@ public:
 
 	arrow::Status DoAction(const flight::ServerCallContext &context, const flight::Action &action,
 	                       std::unique_ptr<flight::ResultStream> *results) override {
+		if (FlightSql::KnowsAction(action.type)) {
+			return WithSql(
+			    context, [&](auto &flight_sql, auto &caller) { return flight_sql.DoAction(caller, action, results); });
+		}
 		std::string answer;
 		WorkerId worker;
 		try {
@@ -201,6 +236,17 @@ private:
 		} catch (std::exception &error) {
 			return arrow::Status::Invalid(duckdb::ErrorData(error).Message());
 		}
+	}
+
+	//! Calls Flight SQL's part, if there is a database here
+	template <class FUNCTION>
+	arrow::Status WithSql(const flight::ServerCallContext &context, FUNCTION function) {
+		arrow::Status status;
+		auto answer = Answer([&] {
+			FlightSql::Caller caller {context, Guard::RoleOf(context, "Flight SQL"), stopping};
+			status = function(*Sql(), caller);
+		});
+		return answer.ok() ? status : answer;
 	}
 
 	static Role RoleFor(const std::string &action) {
@@ -252,10 +298,24 @@ private:
 
 	std::shared_ptr<DatabaseService> Database() {
 		std::lock_guard<std::mutex> guard(lock);
+		return DatabaseLocked();
+	}
+
+	//! The lock is ours
+	std::shared_ptr<DatabaseService> DatabaseLocked() {
 		if (!database) {
 			throw IOException("there is no database here: only a driver has one");
 		}
 		return database;
+	}
+
+	//! Made for its first call: most nodes have no such clients
+	std::shared_ptr<FlightSql> Sql() {
+		std::lock_guard<std::mutex> guard(lock);
+		if (!sql) {
+			sql = std::make_shared<FlightSql>(DatabaseLocked());
+		}
+		return sql;
 	}
 
 	void Run(TaskCall &call) {
@@ -335,6 +395,7 @@ private:
 	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
 	std::shared_ptr<DriverService> driver;
 	std::shared_ptr<DatabaseService> database;
+	std::shared_ptr<FlightSql> sql;
 	std::set<TaskCall *> calls;
 	KnownStages known_stages;
 	//! Shared with streams, which may outlive the server for a moment
@@ -358,6 +419,8 @@ std::string FlightNode::Start() {
 	flight::FlightServerOptions server_options(*location);
 	auto guard = std::make_shared<Guard>(options.token, options.client_tokens, options.login_wait_ms);
 	server_options.middleware.emplace_back(Guard::NAME, std::move(guard));
+	// the guard has seen the token by then: a handshake only brings its answer back
+	server_options.auth_handler = std::make_shared<flight::NoOpAuthHandler>();
 	if (!options.tls_certificate.empty()) {
 		server_options.tls_certificates.push_back({options.tls_certificate, options.tls_key});
 	}

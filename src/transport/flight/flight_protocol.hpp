@@ -22,6 +22,7 @@ namespace duckherder::flight_protocol {
 
 constexpr const char *AUTHORIZATION_HEADER = "authorization";
 constexpr const char *BEARER_PREFIX = "Bearer ";
+constexpr const char *BASIC_PREFIX = "Basic ";
 
 //! Descriptor of the DoExchange that runs a task
 constexpr const char *RUN_TASK = "duckherder.run_task";

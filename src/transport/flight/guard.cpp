@@ -6,6 +6,7 @@
 #include "transport/token.hpp"
 
 #include "duckdb/common/exception.hpp"
+#include "duckdb/common/types/blob.hpp"
 
 #include <iostream>
 #include <map>
@@ -21,9 +22,13 @@ namespace {
 
 class Caller : public flight::ServerMiddleware {
 public:
-	explicit Caller(Role role_p) : role(role_p) {
+	//! `header` is what the caller shall show next time, if it is not what it has shown
+	Caller(Role role_p, std::string header_p) : role(role_p), header(std::move(header_p)) {
 	}
-	void SendingHeaders(flight::AddCallHeaders *) override {
+	void SendingHeaders(flight::AddCallHeaders *headers) override {
+		if (!header.empty()) {
+			headers->AddHeader(flight_protocol::AUTHORIZATION_HEADER, header);
+		}
 	}
 	void CallCompleted(const arrow::Status &) override {
 	}
@@ -32,7 +37,23 @@ public:
 	}
 
 	const Role role;
+
+private:
+	const std::string header;
 };
+
+//! The password that follows the user's name in the header of HTTP's basic authentication; empty if it is none
+std::string BasicPassword(std::string encoded) {
+	// some clients leave out what fills it up
+	encoded.append((4 - encoded.size() % 4) % 4, '=');
+	try {
+		auto pair = duckdb::Blob::FromBase64(duckdb::string_t(encoded));
+		auto colon = pair.find(':');
+		return colon == std::string::npos ? "" : pair.substr(colon + 1);
+	} catch (duckdb::Exception &) {
+		return "";
+	}
+}
 
 //! "ipv4:10.0.0.1:4711" without its port, which is another one with each connection
 std::string AddressOf(const std::string &peer) {
@@ -117,9 +138,15 @@ arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCal
 	auto &headers = context.incoming_headers();
 	auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
 	std::optional<Role> role;
+	std::string answer;
 	if (header != headers.end()) {
-		// all are compared, whichever it is
 		std::string shown(header->second);
+		auto basic = std::string(flight_protocol::BASIC_PREFIX);
+		if (shown.rfind(basic, 0) == 0) {
+			shown = flight_protocol::BEARER_PREFIX + BasicPassword(shown.substr(basic.size()));
+			answer = shown;
+		}
+		// all are compared, whichever it is
 		for (auto &entry : tokens) {
 			if (TokensEqual(entry.token, shown)) {
 				role = entry.role;
@@ -130,7 +157,7 @@ arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCal
 		failures->Wait(failures->Note(AddressOf(context.peer()), header != headers.end()));
 		return flight::MakeFlightError(flight::FlightStatusCode::Unauthenticated, "the token is missing or wrong");
 	}
-	*middleware = std::make_shared<Caller>(*role);
+	*middleware = std::make_shared<Caller>(*role, std::move(answer));
 	return arrow::Status::OK();
 }
 

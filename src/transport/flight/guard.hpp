@@ -11,9 +11,10 @@
 
 namespace duckherder {
 
-//! Lets only calls with a known token pass; nothing of the others is decoded. Who fails is written to stderr, with how
-//! often (each address at most once per LOGIN_LOG_INTERVAL_MS), and has to wait: longer with each failure, but only
-//! LOGIN_WAITS_MAX calls at a time, as each keeps a thread. Thread-safe.
+//! Lets only calls with a known token pass; nothing of the others is decoded. A token may also come as the password of
+//! HTTP's basic authentication, whatever the user's name: the answer then has the header to show from now on. Who fails
+//! is written to stderr, with how often (each address at most once per LOGIN_LOG_INTERVAL_MS), and has to wait: longer
+//! with each failure, but only LOGIN_WAITS_MAX calls at a time, as each keeps a thread. Thread-safe.
 class Guard : public arrow::flight::ServerMiddlewareFactory {
 public:
 	static constexpr const char *NAME = "guard";

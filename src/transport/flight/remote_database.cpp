@@ -136,7 +136,8 @@ std::vector<TableEstimate> RemoteDatabase::EstimateRows(const SessionId &session
 	return estimates;
 }
 
-ResultShape RemoteDatabase::Describe(const SessionId &session, const std::string &sql) {
+ResultShape RemoteDatabase::Describe(const SessionId &session, const std::string &sql,
+                                     const duckdb::vector<duckdb::Value> &) {
 	return DecodeResultShape(Call(flight_protocol::DESCRIBE, {session, sql}, limits::SESSION_CALL_TIMEOUT_MS));
 }
 

@@ -22,7 +22,9 @@ public:
 	void KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
 	std::vector<TableEstimate> EstimateRows(const SessionId &session) override;
-	ResultShape Describe(const SessionId &session, const std::string &sql) override;
+	using DatabaseService::Describe;
+	ResultShape Describe(const SessionId &session, const std::string &sql,
+	                     const duckdb::vector<duckdb::Value> &parameters) override;
 	//! Starts the statement at once; its errors come with the first rows. `gone` is not used: who has gone cancels the
 	//! source.
 	std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
