@@ -208,9 +208,11 @@ unique_ptr<LogicalOperator> SendDefinition(RemoteCatalog &catalog, const ParseIn
 
 } // namespace
 
-unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateStatement &stmt, TableCatalogEntry &,
+unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateStatement &stmt, TableCatalogEntry &table,
                                                            unique_ptr<LogicalOperator>) {
 	auto definition = stmt.info->Copy();
+	// as it was bound: in "ON dh.t" the name of the database came as that of a schema
+	definition->schema = table.schema.name;
 	NameForDriver(*definition);
 	return SendDefinition(*this, *definition);
 }

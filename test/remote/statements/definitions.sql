@@ -284,11 +284,15 @@ CREATE TABLE dh.s.t AS SELECT 'in s' AS x;
 CREATE VIEW dh.s.v AS FROM dh.s.t;
 FROM dh.s.v;
 CREATE TABLE dh.f (i INTEGER REFERENCES dh.t (i));
+CREATE TABLE dh.f (i INTEGER);
 CREATE INDEX fx ON dh.f (i);
+CREATE UNIQUE INDEX fy ON dh.main.f (i);
+DROP INDEX dh.fy;
 INSERT INTO dh.f VALUES (1);
 INSERT INTO dh.f VALUES (77);
 COMMENT ON TABLE dh.f IS 'x';
 ALTER TABLE dh.f RENAME COLUMN i TO j;
+DROP INDEX dh.fx;
 DROP TABLE dh.f;
 USE dh;
 SELECT sql FROM duckdb_views() WHERE view_name IN ('v', 'w', 'm') AND database_name = 'dh' AND schema_name =
