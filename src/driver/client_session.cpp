@@ -86,7 +86,17 @@ ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p,
 	Execute("USE " + KeywordHelper::WriteOptionallyQuoted(database));
 }
 
-ClientSession::~ClientSession() = default;
+ClientSession::~ClientSession() {
+	auto &transaction = connection.context->transaction;
+	if (!transaction.HasActiveTransaction()) {
+		return;
+	}
+	try {
+		transaction.Rollback(nullptr);
+	} catch (
+	    ...) { // NOLINT: a database that ended after a fatal error; the connection's own destructor would end us too
+	}
+}
 
 void ClientSession::Execute(const std::string &sql) {
 	auto result = connection.Query(sql);

@@ -16,8 +16,10 @@
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
+#include "duckdb/main/valid_checker.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
@@ -257,7 +259,14 @@ int RunDriver(const std::vector<std::string> &words) {
 	                                                  driver.state->services.clock, main_database));
 	node.Start();
 	SayListening(node);
+	auto &instance = *driver.database->instance;
 	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+		if (duckdb::ValidChecker::IsInvalidated(instance)) {
+			std::cerr << "duckherder: the database ended after a fatal error: "
+			          << duckdb::ValidChecker::InvalidatedMessage(instance) << "\nStart the driver again" << std::endl;
+			// nothing of the database can be used any more, its orderly end neither
+			std::_Exit(1);
+		}
 	}
 	node.Stop();
 	return 0;

@@ -117,11 +117,13 @@ public:
 		             Table("ducklake_column") + " WHERE table_id = " + table_id + "))") > 0;
 	}
 
-	//! Rows of each file, by the file's own name
+	//! Rows of each file, by the file's own name. Without those that were merged from files of several snapshots, some
+	//! of which are later than ours: only DuckLake's scan leaves out their rows.
 	unordered_map<string, idx_t> RowsByFile() {
 		unordered_map<string, idx_t> result;
-		auto rows = Query("SELECT path, record_count FROM " + Table("ducklake_data_file") + " f WHERE " + At("f") +
-		                  " AND table_id = " + table_id);
+		auto rows =
+		    Query("SELECT path, record_count FROM " + Table("ducklake_data_file") + " f WHERE " + At("f") +
+		          " AND table_id = " + table_id + " AND coalesce(partial_max, 0) <= " + to_string(lake.snapshot));
 		for (auto &row : *rows) {
 			result[NameOf(row.GetValue<string>(0))] = row.GetValue<idx_t>(1);
 		}

@@ -21,8 +21,9 @@ public:
 //! Turns scans of DuckLake tables into scans of their Parquet files at the snapshot that the query pinned, which
 //! workers can read: DuckLake's own scan needs its catalog, and that is here only. The files are those that DuckLake
 //! has chosen for the scan's filters; columns are found by their field ids, so renamed and added ones come out right.
-//! Left alone, and so read here, are tables with deleted or inlined rows, with files that were not written by DuckLake
-//! or are encrypted, with nested columns that were altered, and those that this transaction has changed.
+//! Left alone, and so read here, are tables with deleted or inlined rows, with files that were not written by DuckLake,
+//! are encrypted, or hold rows of later snapshots, with nested columns that were altered, and those that this
+//! transaction has changed.
 void ReadLakeFiles(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 
 } // namespace duckherder
