@@ -342,11 +342,11 @@ CALL duckherder_execute('dh', 'DELETE FROM t WHERE i = 9');
 -- there
 CALL duckherder_execute('dh', 'SET threads = 2');
 FROM t ORDER BY i;
--- refused: multiple statements
+-- refused: One SQL statement is needed, not 2
 FROM duckherder_query('dh', 'SELECT 1; SELECT 2');
 -- refused: BEGIN, COMMIT and ROLLBACK belong there
 CALL duckherder_execute('dh', 'COMMIT');
--- refused: No statement
+-- refused: One SQL statement is needed, not 0
 CALL duckherder_execute('dh', '');
 -- refused: not the database of a Duckherder driver
 FROM duckherder_query('memory', 'SELECT 1');
