@@ -1,9 +1,11 @@
 # make            the extension, the program and the shell, in build/release
 # make debug      the same without optimization, in build/debug
-# make asan       the same with AddressSanitizer, in build/asan
+# make asan       the same with AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan; make test-asan: every
+#                 test with it
+# make tsan       the same with ThreadSanitizer, in build/tsan; make test-tsan: the C++ tests with it
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
-# make strict     with AddressSanitizer and for a DuckDB with its assertions on, which it compiles first (about 40
-#                 minutes on two cores), in build/strict; make test-strict: every test with it
+# make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40 minutes on two cores),
+#                 in build/strict; make test-strict: every test with it
 # make fuzz       libFuzzer on everything that reads bytes from the wire, in build/fuzz: docs/fuzzing.md;
 #                 FUZZ_SECONDS (600) each, FUZZ_TARGETS all by default
 #
@@ -37,7 +39,7 @@ ASSERTING := build/deps/duckdb-assert
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
 
-.PHONY: release debug asan strict test test-strict fuzz demo bench format \
+.PHONY: release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
 	format-check lint package clean deps deps-test build-duckdb
 
 deps:
@@ -70,6 +72,17 @@ debug: deps $(SOURCE_STEP)
 
 asan: deps $(SOURCE_STEP)
 	$(call build,build/asan,Asan,all)
+
+test-asan: asan deps-test
+	$(call build,build/asan,Asan,test_programs)
+	@scripts/run_tests.sh build/asan $(JOBS)
+
+tsan: deps $(SOURCE_STEP)
+	$(call build,build/tsan,Tsan,all)
+
+test-tsan: tsan
+	$(call build,build/tsan,Tsan,test_programs)
+	@scripts/run_tests.sh build/tsan $(JOBS)
 
 strict: deps
 	@$(LOCK) python3 scripts/fetch.py strict
@@ -109,4 +122,4 @@ package: release
 	@scripts/package.sh $(RELEASE)
 
 clean:
-	rm -rf build/release build/debug build/asan build/strict build/fuzz build/package
+	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/package

@@ -11,9 +11,15 @@ set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 # No NDEBUG in Release: our own assertions are cheap and stay on.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
-set(CMAKE_CXX_FLAGS_ASAN "-O1 -g -fsanitize=address -fno-omit-frame-pointer")
-set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address")
-set(CMAKE_SHARED_LINKER_FLAGS_ASAN "-fsanitize=address")
+# Without recovery a finding of UndefinedBehaviorSanitizer ends the program, and so fails a test.
+set(ubsan_checks "undefined,float-cast-overflow")
+set(asan_sanitizers "-fsanitize=address,${ubsan_checks} -fno-sanitize-recover=${ubsan_checks}")
+set(CMAKE_CXX_FLAGS_ASAN "-O1 -g1 -fno-omit-frame-pointer ${asan_sanitizers}")
+set(CMAKE_EXE_LINKER_FLAGS_ASAN "${asan_sanitizers}")
+set(CMAKE_SHARED_LINKER_FLAGS_ASAN "${asan_sanitizers}")
+set(CMAKE_CXX_FLAGS_TSAN "-O1 -g1 -fno-omit-frame-pointer -fsanitize=thread")
+set(CMAKE_EXE_LINKER_FLAGS_TSAN "-fsanitize=thread")
+set(CMAKE_SHARED_LINKER_FLAGS_TSAN "-fsanitize=thread")
 # For clang: see docs/fuzzing.md. vptr and function ask for type information that libduckdb keeps to itself.
 set(fuzz_sanitizers "-fsanitize=address,undefined -fno-sanitize=vptr,function -fno-sanitize-recover=undefined")
 set(CMAKE_CXX_FLAGS_FUZZ "-O1 -g -fno-omit-frame-pointer ${fuzz_sanitizers} -fsanitize=fuzzer-no-link")
