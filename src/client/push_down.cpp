@@ -5,6 +5,7 @@
 #include "client/remote_transaction.hpp"
 #include "codec/catalog_items.hpp"
 #include "codec/exchange_scan.hpp"
+#include "codec/fragment.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/main/database_manager.hpp"
@@ -52,7 +53,7 @@ public:
 
 protected:
 	unique_ptr<Expression> VisitReplace(BoundFunctionExpression &bound, unique_ptr<Expression> *) override {
-		if ((bound.function.name == "nextval" || bound.function.name == "currval") && bound.bind_info) {
+		if (UsesSequence(bound.function.name) && bound.bind_info) {
 			bound.bind_info->Cast<NextvalBindData>().create_info->catalog = catalog.RemoteName();
 		}
 		return nullptr;
@@ -88,7 +89,8 @@ bool IsWrapper(const LogicalOperator &op) {
 
 class Cutter {
 public:
-	Cutter(ClientContext &context_p, LogicalOperator &root) : context(context_p), next_table_index(Highest(root) + 1) {
+	Cutter(ClientContext &context_p, LogicalOperator &root)
+	    : context(context_p), next_table_index(LargestTableIndex(root) + 1) {
 	}
 
 	void Cut(unique_ptr<LogicalOperator> &op) {
@@ -212,17 +214,6 @@ private:
 		Cut(op);
 		uploads.push_back(std::move(op));
 		return scan;
-	}
-
-	static idx_t Highest(LogicalOperator &op) {
-		idx_t result = 0;
-		for (auto index : op.GetTableIndex()) {
-			result = MaxValue(result, index);
-		}
-		for (auto &child : op.children) {
-			result = MaxValue(result, Highest(*child));
-		}
-		return result;
 	}
 
 	ClientContext &context;

@@ -55,10 +55,6 @@ bool TellsOfSession(const string &function) {
 	return names.count(function) > 0 || StringUtil::StartsWith(function, "duckherder_");
 }
 
-bool UsesSequence(const BoundFunctionExpression &bound) {
-	return bound.function.name == "nextval" || bound.function.name == "currval";
-}
-
 class PlaceOfExpressions : public LogicalOperatorVisitor {
 public:
 	void VisitExpression(unique_ptr<Expression> *expression) override {
@@ -76,7 +72,7 @@ private:
 		case ExpressionClass::BOUND_FUNCTION: {
 			auto &bound = expression.Cast<BoundFunctionExpression>();
 			functions.insert(StringUtil::Lower(bound.function.name));
-			if (UsesSequence(bound)) {
+			if (UsesSequence(bound.function.name)) {
 				CheckSequence(bound);
 			}
 			break;
@@ -229,6 +225,10 @@ RemotePlace PlaceOfTree(LogicalOperator &op) {
 }
 
 } // namespace
+
+bool UsesSequence(const string &function) {
+	return function == "nextval" || function == "currval";
+}
 
 optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {
 	switch (op.type) {

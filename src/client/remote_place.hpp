@@ -31,6 +31,8 @@ RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
 bool TouchesDriver(duckdb::LogicalOperator &op);
 //! Whether any of it calls the scalar or aggregate function with this name, in lower case
 bool CallsFunction(duckdb::LogicalOperator &op, const std::string &name);
+//! Whether the function takes numbers of a sequence
+bool UsesSequence(const std::string &function);
 //! Whether the operator itself takes numbers of a sequence that is at a driver
 bool UsesDriversSequence(duckdb::LogicalOperator &op);
 //! The defaults that a write was bound with, null if the operator has none

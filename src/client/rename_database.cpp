@@ -1,5 +1,7 @@
 #include "client/rename_database.hpp"
 
+#include "client/remote_place.hpp"
+
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/function/scalar_macro_function.hpp"
 #include "duckdb/function/table_macro_function.hpp"
@@ -114,8 +116,7 @@ void DatabaseRename::Apply(ParsedExpression &expression) const {
 	case ExpressionClass::FUNCTION: {
 		auto &function = expression.Cast<FunctionExpression>();
 		Rename(function.catalog, function.schema);
-		if ((function.function_name == "nextval" || function.function_name == "currval") &&
-		    function.children.size() == 1) {
+		if (UsesSequence(function.function_name) && function.children.size() == 1) {
 			RenameSequence(*function.children[0]);
 		}
 		break;

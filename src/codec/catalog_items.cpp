@@ -1,9 +1,7 @@
 #include "codec/catalog_items.hpp"
 
 #include "codec/checked_deserializer.hpp"
-
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
+#include "codec/serialized.hpp"
 
 #include <functional>
 
@@ -12,17 +10,6 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
-
-std::string Write(const std::function<void(Serializer &)> &write) {
-	MemoryStream stream;
-	SerializationOptions options;
-	options.serialization_compatibility = SerializationCompatibility::Latest();
-	BinarySerializer serializer(stream, options);
-	serializer.Begin();
-	write(serializer);
-	serializer.End();
-	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
-}
 
 void Read(const std::string &bytes, const char *what, const std::function<void(Deserializer &)> &read) {
 	try {
@@ -103,7 +90,7 @@ CatalogItem ReadItem(Deserializer &deserializer) {
 } // namespace
 
 std::string EncodeCatalogItems(const std::vector<CatalogItem> &items) {
-	return Write([&](Serializer &serializer) {
+	return Serialized([&](Serializer &serializer) {
 		serializer.WriteList(100, "items", items.size(), [&](Serializer::List &list, idx_t i) {
 			list.WriteObject([&](Serializer &object) { WriteItem(object, items[i]); });
 		});
@@ -121,7 +108,7 @@ std::vector<CatalogItem> DecodeCatalogItems(const std::string &bytes) {
 }
 
 std::string EncodeDefinition(const ParseInfo &definition) {
-	return Write([&](Serializer &serializer) {
+	return Serialized([&](Serializer &serializer) {
 		// DuckDB reads those of CREATE by another function than all others
 		serializer.WriteProperty(99, "creates", definition.info_type == ParseInfoType::CREATE_INFO);
 		serializer.WriteObject(100, "definition", [&](Serializer &object) { definition.Serialize(object); });

@@ -1,9 +1,8 @@
 #include "codec/fragment.hpp"
 
 #include "codec/checked_deserializer.hpp"
+#include "codec/serialized.hpp"
 
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
 #include "duckdb/planner/operator/logical_aggregate.hpp"
 #include "duckdb/planner/operator/logical_join.hpp"
 #include "duckdb/storage/statistics/base_statistics.hpp"
@@ -92,23 +91,28 @@ void ReadNote(Deserializer &deserializer, LogicalOperator &op) {
 
 } // namespace
 
-std::string EncodeFragment(ClientContext &context, const LogicalOperator &plan) {
-	MemoryStream stream(Allocator::Get(context));
-	SerializationOptions options;
-	// both ends run the same version, so nothing has to be left out for older readers
-	options.serialization_compatibility = SerializationCompatibility::Latest();
+idx_t LargestTableIndex(LogicalOperator &op) {
+	idx_t result = 0;
+	for (auto index : op.GetTableIndex()) {
+		result = MaxValue(result, index);
+	}
+	for (auto &child : op.children) {
+		result = MaxValue(result, LargestTableIndex(*child));
+	}
+	return result;
+}
+
+std::string EncodeFragment(ClientContext &, const LogicalOperator &plan) {
 	OperatorList operators;
 	// only read, but DuckDB casts operators through non-const references
 	ListOperators(const_cast<LogicalOperator &>(plan), operators);
 
-	BinarySerializer serializer(stream, options);
-	serializer.Begin();
-	serializer.WriteObject(100, "plan", [&](Serializer &object) { plan.Serialize(object); });
-	serializer.WriteList(101, "notes", operators.size(), [&](Serializer::List &list, idx_t i) {
-		list.WriteObject([&](Serializer &object) { WriteNote(object, operators[i]); });
+	return Serialized([&](Serializer &serializer) {
+		serializer.WriteObject(100, "plan", [&](Serializer &object) { plan.Serialize(object); });
+		serializer.WriteList(101, "notes", operators.size(), [&](Serializer::List &list, idx_t i) {
+			list.WriteObject([&](Serializer &object) { WriteNote(object, operators[i]); });
+		});
 	});
-	serializer.End();
-	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }
 
 namespace {

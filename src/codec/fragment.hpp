@@ -18,4 +18,7 @@ std::string EncodeFragment(duckdb::ClientContext &context, const duckdb::Logical
 //! are not a fragment, or what the look-ups and binds throw.
 duckdb::unique_ptr<duckdb::LogicalOperator> DecodeFragment(duckdb::ClientContext &context, const std::string &bytes);
 
+//! Of all operators of the plan: operators that are added take numbers above it
+duckdb::idx_t LargestTableIndex(duckdb::LogicalOperator &op);
+
 } // namespace duckherder

@@ -1,10 +1,8 @@
 #include "codec/messages.hpp"
 
 #include "codec/checked_deserializer.hpp"
+#include "codec/serialized.hpp"
 #include "common/limits.hpp"
-
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
 
 namespace duckherder {
 
@@ -377,18 +375,13 @@ void CheckSize(const char *name, idx_t size) {
 
 template <class T>
 std::string Encode(MessageKind kind, const char *name, const T &message) {
-	duckdb::MemoryStream stream;
-	duckdb::SerializationOptions options;
-	// both ends run the same version, so nothing has to be left out for older readers
-	options.serialization_compatibility = duckdb::SerializationCompatibility::Latest();
-	duckdb::BinarySerializer serializer(stream, options);
-	serializer.Begin();
-	serializer.WriteProperty(KIND_FIELD, "kind", static_cast<uint8_t>(kind));
-	FieldWriter writer(serializer);
-	Fields(writer, message);
-	serializer.End();
-	CheckSize(name, stream.GetPosition());
-	return std::string(duckdb::const_char_ptr_cast(stream.GetData()), stream.GetPosition());
+	auto bytes = Serialized([&](duckdb::Serializer &serializer) {
+		serializer.WriteProperty(KIND_FIELD, "kind", static_cast<uint8_t>(kind));
+		FieldWriter writer(serializer);
+		Fields(writer, message);
+	});
+	CheckSize(name, bytes.size());
+	return bytes;
 }
 
 template <class T>

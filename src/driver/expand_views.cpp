@@ -1,5 +1,6 @@
 #include "driver/expand_views.hpp"
 
+#include "codec/fragment.hpp"
 #include "codec/view_scan.hpp"
 
 #include "duckdb/parser/expression/star_expression.hpp"
@@ -17,17 +18,6 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
-
-idx_t HighestTableIndex(LogicalOperator &op) {
-	idx_t result = 0;
-	for (auto index : op.GetTableIndex()) {
-		result = MaxValue(result, index);
-	}
-	for (auto &child : op.children) {
-		result = MaxValue(result, HighestTableIndex(*child));
-	}
-	return result;
-}
 
 bool IsViewScan(const LogicalOperator &op) {
 	return op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().function.name == VIEW_SCAN_NAME;
@@ -50,7 +40,7 @@ public:
 	ViewExpansion(ClientContext &context_p, LogicalOperator &root) : context(context_p) {
 		// new operators get numbers that none of the plan has
 		numbers = Binder::CreateBinder(context);
-		auto highest = HighestTableIndex(root);
+		auto highest = LargestTableIndex(root);
 		while (numbers->GenerateTableIndex() < highest) {
 		}
 	}

@@ -1,5 +1,6 @@
 #include "planner/insert_exchanges.hpp"
 
+#include "codec/fragment.hpp"
 #include "planner/check_support.hpp"
 #include "planner/choose_joins.hpp"
 #include "planner/partitioning.hpp"
@@ -560,17 +561,6 @@ private:
 		}
 	}
 };
-
-idx_t LargestTableIndex(LogicalOperator &op) {
-	idx_t result = 0;
-	for (auto index : op.GetTableIndex()) {
-		result = MaxValue(result, index);
-	}
-	for (auto &child : op.children) {
-		result = MaxValue(result, LargestTableIndex(*child));
-	}
-	return result;
-}
 
 } // namespace
 

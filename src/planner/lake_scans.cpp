@@ -1,6 +1,7 @@
 #include "planner/lake_scans.hpp"
 
 #include "codec/checked_deserializer.hpp"
+#include "codec/serialized.hpp"
 #include "planner/internal_query.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
@@ -8,13 +9,13 @@
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
+
+#include <algorithm>
 
 namespace duckherder {
 
@@ -38,14 +39,8 @@ struct LakeTable {
 constexpr uint8_t SCAN_TABLE = 0;
 
 bool Describe(const LogicalGet &get, LakeTable &result) {
-	MemoryStream stream;
-	SerializationOptions options;
-	options.serialization_compatibility = SerializationCompatibility::Latest();
-	BinarySerializer serializer(stream, options);
-	serializer.Begin();
-	get.function.serialize(serializer, get.bind_data.get(), get.function);
-	serializer.End();
-	std::string bytes(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
+	auto bytes = Serialized(
+	    [&](Serializer &serializer) { get.function.serialize(serializer, get.bind_data.get(), get.function); });
 	CheckedDeserializer reader(bytes, CheckedDeserializer::Types::ALL);
 	reader.Begin();
 	result.catalog = reader.ReadProperty<string>(100, "catalog_name");
@@ -224,10 +219,10 @@ public:
 		if (!metadata.FindTable() || metadata.HasDeletes() || !ChooseFiles(metadata)) {
 			return nullptr;
 		}
-		for (auto &type : get.returned_types) {
-			if (type.IsNested() && metadata.WasAltered()) {
-				return nullptr;
-			}
+		auto &types = get.returned_types;
+		auto nested = std::any_of(types.begin(), types.end(), [](const LogicalType &type) { return type.IsNested(); });
+		if (nested && metadata.WasAltered()) {
+			return nullptr;
 		}
 		auto schema = metadata.Schema(get);
 		return schema.IsNull() ? nullptr : BindParquet(schema);
