@@ -97,15 +97,15 @@ void AddSecret(ClientContext &context, AttachRequest &request) {
 }
 
 unique_ptr<Catalog> Attach(optional_ptr<StorageExtensionInfo> storage_info, ClientContext &context,
-                           AttachedDatabase &db, const string &name, AttachInfo &info, AttachOptions &options) {
+                           AttachedDatabase &db, const string &, AttachInfo &info, AttachOptions &options) {
 	AttachRequest request;
 	for (auto &option : options.options) {
 		ReadOption(request, StringUtil::Lower(option.first), option.second);
 	}
 	// ATTACH DATABASE 'name' (…, server_host …) has no path to speak of
-	request.address.host_port = request.host.empty() ? info.path : request.host + ":" + request.port;
-	if (!request.host.empty() && request.port.empty()) {
-		request.address.host_port = request.host;
+	request.address.host_port = request.host.empty() ? info.path : request.host;
+	if (!request.host.empty() && !request.port.empty()) {
+		request.address.host_port += ":" + request.port;
 	}
 	AddSecret(context, request);
 	SessionRequest session;
@@ -119,7 +119,6 @@ unique_ptr<Catalog> Attach(optional_ptr<StorageExtensionInfo> storage_info, Clie
 	}
 	// the path is no file, which DuckDB would lock or look at
 	info.path = string();
-	static_cast<void>(name);
 	return make_uniq<RemoteCatalog>(db, std::move(server));
 }
 

@@ -14,12 +14,11 @@ namespace {
 
 class RemoteSourceState : public GlobalSourceState {
 public:
-	RemoteSourceState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
-	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	RemoteSourceState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
+	    : rows(catalog.Server(), context, source) {
 	}
 
-	RemoteServer::Watched watched;
-	std::unique_ptr<ChunkReader> reader;
+	RemoteServer::Rows rows;
 };
 
 class UploadState : public GlobalSinkState {
@@ -50,21 +49,18 @@ InsertionOrderPreservingMap<string> PhysicalRemotePlan::ParamsToString() const {
 }
 
 unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientContext &context) const {
-	if (changes_catalog) {
-		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
-	}
 	// now, as parameters of a prepared statement have their values
 	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, *plan), types, buffered);
 	if (changes_catalog) {
 		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
 	}
-	return make_uniq<RemoteSourceState>(catalog, context, std::move(source));
+	return make_uniq<RemoteSourceState>(catalog, context, source);
 }
 
 SourceResultType PhysicalRemotePlan::GetDataInternal(ExecutionContext &, DataChunk &chunk,
                                                      OperatorSourceInput &input) const {
 	auto &state = input.global_state.Cast<RemoteSourceState>();
-	state.reader->Next(chunk);
+	state.rows.Next(chunk);
 	return chunk.size() == 0 ? SourceResultType::FINISHED : SourceResultType::HAVE_MORE_OUTPUT;
 }
 

@@ -45,7 +45,7 @@ InsertionOrderPreservingMap<string> LogicalRemotePlan::ParamsToString() const {
 	return result;
 }
 
-PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) {
+PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) {
 	auto &result = planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, buffered, changes_catalog,
 	                                                estimated_cardinality);
 	for (idx_t i = 0; i < children.size(); i++) {
@@ -55,7 +55,6 @@ PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &context, Physical
 		upload.children.push_back(child);
 		result.children.push_back(upload);
 	}
-	static_cast<void>(context);
 	return result;
 }
 

@@ -31,11 +31,11 @@ struct RemoteQueryData : public TableFunctionData {
 };
 
 struct RemoteQueryState : public GlobalTableFunctionState {
-	RemoteQueryState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
-	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	RemoteQueryState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
+	    : rows(catalog.Server(), context, source) {
 	}
-	RemoteServer::Watched watched;
-	std::unique_ptr<ChunkReader> reader;
+
+	RemoteServer::Rows rows;
 };
 
 unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
@@ -59,7 +59,7 @@ unique_ptr<GlobalTableFunctionState> StartQuery(ClientContext &context, TableFun
 }
 
 void NextRows(ClientContext &, TableFunctionInput &input, DataChunk &output) {
-	input.global_state->Cast<RemoteQueryState>().reader->Next(output);
+	input.global_state->Cast<RemoteQueryState>().rows.Next(output);
 }
 
 struct ExecuteState : public GlobalTableFunctionState {

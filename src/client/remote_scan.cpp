@@ -79,11 +79,11 @@ unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &
 }
 
 struct ScanState : public GlobalTableFunctionState {
-	ScanState(RemoteCatalog &catalog, ClientContext &context, std::shared_ptr<ChunkSource> source)
-	    : watched(catalog.Server(), context, source), reader(source->OpenReader()) {
+	ScanState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
+	    : rows(catalog.Server(), context, source) {
 	}
-	RemoteServer::Watched watched;
-	std::unique_ptr<ChunkReader> reader;
+
+	RemoteServer::Rows rows;
 };
 
 //! Null if it only saves work, as a filter that depends on a join that runs here
@@ -127,11 +127,11 @@ unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFun
 	get.ResolveOperatorTypes();
 	auto &catalog = data.table.Remote();
 	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, get), get.types, true);
-	return make_uniq<ScanState>(catalog, context, std::move(source));
+	return make_uniq<ScanState>(catalog, context, source);
 }
 
 void Scan(ClientContext &, TableFunctionInput &input, DataChunk &output) {
-	input.global_state->Cast<ScanState>().reader->Next(output);
+	input.global_state->Cast<ScanState>().rows.Next(output);
 }
 
 unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionData *bind_data) {

@@ -88,6 +88,10 @@ RemoteServer::Watched::~Watched() {
 	server.watched.erase(place);
 }
 
+RemoteServer::Rows::Rows(RemoteServer &server, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
+    : watched(server, context, source), reader(source->OpenReader()) {
+}
+
 void RemoteServer::Run() {
 	SteadyClock clock;
 	auto renewed = clock.NowMs();

@@ -64,6 +64,20 @@ public:
 		std::list<Watched *>::iterator place;
 	};
 
+	//! The rows of a statement that runs there, as long as its query here is not interrupted. Used by one thread.
+	class Rows {
+	public:
+		Rows(RemoteServer &server, duckdb::ClientContext &context, const std::shared_ptr<ChunkSource> &source);
+		//! Leaves the chunk empty at the end
+		void Next(duckdb::DataChunk &chunk) {
+			reader->Next(chunk);
+		}
+
+	private:
+		Watched watched;
+		std::unique_ptr<ChunkReader> reader;
+	};
+
 private:
 	void Run();
 

@@ -36,14 +36,12 @@ SessionStatement NewStatement(ClientContext &context, RemoteCatalog &catalog, St
 
 void ReadToEnd(ClientContext &context, RemoteCatalog &catalog, SessionStatement statement,
                const vector<LogicalType> &types) {
-	auto source = catalog.Server().service->Run(statement, types, nullptr);
-	RemoteServer::Watched watched(catalog.Server(), context, source);
-	auto reader = source->OpenReader();
+	RemoteServer::Rows rows(catalog.Server(), context, catalog.Server().service->Run(statement, types, nullptr));
 	DataChunk chunk;
 	chunk.Initialize(Allocator::Get(context), types);
 	do {
 		chunk.Reset();
-		reader->Next(chunk);
+		rows.Next(chunk);
 	} while (chunk.size() > 0);
 }
 
