@@ -146,7 +146,7 @@ public:
 				return;
 			}
 			Guard::Require(context, Role::NODE, "Reading the output of a task");
-			CheckParts(parts, 2);
+			flight_protocol::CheckParts(parts, 2);
 			auto request = DecodeFetchRequest(parts[0]);
 			auto types = DecodeTypes(parts[1]);
 			auto open = [worker = Worker(request.worker_id), request, types] { return worker->Fetch(request, types); };
@@ -261,14 +261,8 @@ private:
 
 	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
 		auto parts = flight_protocol::Unpack(bytes);
-		CheckParts(parts, count);
+		flight_protocol::CheckParts(parts, count);
 		return parts;
-	}
-
-	static void CheckParts(const std::vector<std::string> &parts, size_t count) {
-		if (parts.size() != count) {
-			throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
-		}
 	}
 
 	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {

@@ -39,6 +39,12 @@ std::vector<std::string> Unpack(const std::string &bytes) {
 	return DecodeParts(content);
 }
 
+void CheckParts(const std::vector<std::string> &parts, size_t count) {
+	if (parts.size() != count) {
+		throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
+	}
+}
+
 std::string EncodeMark(const Mark &mark) {
 	return Pack({std::to_string(static_cast<int>(mark.kind)), mark.body});
 }

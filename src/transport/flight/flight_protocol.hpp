@@ -65,6 +65,9 @@ constexpr const char *UPLOAD = "duckherder.upload";
 std::string Pack(const std::vector<std::string> &parts);
 std::vector<std::string> Unpack(const std::string &bytes);
 
+//! Throws SerializationException if a call came with another number of parts
+void CheckParts(const std::vector<std::string> &parts, size_t count);
+
 //! Marks that travel beside data or alone, and the answer to an action: the kind, and what belongs to it.
 enum class MarkKind : uint8_t {
 	END,    //! of a stream: the number of rows that it had

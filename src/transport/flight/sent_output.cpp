@@ -1,10 +1,10 @@
 #include "transport/flight/sent_output.hpp"
 
 #include "codec/errors.hpp"
+#include "transport/flight/rows_payload.hpp"
 
 #include "duckdb/common/exception.hpp"
 
-#include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 
 namespace duckherder {
@@ -14,8 +14,7 @@ namespace flight = arrow::flight;
 SentOutput::SentOutput(WorkerId worker_p, duckdb::vector<duckdb::LogicalType> types,
                        std::function<std::shared_ptr<ChunkSource>()> open_p,
                        std::shared_ptr<std::atomic<bool>> stopping_p)
-    : worker(std::move(worker_p)), open(std::move(open_p)), stopping(std::move(stopping_p)), encoder(types),
-      mapper(*encoder.Schema()) {
+    : worker(std::move(worker_p)), open(std::move(open_p)), stopping(std::move(stopping_p)), encoder(types) {
 	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
 }
 
@@ -24,10 +23,7 @@ std::shared_ptr<arrow::Schema> SentOutput::schema() {
 }
 
 arrow::Result<flight::FlightPayload> SentOutput::GetSchemaPayload() {
-	flight::FlightPayload payload;
-	ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(*encoder.Schema(), arrow::ipc::IpcWriteOptions::Defaults(), mapper,
-	                                                 &payload.ipc_message));
-	return payload;
+	return SchemaPayload(*encoder.Schema());
 }
 
 std::shared_ptr<arrow::RecordBatch> SentOutput::NextBatch() {
@@ -53,30 +49,20 @@ std::shared_ptr<arrow::RecordBatch> SentOutput::NextBatch() {
 }
 
 arrow::Result<flight::FlightPayload> SentOutput::Next() {
-	flight::FlightPayload payload;
 	if (marked) {
-		return payload;
+		return flight::FlightPayload();
 	}
-	std::shared_ptr<arrow::RecordBatch> batch;
+	flight_protocol::Mark mark;
 	try {
-		batch = NextBatch();
-		if (!batch) {
-			payload.app_metadata = flight_protocol::MarkBuffer(flight_protocol::EndMark(encoder.RowCount()));
+		if (auto batch = NextBatch()) {
+			return RowsPayload(*batch);
 		}
+		mark = flight_protocol::EndMark(encoder.RowCount());
 	} catch (std::exception &error) {
-		payload.app_metadata = flight_protocol::MarkBuffer(flight_protocol::ErrorMark(ToTaskError(error, worker)));
+		mark = flight_protocol::ErrorMark(ToTaskError(error, worker));
 	}
-	if (!batch) {
-		marked = true;
-		// this kind of stream has no messages without data
-		ARROW_ASSIGN_OR_RAISE(batch, arrow::RecordBatch::MakeEmpty(encoder.Schema()));
-	}
-	ARROW_RETURN_NOT_OK(
-	    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
-	if (!marked) {
-		payload.app_metadata = flight_protocol::RowsMark(*batch, payload.ipc_message);
-	}
-	return payload;
+	marked = true;
+	return MarkPayload(encoder.Schema(), mark);
 }
 
 } // namespace duckherder

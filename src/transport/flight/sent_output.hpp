@@ -33,7 +33,6 @@ private:
 	std::function<std::shared_ptr<ChunkSource>()> open;
 	std::shared_ptr<std::atomic<bool>> stopping;
 	ChunkEncoder encoder;
-	arrow::ipc::DictionaryFieldMapper mapper;
 	std::shared_ptr<ChunkSource> source;
 	std::unique_ptr<ChunkReader> reader;
 	duckdb::DataChunk chunk;

@@ -2,9 +2,8 @@
 
 #include "codec/errors.hpp"
 #include "common/limits.hpp"
-#include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/rows_payload.hpp"
 
-#include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 
 #include <chrono>
@@ -16,7 +15,7 @@ namespace flight = arrow::flight;
 SentStatement::SentStatement(duckdb::vector<duckdb::LogicalType> types_p,
                              std::function<std::shared_ptr<ChunkSource>(const GoneCheck &)> open_p, GoneCheck gone_p)
     : types(std::move(types_p)), open(std::move(open_p)), gone(std::move(gone_p)), encoder(types),
-      mapper(*encoder.Schema()), producer([this] { Produce(); }) {
+      producer([this] { Produce(); }) {
 }
 
 SentStatement::~SentStatement() {
@@ -33,10 +32,7 @@ std::shared_ptr<arrow::Schema> SentStatement::schema() {
 }
 
 arrow::Result<flight::FlightPayload> SentStatement::GetSchemaPayload() {
-	flight::FlightPayload payload;
-	ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(*encoder.Schema(), arrow::ipc::IpcWriteOptions::Defaults(), mapper,
-	                                                 &payload.ipc_message));
-	return payload;
+	return SchemaPayload(*encoder.Schema());
 }
 
 bool SentStatement::Put(arrow::Result<flight::FlightPayload> payload, bool last) {
@@ -51,29 +47,8 @@ bool SentStatement::Put(arrow::Result<flight::FlightPayload> payload, bool last)
 	return true;
 }
 
-bool SentStatement::PutBatch(const std::shared_ptr<arrow::RecordBatch> &batch) {
-	auto make = [&]() -> arrow::Result<flight::FlightPayload> {
-		flight::FlightPayload payload;
-		ARROW_RETURN_NOT_OK(
-		    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
-		payload.app_metadata = flight_protocol::RowsMark(*batch, payload.ipc_message);
-		return payload;
-	};
-	return Put(make(), false);
-}
-
-arrow::Result<flight::FlightPayload> SentStatement::EmptyBatch(const std::shared_ptr<arrow::Buffer> &mark) {
-	flight::FlightPayload payload;
-	payload.app_metadata = mark;
-	// this kind of stream has no messages without data
-	ARROW_ASSIGN_OR_RAISE(auto batch, arrow::RecordBatch::MakeEmpty(encoder.Schema()));
-	ARROW_RETURN_NOT_OK(
-	    arrow::ipc::GetRecordBatchPayload(*batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload.ipc_message));
-	return payload;
-}
-
 void SentStatement::Produce() {
-	std::shared_ptr<arrow::Buffer> mark;
+	flight_protocol::Mark mark;
 	try {
 		auto source = open([this] { return stopped || gone(); });
 		auto reader = source->OpenReader();
@@ -88,23 +63,23 @@ void SentStatement::Produce() {
 			duckdb::idx_t position = 0;
 			while (position < chunk.size()) {
 				auto batch = encoder.Append(chunk, position);
-				if (batch && !PutBatch(batch)) {
+				if (batch && !Put(RowsPayload(*batch), false)) {
 					return;
 				}
 			}
 		}
 		auto batch = encoder.Flush();
-		if (batch && !PutBatch(batch)) {
+		if (batch && !Put(RowsPayload(*batch), false)) {
 			return;
 		}
 		// the statement's end comes before the mark that says so: the next one may follow it at once
 		reader.reset();
 		source.reset();
-		mark = flight_protocol::MarkBuffer(flight_protocol::EndMark(encoder.RowCount()));
+		mark = flight_protocol::EndMark(encoder.RowCount());
 	} catch (std::exception &error) {
-		mark = flight_protocol::MarkBuffer(flight_protocol::ErrorMark(ToTaskError(error, "")));
+		mark = flight_protocol::ErrorMark(ToTaskError(error, ""));
 	}
-	Put(EmptyBatch(mark), true);
+	Put(MarkPayload(encoder.Schema(), mark), true);
 }
 
 arrow::Result<flight::FlightPayload> SentStatement::Next() {
@@ -112,8 +87,7 @@ arrow::Result<flight::FlightPayload> SentStatement::Next() {
 	auto wait = std::chrono::milliseconds(limits::KEEPALIVE_INTERVAL_MS);
 	if (!changed.wait_for(guard, wait, [&] { return !ready.empty() || complete; })) {
 		guard.unlock();
-		return EmptyBatch(
-		    flight_protocol::MarkBuffer(flight_protocol::Mark {flight_protocol::MarkKind::ALIVE, std::string()}));
+		return MarkPayload(encoder.Schema(), flight_protocol::Mark {flight_protocol::MarkKind::ALIVE, ""});
 	}
 	if (ready.empty()) {
 		return flight::FlightPayload();

@@ -34,14 +34,11 @@ private:
 	void Produce();
 	//! False if nobody wants it any more
 	bool Put(arrow::Result<arrow::flight::FlightPayload> payload, bool last);
-	bool PutBatch(const std::shared_ptr<arrow::RecordBatch> &batch);
-	arrow::Result<arrow::flight::FlightPayload> EmptyBatch(const std::shared_ptr<arrow::Buffer> &mark);
 
 	const duckdb::vector<duckdb::LogicalType> types;
 	std::function<std::shared_ptr<ChunkSource>(const GoneCheck &)> open;
 	GoneCheck gone;
 	ChunkEncoder encoder;
-	arrow::ipc::DictionaryFieldMapper mapper;
 	std::atomic<bool> stopped {false};
 	std::mutex lock;
 	std::condition_variable changed;

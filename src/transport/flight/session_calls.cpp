@@ -19,12 +19,6 @@ namespace flight = arrow::flight;
 
 namespace {
 
-void CheckCount(const std::vector<std::string> &parts, size_t count) {
-	if (parts.size() != count) {
-		throw duckdb::SerializationException("a call came with %llu parts instead of %llu", parts.size(), count);
-	}
-}
-
 uint64_t NumberOf(const std::string &text) {
 	char *end = nullptr;
 	auto number = std::strtoull(text.c_str(), &end, 10);
@@ -88,14 +82,14 @@ std::string SessionCalls::Act(const flight::Action &action) {
 		return "";
 	}
 	if (type == flight_protocol::LIST_CATALOG || type == flight_protocol::DESCRIBE) {
-		CheckCount(parts, 2);
+		flight_protocol::CheckParts(parts, 2);
 		if (type == flight_protocol::DESCRIBE) {
 			return EncodeResultShape(database->Describe(parts[0], parts[1]));
 		}
 		auto knows = !parts[1].empty();
 		return EncodeCatalogListing(database->ListCatalog(parts[0], knows, knows ? NumberOf(parts[1]) : 0));
 	}
-	CheckCount(parts, 1);
+	flight_protocol::CheckParts(parts, 1);
 	if (type == flight_protocol::ESTIMATE_ROWS) {
 		std::vector<std::string> answer;
 		for (auto &estimate : database->EstimateRows(parts[0])) {
@@ -124,7 +118,7 @@ std::string SessionCalls::Act(const flight::Action &action) {
 std::unique_ptr<flight::FlightDataStream> SessionCalls::Result(const flight::ServerCallContext &context,
                                                                const std::vector<std::string> &ticket,
                                                                std::shared_ptr<std::atomic<bool>> stopping) {
-	CheckCount(ticket, 3);
+	flight_protocol::CheckParts(ticket, 3);
 	auto statement = DecodeSessionStatement(ticket[1]);
 	auto types = DecodeTypes(ticket[2]);
 	auto gone = [&context, stopping] { return *stopping || context.is_cancelled(); };
@@ -138,7 +132,7 @@ void SessionCalls::Upload(const std::vector<std::string> &descriptor, flight::Fl
                           flight::FlightMetadataWriter &writer) {
 	flight_protocol::Mark answer {flight_protocol::MarkKind::REPLY, ""};
 	try {
-		CheckCount(descriptor, 4);
+		flight_protocol::CheckParts(descriptor, 4);
 		auto types = DecodeTypes(descriptor[3]);
 		auto number = static_cast<uint32_t>(NumberOf(descriptor[2]));
 		auto sink = database->OpenUpload(descriptor[1], number, types);
