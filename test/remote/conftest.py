@@ -19,6 +19,16 @@ def attach(con: Connection, cluster: Cluster, name: str = "dh", options: str = "
     con.execute(f"ATTACH '{cluster.driver.host}:{cluster.driver.port}' AS {name} (TYPE duckherder{options})")
 
 
+def last_run(con: Connection, sql: str) -> tuple[str, str | None]:
+    """How the driver of `dh` ran a statement last: execution_mode and partition_strategy."""
+    quoted = sql.replace("'", "''").replace("'", "''")
+    row = con.execute(f"FROM duckherder_query('dh', 'SELECT execution_mode, partition_strategy FROM "
+                      f"duckherder_get_query_execution_stats() WHERE sql = ''{quoted}'' ORDER BY execution_start_time "
+                      f"DESC LIMIT 1')").fetchone()
+    assert row, sql
+    return row
+
+
 @pytest.fixture
 def client(served) -> Iterator[Connection]:
     """Its default database is the driver's; what the test made there is dropped."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from remote.conftest import attach
+from remote.conftest import attach, last_run
 from remote.test_attach import TYPES
 from support import paths, tpch
 from support.cluster import Cluster
@@ -69,15 +69,6 @@ def plain(tmp_path) -> Iterator[Connection]:
     con.close()
 
 
-def last_strategy(con: Connection, sql: str) -> tuple:
-    quoted = sql.replace("'", "''").replace("'", "''")
-    row = con.execute(f"FROM duckherder_query('dh', 'SELECT execution_mode, partition_strategy FROM "
-                      f"duckherder_get_query_execution_stats() WHERE sql = ''{quoted}'' ORDER BY execution_start_time "
-                      f"DESC LIMIT 1')").fetchone()
-    assert row, sql
-    return row
-
-
 def test_workers_read_the_files(client, plain):
     for con in (client, plain):
         con.execute("CREATE TABLE t AS SELECT range AS i, 'x' || range AS s, (range % 100)::DECIMAL(9,2) AS d, "
@@ -88,7 +79,7 @@ def test_workers_read_the_files(client, plain):
                 "SELECT count(*) FROM t AS a JOIN t AS b USING (i) WHERE a.i % 10 = 0",
                 "SELECT count(*), max(i) FROM t AT (VERSION => 1)"):
         assert_same(fetch(plain, sql), fetch(client, sql), sql)
-        mode, strategy = last_strategy(client, sql)
+        mode, strategy = last_run(client, sql)
         assert mode == "DISTRIBUTED" and strategy in ("ROW_GROUP", "FILE", "RANGE"), (mode, strategy)
 
 
@@ -105,7 +96,7 @@ def test_columns_that_came_and_went(client, plain):
     for sql in ("SELECT n, count(*), sum(i), max(s) FROM t GROUP BY n ORDER BY n",
                 "SELECT * FROM t ORDER BY i LIMIT 5"):
         assert_same(fetch(plain, sql), fetch(client, sql), sql)
-        assert last_strategy(client, sql)[1] in ("ROW_GROUP", "FILE", "RANGE")
+        assert last_run(client, sql)[1] in ("ROW_GROUP", "FILE", "RANGE")
 
 
 def test_partitioned_tables_read_what_they_need(client, plain):
@@ -116,7 +107,7 @@ def test_partitioned_tables_read_what_they_need(client, plain):
     for sql in ("SELECT k, count(*), sum(i) FROM t GROUP BY k ORDER BY k",
                 "SELECT count(*), min(i) FROM t WHERE k = 3"):
         assert_same(fetch(plain, sql), fetch(client, sql), sql)
-        assert last_strategy(client, sql)[0] == "DISTRIBUTED"
+        assert last_run(client, sql)[0] == "DISTRIBUTED"
 
 
 def test_changes_and_time_travel(client, plain):
@@ -163,7 +154,7 @@ def test_types(client, plain):
                 client.execute(sql)
         else:
             assert_same(expected, fetch(client, sql), f"{kind}: {sql}")
-        if last_strategy(client, sql)[1] != "FEED":
+        if last_run(client, sql)[1] != "FEED":
             taken.append(kind)
         for con in (client, plain):
             con.execute("DROP TABLE t")
@@ -185,7 +176,7 @@ def test_merged_files_and_older_snapshots(client, plain):
         assert client.execute(sql).fetchone() == expected, version
     sql = "SELECT count(*), sum(i) FROM t"
     assert_same(fetch(plain, sql), fetch(client, sql), sql)
-    assert last_strategy(client, sql)[0] == "DISTRIBUTED"
+    assert last_run(client, sql)[0] == "DISTRIBUTED"
 
 
 def test_tpch_on_s3(tmp_path_factory):
@@ -205,7 +196,7 @@ def test_tpch_on_s3(tmp_path_factory):
                 client.execute(f"CALL duckherder_execute('dh', 'CREATE TABLE {table} AS FROM {path}')")
             for number, sql in tpch.queries().items():
                 assert_same(fetch(expected, sql), fetch(client, sql), f"TPC-H {number}", ordered=True)
-                mode, strategy = last_strategy(client, sql)
+                mode, strategy = last_run(client, sql)
                 assert mode == "DISTRIBUTED", (number, mode)
                 assert strategy in ("ROW_GROUP", "FILE", "RANGE"), (number, strategy)
             client.close()

@@ -1,8 +1,11 @@
 """TPC-H and TPC-DS through ATTACH: equal to plain DuckDB, run on the driver's workers."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
-from remote.conftest import attach
+from remote.conftest import attach, last_run
 from support import tpcds, tpch
 from support.cluster import Cluster
 from support.compare import assert_same, fetch
@@ -25,34 +28,32 @@ class Suite:
 
     def check(self, sql: str, name: str, ordered: bool) -> None:
         assert_same(fetch(self.plain, sql), fetch(self.client, sql), name, ordered)
-        quoted = sql.replace("'", "''").replace("'", "''")
-        row = self.client.execute(
-            f"FROM duckherder_query('dh', 'SELECT execution_mode, local_reason FROM "
-            f"duckherder_get_query_execution_stats() WHERE sql = ''{quoted}'' ORDER BY execution_start_time "
-            f"DESC LIMIT 1')").fetchone()
-        assert row and row[0] in ("DISTRIBUTED", "PARTIAL"), row
+        assert last_run(self.client, sql)[0] in ("DISTRIBUTED", "PARTIAL")
 
     def close(self) -> None:
         self.client.close()
         self.plain.close()
 
 
+@contextlib.contextmanager
+def served_suite(tmp_path_factory, name: str, suite, directory) -> Iterator[Suite]:
+    with Cluster(tmp_path_factory.mktemp(name), workers=3, with_driver=True,
+                 driver_options=["--init", str(every_query(tmp_path_factory))]) as cluster:
+        result = Suite(cluster, suite, directory)
+        yield result
+        result.close()
+
+
 @pytest.fixture(scope="module")
 def tpch_suite(tmp_path_factory):
-    with Cluster(tmp_path_factory.mktemp("tpch"), workers=3, with_driver=True,
-                 driver_options=["--init", str(every_query(tmp_path_factory))]) as cluster:
-        suite = Suite(cluster, tpch, tpch.parquet_directory(TPCH_SCALE))
+    with served_suite(tmp_path_factory, "tpch", tpch, tpch.parquet_directory(TPCH_SCALE)) as suite:
         yield suite
-        suite.close()
 
 
 @pytest.fixture(scope="module")
 def tpcds_suite(tmp_path_factory):
-    with Cluster(tmp_path_factory.mktemp("tpcds"), workers=3, with_driver=True,
-                 driver_options=["--init", str(every_query(tmp_path_factory))]) as cluster:
-        suite = Suite(cluster, tpcds, tpcds.parquet_directory(TPCDS_SCALE))
+    with served_suite(tmp_path_factory, "tpcds", tpcds, tpcds.parquet_directory(TPCDS_SCALE)) as suite:
         yield suite
-        suite.close()
 
 
 def every_query(tmp_path_factory):
