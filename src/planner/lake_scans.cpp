@@ -1,6 +1,7 @@
 #include "planner/lake_scans.hpp"
 
 #include "codec/checked_deserializer.hpp"
+#include "codec/scan_file.hpp"
 #include "codec/serialized.hpp"
 #include "planner/internal_query.hpp"
 
@@ -244,7 +245,7 @@ private:
 			    count == rows_by_file.end()) {
 				return false;
 			}
-			files.emplace_back(file.path);
+			files.push_back(ToOpenFileInfo(DescribeFile(file)));
 			rows.push_back(count->second);
 			total_rows += count->second;
 		}

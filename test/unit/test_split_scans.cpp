@@ -112,7 +112,7 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	std::map<std::string, std::vector<ScanSplit>> by_file;
 	for (auto &task : split.tasks) {
 		for (auto &file : task.split.files) {
-			by_file[file].push_back(task.split);
+			by_file[file.path].push_back(task.split);
 		}
 	}
 	EXPECT_EQ(by_file.size(), 6U);
