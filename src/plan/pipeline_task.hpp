@@ -38,8 +38,8 @@ struct OutputSlice {
 	}
 };
 
-//! A file that tasks read, with what the session knows of it: what a task does not know it has to ask the store for, and
-//! each request to an object store takes many milliseconds.
+//! A file that tasks read, with what the session knows of it: what a task does not know it has to ask the store for,
+//! and each request to an object store takes many milliseconds.
 struct ScanFile {
 	ScanFile() = default;
 	//! Of which no more is known
