@@ -18,6 +18,7 @@
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 
