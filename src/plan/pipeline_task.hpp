@@ -43,7 +43,7 @@ struct OutputSlice {
 struct ScanFile {
 	ScanFile() = default;
 	//! Of which no more is known
-	ScanFile(std::string path_p) : path(std::move(path_p)) { // NOLINT: implicit
+	explicit ScanFile(std::string path_p) : path(std::move(path_p)) {
 	}
 
 	std::string path;

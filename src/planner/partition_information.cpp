@@ -12,6 +12,8 @@
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/function/table/table_scan.hpp"
 
+#include <algorithm>
+
 namespace duckherder {
 
 using namespace duckdb;

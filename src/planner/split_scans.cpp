@@ -362,8 +362,8 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.task_sql = sql.Write(task.split);
 		auto &split = task.split;
 		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0].path;
-		if (information && !information->files.empty() && information->files[0].has_version &&
-		    split.files[0].path != information->files[0].path) {
+		if (information && !split.files.empty() && information->files[0].has_version &&
+		    split.files[0] != information->files[0]) {
 			split.first_file = information->files[0];
 		}
 		task.affinity_key = name + "#" + to_string(split.row_start) + "-" + to_string(split.row_end);
@@ -374,7 +374,7 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stage, const string &base_sql,
                                    const PlannerOptions &options) {
 	if (stage.scan) {
-		return ScanSplitter(context, stage, base_sql, options).Split(stage.has_broadcast_input);
+		return ScanSplitter(context, stage, base_sql, options).Split(stage.few_tasks);
 	}
 	PipelineTasks result;
 	for (uint32_t partition = 0; partition < stage.partitions; partition++) {

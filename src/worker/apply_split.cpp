@@ -36,6 +36,17 @@ bool ScansColumn(const LogicalGet &get, column_t column) {
 	                   [&](const ColumnIndex &index) { return index.GetPrimaryIndex() == column; });
 }
 
+//! Looks like several files: of one file DuckDB's scan takes no more threads than the file that was bound has row
+//! groups, which may be another one, and is none at all where the schema came with the plan.
+class TaskFiles : public SimpleMultiFileList {
+public:
+	using SimpleMultiFileList::SimpleMultiFileList;
+
+	FileExpandResult GetExpandResult() const override {
+		return GetTotalFileCount() > 0 ? FileExpandResult::MULTIPLE_FILES : FileExpandResult::NO_FILES;
+	}
+};
+
 void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
 	if (ScansColumn(get, MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX)) {
 		throw NotImplementedException(
@@ -46,7 +57,7 @@ void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
 	for (auto &file : files) {
 		paths.push_back(ToOpenFileInfo(file));
 	}
-	bind_data.file_list = make_shared_ptr<SimpleMultiFileList>(std::move(paths));
+	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(paths));
 	// a reader that bind opened is used only for the file it belongs to
 	MultiFileReader::PruneReaders(bind_data, *bind_data.file_list);
 }

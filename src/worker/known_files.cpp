@@ -5,6 +5,8 @@
 #include "duckdb/common/file_opener.hpp"
 #include "duckdb/main/client_context.hpp"
 
+#include <algorithm>
+
 namespace duckherder {
 
 using namespace duckdb;

@@ -18,6 +18,7 @@
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 
@@ -278,8 +279,11 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 		output = ExecuteOn(context, task, request, inputs);
 		transaction.Commit();
 	}
-	// after a failure the connection is not used again: what state it is in is not worth finding out
-	connections.Return(std::move(connection), request.settings);
+	// after a failure the connection is not used again: what state it is in is not worth finding out. Nor if the task
+	// was cancelled when it had just finished: the interrupt would stay, for what the next task does before its query
+	if (!task.Cancelled()) {
+		connections.Return(std::move(connection), request.settings);
+	}
 	return output;
 }
 

@@ -156,14 +156,14 @@ inline TaskRequest SampleTaskRequest() {
 	request.output.collected_keys = {{3, 20}, {1, 18}};
 	request.split.kind = SplitKind::MODULO;
 	request.split.table_index = 1ULL << 40;
-	ScanFile file(std::string("s3://b/a.parquet"));
+	ScanFile file("s3://b/a.parquet");
 	file.has_version = true;
 	file.immutable = true;
 	file.size_bytes = 1ULL << 33;
 	file.etag = "\"3a-1\"";
 	file.last_modified_us = -5;
 	file.footer_bytes = 812;
-	request.split.files = {file, std::string(), std::string("it's one.parquet")};
+	request.split.files = {file, ScanFile(), ScanFile("it's one.parquet")};
 	request.split.first_file = file;
 	request.split.row_start = 122880;
 	request.split.row_end = (1ULL << 63) + 1;

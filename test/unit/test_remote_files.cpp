@@ -12,7 +12,7 @@ namespace duckherder {
 namespace {
 
 ScanFile VersionedFile() {
-	ScanFile file(std::string("s3://bucket/a.parquet"));
+	ScanFile file("s3://bucket/a.parquet");
 	file.has_version = true;
 	file.size_bytes = 1ULL << 40;
 	file.etag = "\"0123-4\"";
@@ -33,7 +33,7 @@ TEST(RemoteFiles, WhatIsKnownOfAFileComesBackFromDuckDBsInformation) {
 	immutable.footer_bytes = 4711;
 	EXPECT_EQ(DescribeFile(ToOpenFileInfo(immutable)), immutable);
 
-	ScanFile path_only(std::string("/data/a.parquet"));
+	ScanFile path_only("/data/a.parquet");
 	EXPECT_EQ(DescribeFile(ToOpenFileInfo(path_only)), path_only);
 	EXPECT_FALSE(ToOpenFileInfo(path_only).extended_info);
 }
