@@ -79,7 +79,7 @@ def count(requests: list[Request], method: str) -> int:
 
 
 def test_workers_ask_a_lake_only_for_what_they_read(store, client, plain):
-    """No request for a size; a footer at most once for each worker; nothing at all for what was read before."""
+    """No request for a size, which the lake's catalog has, and none for a file that no scan reads."""
     store.forget()
     for number in (1, 3, 6, 18):
         sql = tpch.queries()[number]
@@ -105,6 +105,30 @@ def test_a_lake_read_before_is_not_read_again(store, client, plain):
         again = sum(one.bytes for one in store.workers.take(".parquet"))
     assert first > 1_000_000, first
     assert again < first / 10, (first, again)
+
+
+def test_one_task_asks_for_several_parts_at_a_time(store, client):
+    """Two tasks, one for each worker of one thread, have four requests under way together."""
+    client.execute("CREATE TABLE wide AS SELECT range AS i, hash(range) AS h FROM range(900000)")
+    client.execute("CALL duckherder_execute('dh', 'SET GLOBAL duckherder_tasks_per_worker = 1')")
+    together = threading.Barrier(4)
+    met = threading.Event()
+
+    def meet(request: Request) -> None:
+        # not the footers
+        if request.path.endswith(".parquet") and request.bytes > 200_000 and not met.is_set():
+            together.wait(30)
+            met.set()
+
+    store.workers.on_request = meet
+    try:
+        sql = "SELECT max(h), count(*) FROM wide"
+        assert client.execute(sql).fetchone()[1] == 900000
+        assert last_run(client, sql)[0] == "DISTRIBUTED"
+        assert met.is_set()
+    finally:
+        store.workers.on_request = None
+        client.execute("CALL duckherder_execute('dh', 'RESET GLOBAL duckherder_tasks_per_worker')")
 
 
 class ByteCounter(RequestLog):
