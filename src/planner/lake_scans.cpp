@@ -146,6 +146,9 @@ public:
 		string data_path;
 		string path;
 		idx_t rows = 0;
+		idx_t size_bytes = 0;
+		//! 0 if it is not known
+		idx_t footer_bytes = 0;
 		//! Parquet, not encrypted, and the directories are as said
 		bool readable = false;
 	};
@@ -154,7 +157,8 @@ public:
 	unordered_map<string, DeleteFile> DeletesByFile() {
 		unordered_map<string, DeleteFile> result;
 		auto rows = Query("SELECT f.path, d.path, d.delete_count, coalesce(d.format, 'parquet') = 'parquet' AND "
-		                  "d.encryption_key IS NULL AND f.path_is_relative = d.path_is_relative FROM " +
+		                  "d.encryption_key IS NULL AND f.path_is_relative = d.path_is_relative, d.file_size_bytes, "
+		                  "coalesce(d.footer_size, 0) FROM " +
 		                  Table("ducklake_delete_file") + " d JOIN " + Table("ducklake_data_file") +
 		                  " f ON f.data_file_id = d.data_file_id AND f.table_id = d.table_id WHERE " + At("d") +
 		                  " AND " + At("f") + " AND d.table_id = " + table_id);
@@ -164,6 +168,8 @@ public:
 			file.path = row.GetValue<string>(1);
 			file.rows = row.GetValue<idx_t>(2);
 			file.readable = row.GetValue<bool>(3);
+			file.size_bytes = row.GetValue<idx_t>(4);
+			file.footer_bytes = row.GetValue<idx_t>(5);
 			result[NameOf(file.data_path)] = std::move(file);
 		}
 		return result;
@@ -364,6 +370,13 @@ private:
 		}
 		auto directory = data_file.substr(0, data_file.size() - deleted.data_path.size());
 		deletes.push_back({data_file, directory + deleted.path});
+		ScanFile file(deletes.back().delete_file);
+		// as DuckLake itself has it
+		file.has_version = true;
+		file.immutable = true;
+		file.size_bytes = deleted.size_bytes;
+		file.footer_bytes = deleted.footer_bytes;
+		delete_files.push_back(ToOpenFileInfo(file));
 		deleted_rows.push_back(deleted.rows);
 		return true;
 	}
@@ -382,17 +395,13 @@ private:
 	}
 
 	unique_ptr<LogicalOperator> LeaveOutDeleted(unique_ptr<LogicalGet> scan, idx_t snapshot) {
-		vector<OpenFileInfo> delete_files;
-		for (auto &entry : deletes) {
-			delete_files.emplace_back(entry.delete_file);
-		}
 		vector<Value> ids {Value::INTEGER(MultiFileReader::ORDINAL_FIELD_ID),
 		                   Value::INTEGER(MultiFileReader::LAST_UPDATED_SEQUENCE_NUMBER_ID)};
 		vector<Value> named {ColumnOfFile("pos", LogicalType::BIGINT), ColumnOfFile("snapshot", LogicalType::BIGINT)};
 		auto type = named[0].type();
 		auto schema = Value::MAP(LogicalType::INTEGER, type, std::move(ids), std::move(named));
 		auto positions = ScanParquet(context, binder.GenerateTableIndex(), schema,
-		                             {LogicalType::BIGINT, LogicalType::BIGINT}, std::move(delete_files), deleted_rows);
+		                             {LogicalType::BIGINT, LogicalType::BIGINT}, delete_files, deleted_rows);
 		if (!positions) {
 			return nullptr;
 		}
@@ -418,6 +427,7 @@ private:
 	vector<OpenFileInfo> files;
 	vector<idx_t> rows;
 	vector<LakeDeletes> deletes;
+	vector<OpenFileInfo> delete_files;
 	vector<idx_t> deleted_rows;
 };
 
