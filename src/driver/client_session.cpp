@@ -82,7 +82,8 @@ private:
 };
 
 ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p, Trust trust_p)
-    : database(std::move(database_p)), read_only(read_only_p), trust(trust_p), connection(instance) {
+    : database(std::move(database_p)), read_only(read_only_p), trust(trust_p), connection(instance),
+      earlier(connection.context->registered_state->GetOrCreate<EarlierChanges>(EarlierChanges::NAME)) {
 	Execute("USE " + KeywordHelper::WriteOptionallyQuoted(database));
 }
 
@@ -128,6 +129,7 @@ void ClientSession::EnsureTransaction(int64_t start_us) {
 			// now() is the client's
 			MetaTransaction::Get(context).start_timestamp = timestamp_t(start_us);
 		}
+		changed = false;
 	}
 }
 
@@ -366,6 +368,8 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	Use use(*this);
 	EnsureTransaction(statement.transaction_start_us);
 	ApplySettings(statement);
+	earlier->any = changed;
+	changed = changed || statement.writes || statement.kind != StatementKind::PLAN;
 	auto prepared = Prepare(statement);
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;

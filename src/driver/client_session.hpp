@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.hpp"
+#include "planner/lake_scans.hpp"
 #include "protocol/database_service.hpp"
 
 #include "duckdb.hpp"
@@ -61,6 +62,9 @@ private:
 	const bool read_only;
 	const Trust trust;
 	duckdb::Connection connection;
+	//! For the planner, and what it will be told of the next statement
+	duckdb::shared_ptr<EarlierChanges> earlier;
+	bool changed = false;
 	//! Result settings that differ from the database's
 	std::map<std::string, std::string> settings;
 

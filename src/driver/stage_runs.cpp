@@ -129,7 +129,7 @@ void StageRuns::Prepare() {
 		if (!run.IsDealt()) {
 			if (planned.scan) {
 				run.splitter = std::make_unique<ScanSplitter>(context, planned, sql, plan.options);
-				run.split = run.splitter->Split(planned.has_broadcast_input);
+				run.split = run.splitter->Split(planned.few_tasks);
 			} else {
 				run.split = ExtractPipelineTasks(context, planned, sql, plan.options);
 			}
@@ -161,9 +161,10 @@ std::vector<SchedulerStage> StageRuns::ForScheduler() const {
 		auto &after = plan.stages[run.stage.id].after;
 		scheduled.after.assign(after.begin(), after.end());
 		scheduled.repeatable = run.repeatable;
-		// the rows of a feed are read in the session, once for each task
-		scheduled.may_copy =
-		    !plan.stages[run.stage.id].scan || plan.stages[run.stage.id].scan->reader != StageScan::Reader::FEED;
+		// the rows of a feed are read in the session, once for each task; and of files, one set is enough
+		auto &planned = plan.stages[run.stage.id];
+		auto fed = planned.scan && planned.scan->reader == StageScan::Reader::FEED;
+		scheduled.may_copy = !fed && !planned.writes_files;
 		scheduled.sized_late = SizedLate(run.stage.id);
 		if (scheduled.sized_late) {
 			scheduled.task_count = run.IsDealt() ? run.partitions : static_cast<uint32_t>(run.split.tasks.size());

@@ -18,6 +18,7 @@ constexpr const char *MIN_TASK_BYTES = "duckherder_min_task_bytes";
 constexpr const char *DYNAMIC_FILTERS = "duckherder_dynamic_filters";
 constexpr const char *TASK_RETRIES = "duckherder_task_retries";
 constexpr const char *SPECULATION = "duckherder_speculation";
+constexpr const char *SHARED_PATHS = "duckherder_shared_paths";
 constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
 
@@ -35,6 +36,29 @@ void CheckRange(ClientContext &, SetScope, Value &value) {
 	if (number < MINIMUM || number > MAXIMUM) {
 		throw InvalidInputException("The value %s is out of range, it can be %llu to %llu", value.ToString(), MINIMUM,
 		                            MAXIMUM);
+	}
+}
+
+std::vector<std::string> Paths(const Value &value) {
+	std::vector<std::string> result;
+	for (auto &path : StringUtil::Split(value.IsNull() ? string() : value.ToString(), ',')) {
+		auto trimmed = path;
+		StringUtil::Trim(trimmed);
+		if (!trimmed.empty()) {
+			result.push_back(trimmed);
+		}
+	}
+	return result;
+}
+
+void CheckPaths(ClientContext &, SetScope, Value &value) {
+	for (auto &path : Paths(value)) {
+		if (path[0] != '/') {
+			throw InvalidInputException(
+			    "duckherder_shared_paths is a list of absolute paths, with commas between them; "
+			    "'%s' is none",
+			    path);
+		}
 	}
 }
 
@@ -71,6 +95,8 @@ void RegisterSettings(DBConfig &config) {
 	                          CheckRange<0, limits::TASK_RETRIES_MAX>);
 	config.AddExtensionOption(SPECULATION, "Try slow tasks at a second worker that has nothing else to do",
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(true));
+	config.AddExtensionOption(SHARED_PATHS, "Directories that all workers share: COPY TO many files there is theirs",
+	                          LogicalType::VARCHAR, Value(""), CheckPaths);
 	config.AddExtensionOption(QUERY_TIMEOUT, "Distributed queries end with an error after this time (ms, 0: never)",
 	                          LogicalType::UBIGINT, Value::UBIGINT(0));
 	config.AddExtensionOption(TRACE, "Print the pipeline tasks of each distributed scan to stderr",
@@ -95,6 +121,7 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);
 	options.dynamic_filters = BooleanValue::Get(Get(context, DYNAMIC_FILTERS));
 	options.min_task_bytes = GetNumber(context, MIN_TASK_BYTES);
+	options.shared_paths = Paths(Get(context, SHARED_PATHS));
 	options.min_rows = ModeOf(context) == DistributionMode::ALWAYS ? 0 : GetNumber(context, MIN_ROWS);
 	return options;
 }

@@ -1,13 +1,17 @@
 #include "planner/check_support.hpp"
 
+#include "planner/lake_scans.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/planner/expression/bound_aggregate_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
+#include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_insert.hpp"
@@ -160,11 +164,14 @@ bool OnlyPassesRowsOn(const LogicalOperator &op) {
 
 string WhyNotDistributed(LogicalOperator &plan) {
 	switch (plan.type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-		if (ReadsTable(plan, plan.Cast<LogicalInsert>().table)) {
+	case LogicalOperatorType::LOGICAL_INSERT: {
+		auto &table = plan.Cast<LogicalInsert>().table;
+		// of a lake it reads a snapshot
+		if (table.catalog.GetCatalogType() != LAKE_CATALOG_TYPE && ReadsTable(plan, table)) {
 			return "the statement reads the table that it fills";
 		}
 		break;
+	}
 	case LogicalOperatorType::LOGICAL_DELETE:
 	case LogicalOperatorType::LOGICAL_UPDATE:
 	case LogicalOperatorType::LOGICAL_MERGE_INTO:
@@ -208,6 +215,15 @@ bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_abo
 	default:
 		return order_matters_above;
 	}
+}
+
+bool ReadInOrder(const LogicalOperator &op, idx_t cte_index, bool order_matters_above) {
+	if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
+		return order_matters_above && op.Cast<LogicalCTERef>().cte_index == cte_index;
+	}
+	auto below = ResultDependsOnInputOrder(op, order_matters_above);
+	return std::any_of(op.children.begin(), op.children.end(),
+	                   [&](auto &child) { return ReadInOrder(*child, cte_index, below); });
 }
 
 } // namespace duckherder

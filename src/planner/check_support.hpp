@@ -20,4 +20,7 @@ duckdb::string WhyNotDistributed(duckdb::LogicalOperator &plan);
 //! Whether the rows an operator gives may depend on the order in which it gets them; asked top-down from the root.
 bool ResultDependsOnInputOrder(const duckdb::LogicalOperator &op, bool order_matters_above);
 
+//! Whether the order of a CTE's rows may matter to the plan `op`, which reads it.
+bool ReadInOrder(const duckdb::LogicalOperator &op, duckdb::idx_t cte_index, bool order_matters_above);
+
 } // namespace duckherder

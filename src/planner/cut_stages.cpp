@@ -10,6 +10,7 @@
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
+#include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_materialized_cte.hpp"
 
@@ -175,6 +176,9 @@ private:
 		case LogicalOperatorType::LOGICAL_FILTER:
 		case LogicalOperatorType::LOGICAL_UNNEST:
 			return true;
+		case LogicalOperatorType::LOGICAL_COPY_TO_FILE:
+			// each of several tasks would write a file for each of the partitions that they share
+			return !op.Cast<LogicalCopyToFile>().partition_output;
 		case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
 		case LogicalOperatorType::LOGICAL_ASOF_JOIN:
 		case LogicalOperatorType::LOGICAL_ANY_JOIN:
@@ -228,7 +232,7 @@ private:
 		}
 		auto &output = result.stages[producer].output;
 		if (output.kind == ExchangeKind::BROADCAST) {
-			consumer.has_broadcast_input = true;
+			consumer.few_tasks = true;
 		} else {
 			consumer.partitions = MaxValue(consumer.partitions, output.partition_count);
 		}
@@ -252,6 +256,8 @@ private:
 		stage.estimated_rows = exchange.has_estimated_cardinality ? exchange.estimated_cardinality : 1;
 		stage.fragment = std::move(exchange.children[0]);
 		stage.description = Describe(*stage.fragment);
+		stage.writes_files = stage.fragment->type == LogicalOperatorType::LOGICAL_COPY_TO_FILE;
+		stage.few_tasks = stage.writes_files;
 		Cut(stage.fragment, &stage, Above {exchange.exchange.ordered, true});
 		stage.fragment->ResolveOperatorTypes();
 		stage.id = static_cast<StageId>(result.stages.size());
@@ -259,7 +265,7 @@ private:
 		auto id = stage.id;
 		if (exchange.may_copy) {
 			chances.push_back({&exchange, exchange.may_copy.get(), EstimatedBytes(exchange)});
-			stage.has_broadcast_input = stage.has_broadcast_input || exchange.expects_copy;
+			stage.few_tasks = stage.few_tasks || exchange.expects_copy;
 		}
 		if (exchange.needless_without) {
 			needless.push_back({&exchange, exchange.needless_without.get()});

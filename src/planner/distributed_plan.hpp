@@ -75,8 +75,11 @@ struct StagePlan {
 	uint64_t estimated_rows = 1;
 	std::optional<JoinChance> join_chance;
 	std::optional<NeedlessStage> needless;
-	//! A copy of a broadcast input is (probably) built into a hash table by each task: few tasks are better then
-	bool has_broadcast_input = false;
+	//! Each task does something beside the work on its rows: it builds a hash table of a copied input (probably), or
+	//! writes a file of its own. Few tasks are better then
+	bool few_tasks = false;
+	//! Its rows go to files, and what it puts out is a list of these
+	bool writes_files = false;
 	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
 	bool repeatable = true;
 	//! Partitions of its inputs; without a scan they are dealt out to tasks once their sizes are known

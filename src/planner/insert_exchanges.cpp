@@ -3,6 +3,8 @@
 #include "codec/fragment.hpp"
 #include "planner/check_support.hpp"
 #include "planner/choose_joins.hpp"
+#include "planner/copy_write.hpp"
+#include "planner/lake_write.hpp"
 #include "planner/partitioning.hpp"
 #include "planner/place_exchange.hpp"
 #include "planner/share_delim_join.hpp"
@@ -11,6 +13,7 @@
 
 #include "duckdb/main/settings.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
@@ -133,7 +136,8 @@ private:
 		}
 		auto reason = WhyNotOnWorker(context, *op);
 		if (!reason.empty()) {
-			return VisitInSession(*op, above, reason);
+			auto written_by_workers = FillsLakeTable(context, *op) || CopiesToManyFiles(context, *op, result.options);
+			return written_by_workers ? VisitWrite(op, above) : VisitInSession(*op, above, reason);
 		}
 		switch (op->type) {
 		case LogicalOperatorType::LOGICAL_GET:
@@ -182,6 +186,34 @@ private:
 		if (!transparent) {
 			Blame(reason);
 		}
+		return Place::SESSION;
+	}
+
+	//! Workers write the files of a lake's table, which the session registers, or those of a COPY. DuckDB and DuckLake
+	//! write such files on several threads, in no order.
+	Placed VisitWrite(unique_ptr<LogicalOperator> &op, Above above) {
+		auto fills_lake = FillsLakeTable(context, *op);
+		auto place = Visit(op->children[0], Above {above.only_final, false}).place;
+		if (!OnWorkers(place)) {
+			return Place::SESSION;
+		}
+		if (!fills_lake) {
+			SplitCopy(context, op);
+		} else if (!PlanLakeWrite(context, binder, op)) {
+			CloseForSession(op->children[0], place, false);
+			return Place::SESSION;
+		}
+		auto &copy = op->children[0]->Cast<LogicalCopyToFile>();
+		if (copy.partition_output && place == Place::WORKERS) {
+			// few files: each partition is written by one task
+			auto columns = ColumnsOf(*copy.children[0]);
+			vector<reference<Expression>> keys;
+			for (auto column : copy.partition_columns) {
+				keys.push_back(*columns[column]);
+			}
+			Shuffle(copy.children[0], keys, false);
+		}
+		PutExchange(op->children[0], MakeExchange(ExchangeKind::GATHER, false));
 		return Place::SESSION;
 	}
 
@@ -524,15 +556,6 @@ private:
 		PutExchange(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
 		shared_ctes[cte.table_index] = ordered ? Place::SINGLE : Place::WORKERS;
 		return Visit(op.children[1], above);
-	}
-
-	static bool ReadInOrder(const LogicalOperator &op, idx_t cte_index, bool order_matters) {
-		if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
-			return order_matters && op.Cast<LogicalCTERef>().cte_index == cte_index;
-		}
-		auto below = ResultDependsOnInputOrder(op, order_matters);
-		return std::any_of(op.children.begin(), op.children.end(),
-		                   [&](auto &child) { return ReadInOrder(*child, cte_index, below); });
 	}
 
 	Placed VisitDelimJoin(unique_ptr<LogicalOperator> &op, Above above) {

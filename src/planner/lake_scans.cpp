@@ -9,6 +9,7 @@
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
+#include "duckdb/main/client_context.hpp"
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
@@ -139,6 +140,11 @@ public:
 		return !inlined->HasError() && inlined->Fetch()->GetValue(0, 0).GetValue<idx_t>() > 0;
 	}
 
+	bool IsEncrypted() {
+		return Count("SELECT count(*) FROM " + Table("ducklake_metadata") +
+		             " WHERE key = 'encrypted' AND lower(value) <> 'false'") > 0;
+	}
+
 	static string NameOf(const string &path) {
 		auto slash = path.find_last_of("/\\");
 		return slash == string::npos ? path : path.substr(slash + 1);
@@ -201,7 +207,12 @@ bool ReadsLake(const LogicalGet &get) {
 
 bool WasChangedHere(ClientContext &context, const LakeTable &lake) {
 	auto modified = MetaTransaction::Get(context).ModifiedDatabase();
-	return modified && modified->GetName() == lake.catalog;
+	if (!modified || modified->GetName() != lake.catalog || context.transaction.IsAutoCommit()) {
+		// by the running statement, at most, which does not read what it writes
+		return false;
+	}
+	auto earlier = context.registered_state->Get<EarlierChanges>(EarlierChanges::NAME);
+	return !earlier || earlier->any;
 }
 
 class LakeScan {
@@ -305,6 +316,16 @@ private:
 };
 
 } // namespace
+
+bool IsEncryptedLake(ClientContext &context, const string &catalog) {
+	LakeTable lake;
+	lake.catalog = catalog;
+	try {
+		return LakeMetadata(context, lake).IsEncrypted();
+	} catch (const std::exception &) {
+		return true;
+	}
+}
 
 void ReadLakeFiles(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	for (auto &child : plan->children) {

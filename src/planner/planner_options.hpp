@@ -3,6 +3,8 @@
 #include "common/limits.hpp"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace duckherder {
 
@@ -20,6 +22,8 @@ struct PlannerOptions {
 	bool dynamic_filters = true;
 	//! A plan none of whose scans reaches this many rows stays local
 	uint64_t min_rows = limits::MIN_DISTRIBUTED_ROWS;
+	//! Directories that are the same at all workers and here, so that workers may write below them
+	std::vector<std::string> shared_paths;
 
 	uint32_t MaxTasks() const {
 		return workers * tasks_per_worker;

@@ -369,7 +369,7 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stage, const string &base_sql,
                                    const PlannerOptions &options) {
 	if (stage.scan) {
-		return ScanSplitter(context, stage, base_sql, options).Split(stage.has_broadcast_input);
+		return ScanSplitter(context, stage, base_sql, options).Split(stage.few_tasks);
 	}
 	PipelineTasks result;
 	for (uint32_t partition = 0; partition < stage.partitions; partition++) {

@@ -272,8 +272,11 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 		output = ExecuteOn(context, task, request, inputs);
 		transaction.Commit();
 	}
-	// after a failure the connection is not used again: what state it is in is not worth finding out
-	connections.Return(std::move(connection), request.settings);
+	// after a failure the connection is not used again: what state it is in is not worth finding out. Nor if the task
+	// was cancelled when it had just finished: the interrupt would stay, for what the next task does before its query
+	if (!task.Cancelled()) {
+		connections.Return(std::move(connection), request.settings);
+	}
 	return output;
 }
 

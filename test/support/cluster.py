@@ -80,23 +80,24 @@ class Cluster:
                                    f"{self.driver.host}:{self.driver.port}").wait_ready()
         return self.driver
 
-    def _launch(self, name: str, subcommand: str, options: list[str], listen: str = "127.0.0.1:0") -> NodeProcess:
-        command = [str(paths.require(paths.BINARY)), subcommand, "--listen", listen, *options]
+    def _launch(self, name: str, subcommand: str, options: list[str], listen: str = "127.0.0.1:0",
+                within: list[str] | None = None) -> NodeProcess:
+        command = [*(within or []), str(paths.require(paths.BINARY)), subcommand, "--listen", listen, *options]
         return NodeProcess(name, command, self.directory, self._environment)
 
-    def launch_worker(self, options: list[str] | None = None) -> str:
-        """Does not wait until it listens."""
+    def launch_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> str:
+        """Does not wait until it listens. `within`: a command that is given the worker's, to become it."""
         name = next(self._names)
         driver = ["--driver", f"{self.driver.host}:{self.driver.port}"] if self.driver else []
         options = [*self._worker_options, *(options or [])]
         # A test that has ended needs nothing of its queries any more
         drain = [] if "--drain-timeout" in options else ["--drain-timeout", "0"]
         arguments = ["--id", name, "--threads", str(self._threads), *drain, *driver, *options]
-        self.workers[name] = self._launch(name, "worker", arguments)
+        self.workers[name] = self._launch(name, "worker", arguments, within=within)
         return name
 
-    def add_worker(self, options: list[str] | None = None) -> NodeProcess:
-        return self.workers[self.launch_worker(options)].wait_ready()
+    def add_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> NodeProcess:
+        return self.workers[self.launch_worker(options, within)].wait_ready()
 
     def status(self) -> str:
         """What `duckherder status` prints about the driver."""

@@ -52,6 +52,8 @@ class S3Server:
             binary.chmod(0o755)
         self.port = _free_port()
         ports = [f"-{part}port={_free_port()}" for part in ("master.", "volume.", "filer.")]
+        # other interfaces, which would listen at fixed ports: a second server on the machine could not start
+        ports += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
         with open(self.directory / "weed.log", "w") as log:
             self._process = subprocess.Popen(
                 [str(binary), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3",

@@ -1,0 +1,28 @@
+#include "planner/written_files.hpp"
+
+#include "duckdb/common/file_system.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+void CheckWrittenFile(FileSystem &files, const string &name, optional_idx bytes, const char *what) {
+	idx_t found = 0;
+	string reason;
+	try {
+		found = files.OpenFile(name, FileFlags::FILE_FLAGS_READ)->GetFileSize();
+	} catch (const std::exception &error) {
+		reason = ": " + ErrorData(error).RawMessage();
+	}
+	if (reason.empty() && bytes.IsValid() && found != bytes.GetIndex()) {
+		reason = ": it has " + to_string(found) + " bytes instead of " + to_string(bytes.GetIndex());
+	}
+	if (!reason.empty()) {
+		throw IOException(
+		    "A worker has written %s, and the driver does not find it so%s. %s has to be storage that the "
+		    "driver and all workers share.",
+		    name, reason, what);
+	}
+}
+
+} // namespace duckherder
