@@ -88,7 +88,7 @@ def test_statements_of_others_are_for_admins(as_role, cluster, role: str):
         refused(con, f"FROM {name}(database := 'dh')", "needs the role 'admin'")
         refused(con, at_driver(f"FROM {name}()"), "needs the role 'admin'")
     refused(con, at_driver("SELECT duckherder_clear_query_recorder_stats()"), "needs the role 'admin'")
-    # as `duckherder status`, which each role may ask; but not another driver, as it would be asked with this one's token
+    # as `duckherder status`, which each role may ask; but not about another driver, asked with a token of this one
     assert scalar(con, "SELECT count(*) FROM duckherder_workers(database := 'dh')") == 1
     admin = as_role("admin")
     admin.execute(f"CALL duckherder_execute('dh', 'ATTACH ''{cluster.driver.host}:{cluster.driver.port}'' AS other "
