@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """TPC-H on a DuckLake in an S3 store that takes some milliseconds more for each request, cold: a client's time with a
 driver and its workers over that with the driver alone. Every query finds nodes that were just started. Needs
-scripts/fetch_toxiproxy.sh."""
+scripts/fetch_toxiproxy.sh. With --requests it counts instead what the nodes ask the store for, without the delay."""
 
 import argparse
 import contextlib
@@ -17,8 +17,8 @@ sys.path[:0] = [str(ROOT / "test")]
 from chaos.proxies import Toxiproxy  # noqa: E402
 from support import paths, tpch  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
-from support.compare import assert_same, fetch  # noqa: E402
-from support.s3 import S3Server  # noqa: E402
+from support.compare import Result, assert_same, fetch  # noqa: E402
+from support.s3 import RequestLog, S3Server  # noqa: E402
 from support.session import bare_session, plain_session  # noqa: E402
 from support.suites import numbers  # noqa: E402
 
@@ -47,51 +47,98 @@ class Lake:
             con.close()
 
 
+class Times:
+    """Prints a row for each query: seconds with the driver alone and with workers, and their ratio."""
+
+    def __init__(self, lake: Lake, workers: int):
+        self.lake, self.workers = lake, workers
+        self.seconds: list[tuple[float, float]] = []
+        print("| query | alone ms | with workers ms | ratio |\n|---|---:|---:|---:|", flush=True)
+
+    def run(self, number: int, expected: Result) -> None:
+        seconds = []
+        for workers in (0, self.workers):
+            with self.lake.client(workers) as con:
+                start = time.perf_counter()
+                rows = fetch(con, tpch.queries()[number])
+                seconds.append(time.perf_counter() - start)
+                assert_same(expected, rows, f"TPC-H {number}", ordered=True)
+        alone, distributed = seconds
+        self.seconds.append((alone, distributed))
+        print(f"| Q{number} | {alone * 1000:.0f} | {distributed * 1000:.0f} | {distributed / alone:.2f} |", flush=True)
+
+    def sum_up(self) -> None:
+        alone, distributed = map(sum, zip(*self.seconds))
+        mean = math.exp(sum(math.log(with_workers / before) for before, with_workers in self.seconds) /
+                        len(self.seconds))
+        print(f"| all | {alone * 1000:.0f} | {distributed * 1000:.0f} | {distributed / alone:.2f}; geometric mean "
+              f"{mean:.2f} |")
+
+
+class Requests:
+    """Prints a row for each query: HEAD and GET requests, and megabytes, alone and with workers."""
+
+    def __init__(self, lake: Lake, workers: int, log: RequestLog):
+        self.lake, self.workers, self.log = lake, workers, log
+        self.totals = [0.0] * 6
+        print("| query | alone HEAD | GET | MB | with workers HEAD | GET | MB |\n|---|---:|---:|---:|---:|---:|---:|",
+              flush=True)
+
+    def run(self, number: int, expected: Result) -> None:
+        counts: list[float] = []
+        for workers in (0, self.workers):
+            with self.lake.client(workers) as con:
+                self.log.take()
+                assert_same(expected, fetch(con, tpch.queries()[number]), f"TPC-H {number}", ordered=True)
+                requests = self.log.take()
+            counts += [sum(one.method == "HEAD" for one in requests), sum(one.method == "GET" for one in requests),
+                       sum(one.bytes for one in requests) / 1e6]
+        self.totals = [total + one for total, one in zip(self.totals, counts)]
+        self._print(f"Q{number}", counts)
+
+    def sum_up(self) -> None:
+        self._print("all", self.totals)
+
+    @staticmethod
+    def _print(name: str, counts: list[float]) -> None:
+        print(f"| {name} | " + " | ".join(f"{one:.0f}" for one in counts) + " |", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--milliseconds", type=int, default=30, help="added to each round trip (30)")
     parser.add_argument("--queries", default="", help="for example 1,3,6-8 (all)")
+    parser.add_argument("--requests", action="store_true", help="count requests instead of time")
     options = parser.parse_args()
     files = tpch.parquet_directory(options.scale, ROOT / "build" / "bench-data")
     plain = plain_session()
     tpch.create_views(plain, files)
-    ratios = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         directory = Path(name)
         use_new_token(directory)
-        with S3Server(directory / "s3") as server:
-            proxy = Toxiproxy(directory, [], "127.0.0.1", {"s3": f"127.0.0.1:{server.port}"})
-            try:
-                lake = Lake(directory, server, proxy.ports["s3"])
-                with lake.client(0) as con:
-                    for table in tpch.TABLES:
-                        con.execute(f"CREATE TABLE {table} AS FROM {paths.quoted(files / (table + '.parquet'))}")
-                proxy.add("s3", "latency", latency=options.milliseconds // 2)
-                print(f"TPC-H SF{options.scale:g}, {options.milliseconds} ms per request, cold: driver with "
-                      f"{options.workers} workers over the driver alone\n", flush=True)
-                print("| query | alone ms | with workers ms | ratio |\n|---|---:|---:|---:|", flush=True)
-                totals = [0.0, 0.0]
-                for number in numbers(options.queries) if options.queries else range(1, 23):
-                    sql = tpch.queries()[number]
-                    expected = fetch(plain, sql)
-                    seconds = []
-                    for workers in (0, options.workers):
-                        with lake.client(workers) as con:
-                            start = time.perf_counter()
-                            rows = fetch(con, sql)
-                            seconds.append(time.perf_counter() - start)
-                            assert_same(expected, rows, f"TPC-H {number}", ordered=True)
-                    ratios.append(seconds[1] / seconds[0])
-                    totals = [total + one for total, one in zip(totals, seconds)]
-                    print(f"| Q{number} | {seconds[0] * 1000:.0f} | {seconds[1] * 1000:.0f} | {ratios[-1]:.2f} |",
-                          flush=True)
-                mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-                print(f"| all | {totals[0] * 1000:.0f} | {totals[1] * 1000:.0f} | {totals[1] / totals[0]:.2f}; "
-                      f"geometric mean {mean:.2f} |")
-            finally:
-                proxy.close()
+        server = stack.enter_context(S3Server(directory / "s3"))
+        if options.requests:
+            log = stack.enter_context(RequestLog(server.port))
+            lake = Lake(directory, server, log.port)
+        else:
+            proxy = stack.enter_context(contextlib.closing(
+                Toxiproxy(directory, [], "127.0.0.1", {"s3": f"127.0.0.1:{server.port}"})))
+            lake = Lake(directory, server, proxy.ports["s3"])
+        with lake.client(0) as con:
+            for table in tpch.TABLES:
+                con.execute(f"CREATE TABLE {table} AS FROM {paths.quoted(files / (table + '.parquet'))}")
+        print(f"TPC-H SF{options.scale:g}, cold, a driver with {options.workers} workers and the driver alone" +
+              ("" if options.requests else f", {options.milliseconds} ms per request") + "\n", flush=True)
+        if options.requests:
+            report: Requests | Times = Requests(lake, options.workers, log)
+        else:
+            proxy.add("s3", "latency", latency=options.milliseconds // 2)
+            report = Times(lake, options.workers)
+        for number in numbers(options.queries) if options.queries else range(1, 23):
+            report.run(number, fetch(plain, tpch.queries()[number]))
+        report.sum_up()
     return 0
 
 

@@ -6,10 +6,12 @@
 
 #include "duckdb/common/exception.hpp"
 
+#include <arrow/array/data.h>
 #include <arrow/record_batch.h>
 #include <arrow/status.h>
 #include <arrow/type.h>
 #include <arrow/util/align_util.h>
+#include <arrow/util/byte_size.h>
 
 namespace duckherder {
 
@@ -126,6 +128,10 @@ std::shared_ptr<arrow::Schema> TravelSchema(const duckdb::vector<LogicalType> &t
 	return arrow::schema(std::move(fields));
 }
 
+uint64_t BytesOf(const arrow::RecordBatch &batch) {
+	return static_cast<uint64_t>(arrow::util::TotalBufferSize(batch));
+}
+
 ChunkEncoder::ChunkEncoder(duckdb::vector<LogicalType> types_p)
     : types(std::move(types_p)), schema(TravelSchema(types)) {
 	for (auto &type : types) {
@@ -218,15 +224,21 @@ void ChunkDecoder::SetBatch(std::shared_ptr<arrow::RecordBatch> batch_p) {
 		                          limits::BATCH_ROWS);
 	}
 	batch.reset();
+	columns.clear();
 	auto status = batch_p->Validate();
-	if (status.ok()) {
-		// Where a message begins in a network buffer, and with it the batch, is a matter of chance.
-		status = arrow::util::EnsureAlignment(std::move(batch_p), sizeof(int64_t), arrow::default_memory_pool())
-		             .Value(&batch);
+	for (int i = 0; status.ok() && i < batch_p->num_columns(); i++) {
+		columns.push_back(batch_p->column_data(i));
+		// Where a message begins in a network buffer, and with it the batch, is a matter of chance. DecodeColumn copes
+		// with that, but the children of nested columns are not worth the trouble.
+		if (!columns.back()->child_data.empty()) {
+			status = arrow::util::EnsureAlignment(columns.back(), sizeof(int64_t), arrow::default_memory_pool())
+			             .Value(&columns.back());
+		}
 	}
 	if (!status.ok()) {
 		throw duckdb::IOException("received a broken batch: %s", status.ToString());
 	}
+	batch = std::move(batch_p);
 	position = 0;
 }
 
@@ -241,7 +253,7 @@ void ChunkDecoder::Next(DataChunk &chunk) {
 		return;
 	}
 	for (idx_t i = 0; i < types.size(); i++) {
-		DecodeColumn(*batch->column_data(static_cast<int>(i)), position, count, chunk.data[i]);
+		DecodeColumn(*columns[i], position, count, chunk.data[i]);
 	}
 	chunk.SetCardinality(count);
 	position += count;

@@ -7,6 +7,7 @@
 #include <vector>
 
 namespace arrow {
+struct ArrayData;
 class RecordBatch;
 class Schema;
 } // namespace arrow
@@ -24,6 +25,9 @@ bool CanTravel(const duckdb::LogicalType &type);
 
 //! The form in which columns of these types travel; a function of the types alone.
 std::shared_ptr<arrow::Schema> TravelSchema(const duckdb::vector<duckdb::LogicalType> &types);
+
+//! What its buffers take
+uint64_t BytesOf(const arrow::RecordBatch &batch);
 
 //! Collects chunks into batches that are worth a message. Used by one thread.
 class ChunkEncoder {
@@ -74,15 +78,17 @@ public:
 	//! larger than any that an encoder makes.
 	void SetBatch(std::shared_ptr<arrow::RecordBatch> batch);
 	//! The next rows of the batch, at most STANDARD_VECTOR_SIZE; leaves `chunk` empty at its end or without a batch.
-	//! Vectors of fixed width and strings point into the batch: valid until the next call of SetBatch and the decoder's
-	//! end. `chunk` has been initialized with the types. Throws IOException for offsets that lead out of the batch and
-	//! values that their type does not have.
+	//! Strings and, mostly, vectors of fixed width point into the batch: valid until the next call of SetBatch and the
+	//! decoder's end. `chunk` has been initialized with the types. Throws IOException for offsets that lead out of the
+	//! batch and values that their type does not have.
 	void Next(duckdb::DataChunk &chunk);
 
 private:
 	duckdb::vector<duckdb::LogicalType> types;
 	std::shared_ptr<arrow::Schema> schema;
 	std::shared_ptr<arrow::RecordBatch> batch;
+	//! Of the batch, fit to be decoded
+	std::vector<std::shared_ptr<arrow::ArrayData>> columns;
 	duckdb::idx_t position = 0;
 };
 

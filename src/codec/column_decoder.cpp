@@ -33,22 +33,39 @@ void DecodeValidity(const arrow::ArrayData &array, idx_t first, idx_t count, Vec
 	                            reinterpret_cast<uint8_t *>(mask.GetData()), 0);
 }
 
-//! The array's own validation looks at its first and last offset only
-const int64_t *CheckedOffsets(const arrow::ArrayData &array, idx_t first, idx_t count, int64_t end) {
-	auto offsets = reinterpret_cast<const int64_t *>(array.buffers[1]->data()) + first;
-	auto rising = offsets[0] >= 0;
-	for (idx_t i = 0; i < count; i++) {
-		rising &= offsets[i] <= offsets[i + 1];
-	}
-	if (!rising || offsets[count] > end) {
-		throw duckdb::IOException("received a broken batch: its offsets lead out of it");
-	}
-	return offsets;
+bool IsAligned(const uint8_t *values, idx_t width) {
+	return reinterpret_cast<uintptr_t>(values) % std::min<idx_t>(width, sizeof(int64_t)) == 0;
 }
+
+//! Offsets wherever they lie in memory
+class Offsets {
+public:
+	//! The array's own validation looks at its first and last offset only
+	Offsets(const arrow::ArrayData &array, idx_t first, idx_t count, int64_t end)
+	    : bytes(array.buffers[1]->data() + first * sizeof(int64_t)) {
+		auto previous = (*this)[0];
+		auto rising = previous >= 0;
+		for (idx_t i = 1; i <= count; i++) {
+			auto next = (*this)[i];
+			rising &= previous <= next;
+			previous = next;
+		}
+		if (!rising || previous > end) {
+			throw duckdb::IOException("received a broken batch: its offsets lead out of it");
+		}
+	}
+
+	int64_t operator[](idx_t i) const {
+		return duckdb::Load<int64_t>(bytes + i * sizeof(int64_t));
+	}
+
+private:
+	const uint8_t *bytes;
+};
 
 void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
 	auto end = array.buffers[2] ? array.buffers[2]->size() : 0;
-	auto offsets = CheckedOffsets(array, first, count, end);
+	Offsets offsets(array, first, count, end);
 	auto bytes = reinterpret_cast<const char *>(array.buffers[2] ? array.buffers[2]->data() : nullptr);
 	auto strings = FlatVector::GetData<string_t>(target);
 	auto &mask = FlatVector::Validity(target);
@@ -64,7 +81,7 @@ void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vect
 
 void DecodeList(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
 	auto &child = *array.child_data[0];
-	auto offsets = CheckedOffsets(array, first, count, child.length);
+	Offsets offsets(array, first, count, child.length);
 	auto child_first = static_cast<idx_t>(offsets[0]);
 	auto child_count = static_cast<idx_t>(offsets[count] - offsets[0]);
 	auto entries = ListVector::GetData(target);
@@ -111,9 +128,14 @@ void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector 
 		break;
 	}
 	default: {
-		auto values = array.buffers[1]->data() + first * duckdb::GetTypeIdSize(physical_type);
-		// DuckDB's vectors are not const, but those of a scan are only read
-		FlatVector::SetData(target, const_cast<duckdb::data_ptr_t>(values));
+		auto width = duckdb::GetTypeIdSize(physical_type);
+		auto values = array.buffers[1]->data() + first * width;
+		if (IsAligned(values, width)) {
+			// DuckDB's vectors are not const, but those of a scan are only read
+			FlatVector::SetData(target, const_cast<duckdb::data_ptr_t>(values));
+		} else {
+			memcpy(FlatVector::GetData(target), values, count * width);
+		}
 		break;
 	}
 	}

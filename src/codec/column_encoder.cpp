@@ -3,6 +3,8 @@
 #include <arrow/array/data.h>
 #include <arrow/status.h>
 
+#include <numeric>
+
 namespace duckherder {
 
 using duckdb::idx_t;
@@ -61,6 +63,11 @@ struct ColumnEncoder::Source {
 
 	bool AllValid() const {
 		return !rows.listed && format.validity.AllValid();
+	}
+	//! The values if no row is NULL or listed, one after another; else null
+	template <class T>
+	const T *Dense() const {
+		return contiguous && format.validity.AllValid() ? Data<T>() + rows.start : nullptr;
 	}
 	//! Index into the format's data, or MISSING if the row is NULL
 	uint32_t Index(idx_t i) const {
@@ -147,6 +154,10 @@ uint64_t ColumnEncoder::Measure(Vector &vector, idx_t total, const RowSet &rows)
 	uint64_t result = rows.count * sizeof(int64_t);
 	Source source(vector, total, rows);
 	if (type == PhysicalType::VARCHAR) {
+		if (auto dense = source.Dense<string_t>()) {
+			return std::accumulate(dense, dense + rows.count, result,
+			                       [](uint64_t sum, const string_t &value) { return sum + value.GetSize(); });
+		}
 		for (idx_t i = 0; i < rows.count; i++) {
 			auto index = source.Index(i);
 			result += index == RowSet::MISSING ? 0 : source.Data<string_t>()[index].GetSize();
@@ -253,6 +264,10 @@ void ColumnEncoder::AppendStrings(const Source &source) {
 	if (offsets.length() == 0) {
 		offsets.UnsafeAppend(0);
 	}
+	if (auto dense = source.Dense<string_t>()) {
+		AppendDenseStrings(dense, count);
+		return;
+	}
 	for (idx_t i = 0; i < count; i++) {
 		auto index = source.Index(i);
 		AppendOffset(index == RowSet::MISSING ? 0 : strings[index].GetSize());
@@ -264,6 +279,27 @@ void ColumnEncoder::AppendStrings(const Source &source) {
 			data.UnsafeAppend(strings[index].GetData(), strings[index].GetSize());
 		}
 	}
+}
+
+void ColumnEncoder::AppendDenseStrings(const string_t *strings, idx_t count) {
+	for (idx_t i = 0; i < count; i++) {
+		AppendOffset(strings[i].GetSize());
+	}
+	auto bytes = last_offset - data.length();
+	// a short string is copied with all the room that it has in its string_t, which costs less than to look how long it
+	// is
+	Check(data.Reserve(bytes + static_cast<int64_t>(string_t::INLINE_LENGTH)));
+	auto target = data.mutable_data() + data.length();
+	for (idx_t i = 0; i < count; i++) {
+		auto size = strings[i].GetSize();
+		if (strings[i].IsInlined()) {
+			memcpy(target, strings[i].GetData(), string_t::INLINE_LENGTH);
+		} else {
+			memcpy(target, strings[i].GetData(), size);
+		}
+		target += size;
+	}
+	data.UnsafeAdvance(bytes);
 }
 
 void ColumnEncoder::AppendList(const Source &source) {

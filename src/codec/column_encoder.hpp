@@ -44,6 +44,7 @@ private:
 	void AppendValidity(const Source &source);
 	void AppendFixed(const Source &source);
 	void AppendStrings(const Source &source);
+	void AppendDenseStrings(const duckdb::string_t *strings, duckdb::idx_t count);
 	void AppendList(const Source &source);
 	//! Writes the running ends of values with these lengths
 	void AppendOffset(int64_t length);

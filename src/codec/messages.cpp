@@ -181,11 +181,22 @@ void Fields(FIELDS &fields, T &slice) {
 	fields.Field(12, "end_task", slice.end_task);
 }
 
+template <class FIELDS, Is<ScanFile> T>
+void Fields(FIELDS &fields, T &file) {
+	fields.Field(10, "path", file.path);
+	fields.Field(11, "has_version", file.has_version);
+	fields.Field(12, "immutable", file.immutable);
+	fields.Field(13, "size_bytes", file.size_bytes);
+	fields.Field(14, "etag", file.etag);
+	fields.Field(15, "last_modified_us", file.last_modified_us);
+	fields.Field(16, "footer_bytes", file.footer_bytes);
+}
+
 template <class FIELDS, Is<ScanSplit> T>
 void Fields(FIELDS &fields, T &split) {
 	fields.Enum(10, "kind", split.kind, SplitKind::FEED);
 	fields.Field(11, "table_index", split.table_index);
-	fields.List(12, "files", split.files);
+	fields.Objects(12, "files", split.files);
 	fields.Field(13, "row_start", split.row_start);
 	fields.Field(14, "row_end", split.row_end);
 	fields.Field(15, "modulus", split.modulus);
@@ -194,6 +205,7 @@ void Fields(FIELDS &fields, T &split) {
 	fields.Field(18, "partition", split.partition);
 	fields.Field(19, "partition_count", split.partition_count);
 	fields.Object(20, "slice", split.slice);
+	fields.Object(21, "first_file", split.first_file);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>

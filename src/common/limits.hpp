@@ -8,6 +8,11 @@ namespace duckherder::limits {
 //! More tasks than this per worker only add rounds: the queue is already long enough to balance the load.
 constexpr uint32_t TASKS_PER_WORKER_DEFAULT = 4;
 constexpr uint32_t TASKS_PER_WORKER_MAX = 64;
+//! A query that reads remote files gives a worker so many tasks at a time, and the worker's DuckDB has so many threads
+//! for each of its usual ones, unless that is more than the maximum: they mostly wait for the network.
+constexpr uint32_t REMOTE_TASKS_PER_WORKER = 8;
+constexpr uint32_t REMOTE_THREADS_PER_THREAD = 8;
+constexpr uint32_t REMOTE_THREADS_DEFAULT_MAX = 64;
 //! DuckDB's row group, the unit of its own parallelism.
 constexpr uint64_t ROW_GROUP_ROWS = 122880;
 //! Scans below this stay local in mode 'auto'.

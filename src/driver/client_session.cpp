@@ -373,8 +373,9 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	auto prepared = Prepare(statement);
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;
-	return RunStatement(connection, std::move(prepared), statement.parameters, types, statement.buffered, definition,
-	                    std::move(gone), [self = shared_from_this()] { self->Release(); });
+	return RunStatement(connection, std::move(prepared), statement.parameters, types, statement.buffered,
+	                    statement.encoded, definition, std::move(gone),
+	                    [self = shared_from_this()] { self->Release(); });
 }
 
 std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vector<LogicalType> &types) {

@@ -36,6 +36,7 @@ void QueryCoordinator::Start() {
 	workers = services.cluster->ActiveWorkers();
 	runs.Prepare();
 	RecordPlan();
+	tasks_per_worker = runs.ReadsRemoteFiles() ? limits::REMOTE_TASKS_PER_WORKER : 1;
 	auto stages = runs.ForScheduler();
 	SchedulerConfig config;
 	config.task_retries = options.task_retries;
@@ -46,7 +47,7 @@ void QueryCoordinator::Start() {
 		scheduler = std::make_unique<QueryScheduler>(std::move(stages), config, *services.affinity);
 	}
 	for (auto &worker : workers) {
-		HandleEvent(event::WorkerJoined {worker.address.id, 1});
+		HandleEvent(event::WorkerJoined {worker.address.id, tasks_per_worker});
 	}
 	HandleEvent(event::Start {});
 	watching = true;

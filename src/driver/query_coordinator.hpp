@@ -186,6 +186,8 @@ private:
 	uint64_t started_at_us = 0;
 	int64_t transaction_start_us = 0;
 	std::vector<WorkerInfo> workers;
+	//! That a worker gets of this query at a time
+	uint32_t tasks_per_worker = 1;
 	//! Position of a stage's first task in the record, once it has tasks
 	std::vector<size_t> record_offsets;
 

@@ -124,7 +124,7 @@ void QueryCoordinator::NoteMembers(const std::vector<WorkerInfo> &members) {
 			}
 			lost_workers.erase(id);
 			draining_workers.erase(id);
-			Apply(scheduler->Handle(event::WorkerJoined {id, 1}, services.clock->NowMs()));
+			Apply(scheduler->Handle(event::WorkerJoined {id, tasks_per_worker}, services.clock->NowMs()));
 			break;
 		}
 	}

@@ -174,6 +174,13 @@ std::vector<SchedulerStage> StageRuns::ForScheduler() const {
 	return result;
 }
 
+bool StageRuns::ReadsRemoteFiles() const {
+	return std::any_of(runs.begin(), runs.end(), [](const Run &run) {
+		auto from_worker = run.scan && run.scan->reader == StageScan::Reader::WORKER;
+		return from_worker && duckherder::ReadsRemoteFiles(run.scan->Get());
+	});
+}
+
 uint32_t StageRuns::MostTasks(StageId stage) const {
 	if (!SizedLate(stage)) {
 		return static_cast<uint32_t>(runs[stage].stage.tasks.size());

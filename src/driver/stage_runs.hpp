@@ -57,6 +57,8 @@ public:
 	bool HasScan(StageId stage) const {
 		return runs[stage].scan != nullptr;
 	}
+	//! Some worker will: it mostly waits then
+	bool ReadsRemoteFiles() const;
 	//! What its scan filters by, besides what joins in the same task tell it
 	duckdb::vector<PlannedScanFilter> ScanFilters(StageId stage) const;
 

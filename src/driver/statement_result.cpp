@@ -19,8 +19,8 @@ namespace {
 //! A statement that runs, on a thread of its own which DuckDB's threads help. It has the connection until it ends.
 class Execution {
 public:
-	Execution(Connection &connection_p, GoneCheck gone_p, std::function<void()> on_end_p)
-	    : connection(connection_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)),
+	Execution(Connection &connection_p, bool encoded_p, GoneCheck gone_p, std::function<void()> on_end_p)
+	    : connection(connection_p), encoded(encoded_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)),
 	      queue(std::make_shared<ResultQueue>()) {
 	}
 
@@ -29,7 +29,7 @@ public:
 	}
 
 	void Start(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
-		InstallResultQueue(*connection.context, queue);
+		InstallResultQueue(*connection.context, queue, encoded);
 		try {
 			pending = Bind(std::move(statement), parameters);
 		} catch (...) {
@@ -47,23 +47,23 @@ public:
 		return pending->types;
 	}
 
-	//! Null at the end
-	unique_ptr<DataChunk> Fetch() {
+	//! Nothing at the end
+	ResultRows Fetch() {
 		while (on_end) {
 			if (gone && gone()) {
 				throw InterruptException();
 			}
 			bool at_end = false;
-			auto chunk = queue->Take(at_end);
-			if (chunk) {
-				return chunk;
+			auto rows = queue->Take(at_end);
+			if (rows) {
+				return rows;
 			}
 			if (at_end) {
 				read_all = true;
 				End();
 			}
 		}
-		return nullptr;
+		return {};
 	}
 
 	void End() {
@@ -141,6 +141,7 @@ private:
 	}
 
 	Connection &connection;
+	const bool encoded;
 	GoneCheck gone;
 	std::function<void()> on_end;
 	std::shared_ptr<ResultQueue> queue;
@@ -156,7 +157,7 @@ public:
 	}
 
 	void Next(DataChunk &chunk) override {
-		fetched = execution->Fetch();
+		fetched = execution->Fetch().chunk;
 		if (!fetched) {
 			chunk.SetCardinality(0);
 			return;
@@ -176,10 +177,23 @@ private:
 	idx_t batch = 0;
 };
 
+class StatementBatches : public BatchReader {
+public:
+	explicit StatementBatches(std::shared_ptr<Execution> execution_p) : execution(std::move(execution_p)) {
+	}
+
+	std::shared_ptr<arrow::RecordBatch> Next() override {
+		return execution->Fetch().batch;
+	}
+
+private:
+	std::shared_ptr<Execution> execution;
+};
+
 class StatementSource : public ChunkSource {
 public:
-	StatementSource(vector<LogicalType> types_p, std::shared_ptr<Execution> execution_p)
-	    : types(std::move(types_p)), execution(std::move(execution_p)) {
+	StatementSource(vector<LogicalType> types_p, bool encoded_p, std::shared_ptr<Execution> execution_p)
+	    : types(std::move(types_p)), encoded(encoded_p), execution(std::move(execution_p)) {
 	}
 	const vector<LogicalType> &Types() const override {
 		return types;
@@ -188,14 +202,22 @@ public:
 		return 1;
 	}
 	std::unique_ptr<ChunkReader> OpenReader() override {
-		if (opened.exchange(true)) {
-			throw InternalException("the result of a statement has only one reader");
-		}
-		return std::make_unique<StatementReader>(types, std::move(execution));
+		return std::make_unique<StatementReader>(types, Take(false));
+	}
+	std::unique_ptr<BatchReader> OpenBatchReader() override {
+		return encoded ? std::make_unique<StatementBatches>(Take(true)) : nullptr;
 	}
 
 private:
+	std::shared_ptr<Execution> Take(bool as_batches) {
+		if (opened.exchange(true) || as_batches != encoded) {
+			throw InternalException("the result of a statement has only one reader");
+		}
+		return std::move(execution);
+	}
+
 	const vector<LogicalType> types;
+	const bool encoded;
 	std::shared_ptr<Execution> execution;
 	std::atomic<bool> opened {false};
 };
@@ -241,9 +263,10 @@ private:
 
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
                                           const vector<Value> &parameters, const vector<LogicalType> &types,
-                                          bool buffered, bool discard_rows, GoneCheck gone,
+                                          bool buffered, bool encoded, bool discard_rows, GoneCheck gone,
                                           std::function<void()> on_end) {
-	auto execution = std::make_shared<Execution>(connection, std::move(gone), std::move(on_end));
+	encoded = encoded && !buffered && !discard_rows;
+	auto execution = std::make_shared<Execution>(connection, encoded, std::move(gone), std::move(on_end));
 	execution->Start(std::move(statement), parameters);
 	if (discard_rows) {
 		while (execution->Fetch()) {
@@ -258,14 +281,14 @@ std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQL
 		                                             [](const LogicalType &type) { return type.ToString(); }));
 	}
 	if (!buffered) {
-		return std::make_shared<StatementSource>(std::move(result_types), std::move(execution));
+		return std::make_shared<StatementSource>(std::move(result_types), encoded, std::move(execution));
 	}
 	auto rows =
 	    make_shared_ptr<ColumnDataCollection>(BufferManager::GetBufferManager(*connection.context), result_types);
 	ColumnDataAppendState append;
 	rows->InitializeAppend(append);
-	while (auto chunk = execution->Fetch()) {
-		rows->Append(append, *chunk);
+	while (auto fetched = execution->Fetch()) {
+		rows->Append(append, *fetched.chunk);
 	}
 	return std::make_shared<BufferedSource>(std::move(rows));
 }

@@ -310,6 +310,8 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	     "the worker themselves"},
 	    {"--id", "NAME", "unique in the cluster; default worker-PORT"},
 	    {"--threads", "N", "DuckDB threads; default all cores"},
+	    {"--remote-threads", "N",
+	     "DuckDB threads while a task reads s3://, https:// and the like; default 8 times --threads, at most 64"},
 	    {"--memory-limit", "SIZE", "of the process, for example 4GB; default 80 % of the machine"},
 	    {"--temp-directory", "D", "where data beyond memory goes"},
 	    {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
@@ -343,6 +345,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	WorkerNodeOptions node_options;
 	node_options.lease_timeout_ms =
 	    MsOf(flags, "--lease-timeout", limits::LEASE_TIMEOUT_MS, limits::LEASE_TIMEOUT_MIN_MS);
+	node_options.remote_threads = static_cast<uint32_t>(flags.GetNumber("--remote-threads", 0, 1, 1024));
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};

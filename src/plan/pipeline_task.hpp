@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace duckherder {
@@ -37,13 +38,39 @@ struct OutputSlice {
 	}
 };
 
+//! A file that tasks read, with what the session knows of it: what a task does not know it has to ask the store for,
+//! and each request to an object store takes many milliseconds.
+struct ScanFile {
+	ScanFile() = default;
+	//! Of which no more is known
+	explicit ScanFile(std::string path_p) : path(std::move(path_p)) {
+	}
+
+	std::string path;
+	//! Size, etag and last_modified_us say which version of the file was planned with; another one is not read
+	bool has_version = false;
+	//! Never written again under this name, as the files of a lake: nobody has to look whether it changed
+	bool immutable = false;
+	uint64_t size_bytes = 0;
+	//! As the store gave it; may be empty only if immutable
+	std::string etag;
+	//! Since the epoch
+	int64_t last_modified_us = 0;
+	//! Of the Parquet footer without its last 8 bytes; 0: not known
+	uint64_t footer_bytes = 0;
+
+	bool operator==(const ScanFile &) const = default;
+};
+
 //! The part of a scan that one task reads. Together the splits of a stage cover each row exactly once.
 struct ScanSplit {
 	SplitKind kind = SplitKind::NONE;
 	//! LogicalGet::table_index of the scan in the fragment that this split applies to (files), unused for feeds
 	uint64_t table_index = 0;
 	//! Files to read, empty unless the workers read files themselves
-	std::vector<std::string> files;
+	std::vector<ScanFile> files;
+	//! Of the whole scan, whose schema is that of this file; without a path if it is one of `files` or nothing is known
+	ScanFile first_file;
 	//! Half-open range of row numbers: within the one file, or rowids of a table
 	uint64_t row_start = 0;
 	uint64_t row_end = ROWS_UNBOUNDED;

@@ -1,6 +1,7 @@
 #include "planner/lake_scans.hpp"
 
 #include "codec/checked_deserializer.hpp"
+#include "codec/scan_file.hpp"
 #include "codec/serialized.hpp"
 #include "planner/internal_query.hpp"
 #include "planner/lake_deletes.hpp"
@@ -351,7 +352,7 @@ private:
 			    (deleted != deletes_by_file.end() && !AddDeletes(file.path, deleted->second))) {
 				return false;
 			}
-			files.emplace_back(file.path);
+			files.push_back(ToOpenFileInfo(DescribeFile(file)));
 			rows.push_back(count->second);
 		}
 		return !files.empty() && std::accumulate(deleted_rows.begin(), deleted_rows.end(), idx_t(0)) <= DELETES_MAX;

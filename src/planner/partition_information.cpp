@@ -1,5 +1,6 @@
 #include "planner/partition_information.hpp"
 
+#include "codec/scan_file.hpp"
 #include "common/limits.hpp"
 #include "planner/internal_query.hpp"
 #include "planner/lake_scans.hpp"
@@ -10,6 +11,8 @@
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/function/table/table_scan.hpp"
+
+#include <algorithm>
 
 namespace duckherder {
 
@@ -50,10 +53,10 @@ vector<RowGroupInfo> RowGroupsFromStatistics(ClientContext &context, LogicalGet 
 }
 
 //! DuckDB's own parquet_metadata function: one row per row group (and column, hence column 0 only)
-vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<string> &files) {
+vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<ScanFile> &files) {
 	vector<Value> paths;
 	for (auto &file : files) {
-		paths.emplace_back(file);
+		paths.emplace_back(file.path);
 	}
 	InternalQuery internal;
 	Connection connection(*context.db);
@@ -74,7 +77,7 @@ vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<s
 	vector<RowGroupInfo> result;
 	for (idx_t file = 0; file < files.size(); file++) {
 		idx_t row_start = 0;
-		for (auto rows : rows_by_file[files[file]]) {
+		for (auto rows : rows_by_file[files[file].path]) {
 			if (rows > 0) {
 				result.push_back({file, row_start, rows});
 			}
@@ -82,6 +85,21 @@ vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<s
 		}
 	}
 	return result;
+}
+
+//! Several tasks that read parts of one file must all read the same version of it, and each would ask the store which
+//! one there is. The scan has asked when it was bound, which is remembered until the query ends.
+void FindVersion(ClientContext &context, ScanFile &file) {
+	if (file.has_version || !IsRemote(file)) {
+		return;
+	}
+	auto &system = FileSystem::GetFileSystem(context);
+	auto handle = system.OpenFile(file.path, FileFlags::FILE_FLAGS_READ);
+	file.etag = system.GetVersionTag(*handle);
+	file.last_modified_us = system.GetLastModifiedTime(*handle).value;
+	file.size_bytes = NumericCast<uint64_t>(handle->GetFileSize());
+	// a store without etags: nobody would notice another version
+	file.has_version = !file.etag.empty();
 }
 
 //! A lake's catalog knows the rows of each file, but not its row groups. Where they begin only decides how much of one
@@ -120,6 +138,15 @@ bool IsParquetScan(const LogicalGet &get) {
 	return (name == "parquet_scan" || name == "read_parquet") && get.function.serialize && get.bind_data;
 }
 
+bool ReadsRemoteFiles(const LogicalGet &get) {
+	if (!IsParquetScan(get)) {
+		return false;
+	}
+	auto files = get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles();
+	return std::any_of(files.begin(), files.end(),
+	                   [](const OpenFileInfo &file) { return FileSystem::IsRemoteFile(file.path); });
+}
+
 bool IsTableScan(const LogicalGet &get) {
 	return get.function.name == "seq_scan" && get.bind_data;
 }
@@ -132,11 +159,12 @@ PartitionInformation GetPartitionInformation(ClientContext &context, LogicalGet 
 	} else if (IsParquetScan(get)) {
 		result.has_row_ids = true;
 		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
-			result.files.push_back(file.path);
+			result.files.push_back(DescribeFile(file));
 		}
 		if (AddCountedRows(get, result)) {
 			// nothing has to be opened
 		} else if (result.files.size() == 1) {
+			FindVersion(context, result.files[0]);
 			result.row_groups = RowGroupsFromStatistics(context, get);
 		} else if (result.files.size() <= FOOTERS_READ_MAX) {
 			result.row_groups = RowGroupsFromFooters(context, result.files);

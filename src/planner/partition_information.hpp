@@ -19,8 +19,8 @@ struct RowGroupInfo {
 //! What storage knows of a scan before it runs. Never estimates: what is not known stays empty.
 struct PartitionInformation {
 	duckdb::vector<RowGroupInfo> row_groups;
-	//! Paths, for scans that workers read themselves
-	duckdb::vector<duckdb::string> files;
+	//! For scans that workers read themselves
+	duckdb::vector<ScanFile> files;
 	duckdb::idx_t total_rows = 0;
 	//! The source numbers its rows, so ranges of rows can be read
 	bool has_row_ids = false;
@@ -35,6 +35,8 @@ struct PartitionInformation {
 PartitionInformation GetPartitionInformation(duckdb::ClientContext &context, duckdb::LogicalGet &get);
 
 bool IsParquetScan(const duckdb::LogicalGet &get);
+//! A Parquet scan whose files are behind a network protocol (s3://, https://, ...): reading them is mostly waiting.
+bool ReadsRemoteFiles(const duckdb::LogicalGet &get);
 bool IsTableScan(const duckdb::LogicalGet &get);
 
 //! The function's partition statistics as the catalog knows it: planning may have hidden them in the plan's copy, so

@@ -1,5 +1,6 @@
 #include "planner/split_scans.hpp"
 
+#include "codec/scan_file.hpp"
 #include "planner/lake_scans.hpp"
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
@@ -214,7 +215,7 @@ PipelineTasks SplitWithoutInformation(const StagePlan &stage, const PlannerOptio
 	if (IsParquetScan(get)) {
 		PartitionInformation information;
 		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
-			information.files.push_back(file.path);
+			information.files.push_back(DescribeFile(file));
 		}
 		SplitFilesByCount(information, options.workers, result);
 		return result;
@@ -360,7 +361,11 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.split.fed = stage.scan->reader == StageScan::Reader::FEED;
 		task.task_sql = sql.Write(task.split);
 		auto &split = task.split;
-		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0];
+		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0].path;
+		if (information && !split.files.empty() && information->files[0].has_version &&
+		    split.files[0] != information->files[0]) {
+			split.first_file = information->files[0];
+		}
 		task.affinity_key = name + "#" + to_string(split.row_start) + "-" + to_string(split.row_end);
 	}
 	return result;

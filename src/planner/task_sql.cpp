@@ -34,7 +34,7 @@ unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, 
 unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original) {
 	vector<Value> paths;
 	for (auto &file : split.files) {
-		paths.emplace_back(file);
+		paths.emplace_back(file.path);
 	}
 	vector<unique_ptr<ParsedExpression>> arguments;
 	arguments.push_back(
@@ -84,7 +84,7 @@ string TaskSqlWriter::Write(const ScanSplit &split) const {
 	auto is_view_or_function = !split.files.empty();
 	if (is_view_or_function && node.from_table->type == TableReferenceType::BASE_TABLE) {
 		auto &name = node.from_table->Cast<BaseTableRef>().table_name;
-		if (split.files.size() != 1 || name != split.files[0]) {
+		if (split.files.size() != 1 || name != split.files[0].path) {
 			// a view over files may do more than read them
 			if (name.find('.') == string::npos && name.find('*') == string::npos) {
 				return string();

@@ -6,6 +6,10 @@
 
 #include <memory>
 
+namespace arrow {
+class RecordBatch;
+} // namespace arrow
+
 namespace duckherder {
 
 //! Reads chunks one after another; used by one thread at a time.
@@ -23,6 +27,14 @@ public:
 	virtual duckdb::idx_t BatchIndex() const = 0;
 };
 
+//! Reads rows that were encoded where they were made, as codec/ChunkEncoder does it; used by one thread at a time.
+class BatchReader {
+public:
+	virtual ~BatchReader() = default;
+	//! Null at the end. A source that broke off throws.
+	virtual std::shared_ptr<arrow::RecordBatch> Next() = 0;
+};
+
 //! Rows that several threads may read together; each row goes to exactly one reader.
 //! Thread-safe. Outlives its readers.
 class ChunkSource {
@@ -32,6 +44,10 @@ public:
 	//! More readers than this would find nothing to do
 	virtual duckdb::idx_t MaxReaders() const = 0;
 	virtual std::unique_ptr<ChunkReader> OpenReader() = 0;
+	//! Of a source that was asked to encode its rows, which has no other reader. Null for all others.
+	virtual std::unique_ptr<BatchReader> OpenBatchReader() {
+		return nullptr;
+	}
 	//! Wakes readers that wait: they throw InterruptException. Idempotent, any thread.
 	virtual void Cancel() {
 	}

@@ -89,9 +89,11 @@ struct SessionStatement {
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The client's transaction's now(), microseconds since the epoch
 	int64_t transaction_start_us = 0;
-	//! The values of the parameters of an SQL text, in the order of their numbers. They do not travel: for callers in
-	//! the driver's own process.
+	// What follows does not travel: for callers in the driver's own process.
+	//! The values of the parameters of an SQL text, in the order of their numbers
 	duckdb::vector<duckdb::Value> parameters;
+	//! The caller would encode the rows: the threads that make them do it, unless the result is buffered
+	bool encoded = false;
 };
 
 //! What a statement has to say besides its errors

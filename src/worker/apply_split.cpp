@@ -1,5 +1,6 @@
 #include "worker/apply_split.hpp"
 
+#include "codec/scan_file.hpp"
 #include "codec/scan_filter.hpp"
 
 #include "duckdb/common/multi_file/multi_file_list.hpp"
@@ -35,7 +36,18 @@ bool ScansColumn(const LogicalGet &get, column_t column) {
 	                   [&](const ColumnIndex &index) { return index.GetPrimaryIndex() == column; });
 }
 
-void ReplaceFiles(LogicalGet &get, const std::vector<std::string> &files) {
+//! Looks like several files: of one file DuckDB's scan takes no more threads than the file that was bound has row
+//! groups, which may be another one, and is none at all where the schema came with the plan.
+class TaskFiles : public SimpleMultiFileList {
+public:
+	using SimpleMultiFileList::SimpleMultiFileList;
+
+	FileExpandResult GetExpandResult() const override {
+		return GetTotalFileCount() > 0 ? FileExpandResult::MULTIPLE_FILES : FileExpandResult::NO_FILES;
+	}
+};
+
+void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
 	if (ScansColumn(get, MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX)) {
 		throw NotImplementedException(
 		    "file_index is the place of a file in the whole list, a task only has a part of it");
@@ -43,9 +55,9 @@ void ReplaceFiles(LogicalGet &get, const std::vector<std::string> &files) {
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 	vector<OpenFileInfo> paths;
 	for (auto &file : files) {
-		paths.emplace_back(file);
+		paths.push_back(ToOpenFileInfo(file));
 	}
-	bind_data.file_list = make_shared_ptr<SimpleMultiFileList>(std::move(paths));
+	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(paths));
 	// a reader that bind opened is used only for the file it belongs to
 	MultiFileReader::PruneReaders(bind_data, *bind_data.file_list);
 }

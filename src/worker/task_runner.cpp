@@ -3,9 +3,11 @@
 #include "codec/errors.hpp"
 #include "codec/fragment.hpp"
 #include "codec/row_codec.hpp"
+#include "codec/scan_file.hpp"
 #include "exchange/exchange_sink.hpp"
 #include "worker/apply_split.hpp"
 #include "worker/join_filters.hpp"
+#include "worker/known_files.hpp"
 
 #include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
@@ -16,6 +18,7 @@
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 
@@ -58,14 +61,16 @@ private:
 //! What is hung onto a connection for one attempt
 class TaskConnection {
 public:
-	TaskConnection(ClientContext &context_p, RunningTask &task_p, shared_ptr<TaskInputs> inputs)
+	TaskConnection(ClientContext &context_p, RunningTask &task_p, const ScanSplit &split, shared_ptr<TaskInputs> inputs)
 	    : context(context_p), task(task_p) {
 		TaskInputs::Install(context, inputs);
+		KnownFiles::Install(context, split);
 		task.Attach(context.shared_from_this(), std::move(inputs));
 	}
 	~TaskConnection() {
 		task.Detach();
 		RemoveExchangeSink(context);
+		KnownFiles::Remove(context);
 		TaskInputs::Remove(context);
 	}
 
@@ -137,9 +142,9 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 } // namespace
 
 TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
-                       ConnectionPool &connections_p, OutputStore &outputs_p)
+                       ConnectionPool &connections_p, OutputStore &outputs_p, ThreadCount &threads_p)
     : id(std::move(id_p)), db(std::move(db_p)), peers(std::move(peers_p)), connections(connections_p),
-      outputs(outputs_p) {
+      outputs(outputs_p), threads(threads_p) {
 }
 
 TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
@@ -147,6 +152,8 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 	TaskResult result;
 	Inputs inputs;
 	try {
+		auto &files = request.split.files;
+		ThreadCount::Use use(threads, std::any_of(files.begin(), files.end(), IsRemote));
 		inputs = ConnectInputs(request, std::move(feed));
 		auto output = Execute(task, request, inputs);
 		output = outputs.Put(request.query_id, {request.stage_id, request.task_id}, request.attempt, std::move(output));
@@ -254,9 +261,9 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 		fetch.worker_id = location.worker.id;
 		return peers->Connect(location.worker)->Fetch(fetch, types);
 	};
-	auto threads = TaskScheduler::GetScheduler(*db->instance).NumberOfThreads();
+	auto readers = TaskScheduler::GetScheduler(*db->instance).NumberOfThreads();
 	return std::make_shared<StageInputSource>(std::move(sources), types, std::move(open), std::move(lost),
-	                                          NumericCast<idx_t>(threads));
+	                                          NumericCast<idx_t>(readers));
 }
 
 std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskRequest &request, const Inputs &inputs) {
@@ -267,7 +274,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 	std::shared_ptr<OutputBuffer> output;
 	{
 		auto &context = *connection->context;
-		TaskConnection connected(context, task, inputs.scans);
+		TaskConnection connected(context, task, request.split, inputs.scans);
 		TaskTransaction transaction(context, request.transaction_start_us);
 		output = ExecuteOn(context, task, request, inputs);
 		transaction.Commit();

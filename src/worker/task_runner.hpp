@@ -4,6 +4,7 @@
 #include "worker/connection_pool.hpp"
 #include "worker/input_source.hpp"
 #include "worker/output_store.hpp"
+#include "worker/thread_count.hpp"
 #include "worker/task_table.hpp"
 
 #include "duckdb.hpp"
@@ -17,7 +18,7 @@ class TaskRunner {
 public:
 	//! Everything must outlive the runner. `peers` reaches other workers; outputs of `id` itself come from `outputs`.
 	TaskRunner(WorkerId id, std::shared_ptr<duckdb::DuckDB> db, std::shared_ptr<WorkerConnector> peers,
-	           ConnectionPool &connections, OutputStore &outputs);
+	           ConnectionPool &connections, OutputStore &outputs, ThreadCount &threads);
 
 	//! Runs one attempt to its end on the calling thread and DuckDB's. Does not throw: see TaskResult::error.
 	TaskResult Run(RunningTask &task, const TaskRequest &request, std::shared_ptr<ChunkSource> feed);
@@ -47,6 +48,7 @@ private:
 	std::shared_ptr<WorkerConnector> peers;
 	ConnectionPool &connections;
 	OutputStore &outputs;
+	ThreadCount &threads;
 };
 
 } // namespace duckherder

@@ -2,6 +2,7 @@
 
 #include "codec/exchange_scan.hpp"
 #include "exchange/exchange_scan_function.hpp"
+#include "worker/known_files.hpp"
 
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/database.hpp"
@@ -106,6 +107,7 @@ void Execute(Connection &connection, const string &sql, const string &what) {
 std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options) {
 	auto directory = make_shared_ptr<TemporaryDirectoryOwner>(options.temp_directory);
 	DBConfig config;
+	config.file_system = make_uniq<WorkerFileSystem>();
 	SetOption(config, "temp_directory", Value(directory->path));
 	// who may send plans may run code; the extensions of this project are not signed
 	SetOption(config, "allow_unsigned_extensions", Value::BOOLEAN(true));

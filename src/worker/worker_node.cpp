@@ -5,10 +5,10 @@
 #include "worker/output_store.hpp"
 #include "worker/task_runner.hpp"
 #include "worker/task_table.hpp"
+#include "worker/thread_count.hpp"
 
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/database.hpp"
-#include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/storage/buffer_manager.hpp"
 
@@ -41,8 +41,8 @@ public:
 	State(WorkerAddress address_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
 	      WorkerNodeOptions options)
 	    : address(std::move(address_p)), db(std::move(db_p)), peers(std::move(peers_p)), connections(db),
-	      outputs(std::move(options.clock), options.lease_timeout_ms),
-	      runner(address.id, db, peers, connections, outputs) {
+	      outputs(std::move(options.clock), options.lease_timeout_ms), threads(*db->instance, options.remote_threads),
+	      runner(address.id, db, peers, connections, outputs, threads) {
 	}
 
 	std::mutex lock;
@@ -53,6 +53,7 @@ public:
 	ConnectionPool connections;
 	OutputStore outputs;
 	TaskTable tasks;
+	ThreadCount threads;
 	TaskRunner runner;
 	std::atomic<bool> draining {false};
 };
@@ -131,7 +132,7 @@ WorkerInfo WorkerNode::GetInfo() {
 	auto &buffers = BufferManager::GetBufferManager(instance);
 	info.state = state->draining ? WorkerState::DRAINING : WorkerState::ACTIVE;
 	info.duckdb_version = DuckDB::LibraryVersion();
-	info.threads = NumericCast<uint32_t>(TaskScheduler::GetScheduler(instance).NumberOfThreads());
+	info.threads = state->threads.Usual();
 	info.memory_limit_bytes = buffers.GetMaxMemory();
 	info.memory_used_bytes = buffers.GetUsedMemory();
 	info.running_tasks = state->tasks.Count();

@@ -14,6 +14,8 @@ namespace duckherder {
 struct WorkerNodeOptions {
 	//! How long the outputs of a query stay that nobody has asked for
 	uint64_t lease_timeout_ms = limits::LEASE_TIMEOUT_MS;
+	//! Threads of its DuckDB while it reads remote files; 0: as ThreadCount says
+	uint32_t remote_threads = 0;
 	std::shared_ptr<Clock> clock = std::make_shared<SteadyClock>();
 };
 

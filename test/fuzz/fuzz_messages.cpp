@@ -49,7 +49,7 @@ TaskRequest SampleRequest() {
 	request.output.column_count = 3;
 	request.output.collected_keys.emplace_back();
 	request.split.kind = SplitKind::FILE;
-	request.split.files = {"a.parquet", "b.parquet"};
+	request.split.files = {ScanFile("a.parquet"), ScanFile("b.parquet")};
 	StageInput input;
 	input.outputs.resize(2);
 	input.outputs[1].worker = {"w2", "grpc://host:1"};

@@ -52,9 +52,16 @@ inline auto Members(const OutputSlice &m) {
 	return std::tie(stage, first_task, end_task);
 }
 
+inline auto Members(const ScanFile &m) {
+	auto &[path, has_version, immutable, size, etag, last_modified, footer] = m;
+	return std::tie(path, has_version, immutable, size, etag, last_modified, footer);
+}
+
 inline auto Members(const ScanSplit &m) {
-	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice] = m;
-	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice);
+	auto &[kind, table_index, files, first_file, row_start, row_end, modulus, remainder, fed, partition, count, slice] =
+	    m;
+	return std::tie(kind, table_index, files, first_file, row_start, row_end, modulus, remainder, fed, partition, count,
+	                slice);
 }
 
 inline auto Members(const TaskRequest &m) {
@@ -149,7 +156,15 @@ inline TaskRequest SampleTaskRequest() {
 	request.output.collected_keys = {{3, 20}, {1, 18}};
 	request.split.kind = SplitKind::MODULO;
 	request.split.table_index = 1ULL << 40;
-	request.split.files = {"s3://b/a.parquet", "", "it's one.parquet"};
+	ScanFile file("s3://b/a.parquet");
+	file.has_version = true;
+	file.immutable = true;
+	file.size_bytes = 1ULL << 33;
+	file.etag = "\"3a-1\"";
+	file.last_modified_us = -5;
+	file.footer_bytes = 812;
+	request.split.files = {file, ScanFile(), ScanFile("it's one.parquet")};
+	request.split.first_file = file;
 	request.split.row_start = 122880;
 	request.split.row_end = (1ULL << 63) + 1;
 	request.split.modulus = 7;

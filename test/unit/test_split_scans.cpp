@@ -99,7 +99,7 @@ TEST(SplitScans, BroadcastInputsMakeFewTasks) {
 TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	PartitionInformation information;
 	for (duckdb::idx_t file = 0; file < 6; file++) {
-		information.files.push_back("f" + std::to_string(file));
+		information.files.emplace_back("f" + std::to_string(file));
 		auto row_groups = file == 2 ? 20 : 1;
 		for (duckdb::idx_t group = 0; group < duckdb::idx_t(row_groups); group++) {
 			information.row_groups.push_back(RowGroupInfo {file, group * 122880, 122880});
@@ -112,7 +112,7 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	std::map<std::string, std::vector<ScanSplit>> by_file;
 	for (auto &task : split.tasks) {
 		for (auto &file : task.split.files) {
-			by_file[file].push_back(task.split);
+			by_file[file.path].push_back(task.split);
 		}
 	}
 	EXPECT_EQ(by_file.size(), 6U);
@@ -129,7 +129,7 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 TEST(SplitScans, FilesWithoutFootersAreDealtOutByCount) {
 	PartitionInformation information;
 	for (int file = 0; file < 100; file++) {
-		information.files.push_back("f" + std::to_string(file));
+		information.files.emplace_back("f" + std::to_string(file));
 	}
 	auto split = SplitByInformation(information, Options(3), false);
 	EXPECT_EQ(split.kind, SplitKind::FILE);

@@ -17,7 +17,7 @@ ScanSplit RowSplit(const Fragments &fragments, const std::string &file, uint64_t
 	ScanSplit split;
 	split.kind = SplitKind::RANGE;
 	split.table_index = fragments.table_indexes.at(0);
-	split.files = {file};
+	split.files = {ScanFile(file)};
 	split.row_start = start;
 	split.row_end = end;
 	return split;
@@ -111,7 +111,7 @@ TEST(WorkerTasks, WholeFilesOfAList) {
 			request.split.kind = SplitKind::FILE;
 			request.split.table_index = fragments.table_indexes.at(0);
 			for (auto file : groups[i]) {
-				request.split.files.push_back(directory.File("f" + std::to_string(file) + ".parquet"));
+				request.split.files.emplace_back(directory.File("f" + std::to_string(file) + ".parquet"));
 			}
 			auto location = workers.Run(0, request);
 			Append(rows, workers.Read(location, request, 0, {LogicalType::BIGINT, LogicalType::VARCHAR}));

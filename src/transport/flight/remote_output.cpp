@@ -12,6 +12,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -78,15 +81,82 @@ private:
 	bool cut = false;
 };
 
+//! Reads batches before they are wanted, on a thread of its own: at most RESULT_QUEUE_BATCHES.
+class ReadAhead {
+public:
+	using Batch = std::shared_ptr<arrow::RecordBatch>;
+
+	//! `read` returns null at the end, after which it is not called again
+	explicit ReadAhead(std::function<Batch()> read_p) : read(std::move(read_p)), thread([this] { Run(); }) {
+	}
+	//! Whoever destroys it has seen to it that `read` does not wait any more
+	~ReadAhead() {
+		{
+			std::lock_guard<std::mutex> guard(lock);
+			stopping = true;
+		}
+		changed.notify_all();
+		thread.join();
+	}
+
+	//! Null at the end; throws what `read` throws
+	Batch Take() {
+		std::unique_lock<std::mutex> guard(lock);
+		changed.wait(guard, [&] { return !batches.empty() || done; });
+		if (batches.empty()) {
+			if (error) {
+				std::rethrow_exception(error);
+			}
+			return nullptr;
+		}
+		auto batch = std::move(batches.front());
+		batches.pop_front();
+		changed.notify_all();
+		return batch;
+	}
+
+private:
+	void Run() {
+		std::exception_ptr thrown;
+		try {
+			while (auto batch = read()) {
+				std::unique_lock<std::mutex> guard(lock);
+				changed.wait(guard, [&] { return stopping || batches.size() < limits::RESULT_QUEUE_BATCHES; });
+				if (stopping) {
+					return;
+				}
+				batches.push_back(std::move(batch));
+				changed.notify_all();
+			}
+		} catch (...) {
+			thrown = std::current_exception();
+		}
+		std::lock_guard<std::mutex> guard(lock);
+		error = thrown;
+		done = true;
+		changed.notify_all();
+	}
+
+	std::function<Batch()> read;
+	std::mutex lock;
+	std::condition_variable changed;
+	std::deque<Batch> batches;
+	std::exception_ptr error;
+	bool done = false;
+	bool stopping = false;
+	std::thread thread;
+};
+
 //! The stream behind a source, shared with its reader. Asked for at once, waited for when rows are needed, so that
 //! whoever asked can give up a node that does not answer.
 class OutputStream {
 public:
 	OutputStream(std::shared_ptr<FlightConnections> connections_p, const std::string &location, std::string peer_p,
 	             const std::string &query, const std::string &ticket_bytes,
-	             const duckdb::vector<duckdb::LogicalType> &types_p)
-	    : types(types_p), connections(std::move(connections_p)), connection(connections->Get(location)),
-	      peer(std::move(peer_p)), decoder(types), opening(std::make_shared<Opening>()) {
+	             const duckdb::vector<duckdb::LogicalType> &types_p, bool reads_ahead_p)
+	    : types(types_p), reads_ahead(reads_ahead_p), connections(std::move(connections_p)),
+	      connection(connections->Get(location)), peer(std::move(peer_p)), decoder(types),
+	      opening(std::make_shared<Opening>()) {
 		flight::Ticket ticket {ticket_bytes};
 		ongoing.emplace(connections->calls, location, query, "", [this] { Cut(); });
 		opening->Start(connection, connections->CallOptions(0), ticket);
@@ -98,6 +168,7 @@ public:
 			// else the destructor of the stream would read it to its end
 			Cut();
 		}
+		ahead.reset();
 	}
 
 	void Next(DataChunk &chunk) {
@@ -109,7 +180,7 @@ public:
 			if (chunk.size() > 0 || ended) {
 				return;
 			}
-			ReadBatch();
+			TakeBatch();
 		}
 	}
 
@@ -119,6 +190,8 @@ public:
 	}
 
 	const duckdb::vector<duckdb::LogicalType> types;
+	//! The next batches are read while one is used
+	const bool reads_ahead;
 	//! Of the batch that Next delivers
 	idx_t batch_index = 0;
 
@@ -145,7 +218,40 @@ private:
 		}
 	}
 
-	void ReadBatch() {
+	void TakeBatch() {
+		auto batch = ahead ? ahead->Take() : ReadBatch();
+		if (!batch) {
+			ended = true;
+			return;
+		}
+		batch_index++;
+		decoder.SetBatch(std::move(batch));
+		// a small result is not worth a thread
+		if (reads_ahead && !ahead && batch_index == 2) {
+			ahead.emplace([this] { return ReadBatch(); });
+		}
+	}
+
+	//! Null at the end
+	std::shared_ptr<arrow::RecordBatch> ReadBatch() {
+		while (true) {
+			auto chunk = ReadMessage();
+			auto mark = flight_protocol::DecodeMark(*chunk.app_metadata);
+			if (mark.kind == flight_protocol::MarkKind::ALIVE) {
+				continue;
+			}
+			if (mark.kind != flight_protocol::MarkKind::ROWS) {
+				flight_protocol::CheckEnd(mark, rows);
+				return nullptr;
+			}
+			flight_protocol::CheckRows(mark, *chunk.data);
+			rows += static_cast<uint64_t>(chunk.data->num_rows());
+			return std::move(chunk.data);
+		}
+	}
+
+	//! With data and metadata
+	flight::FlightStreamChunk ReadMessage() {
 		arrow::Result<flight::FlightStreamChunk> chunk;
 		{
 			CallWatch::Wait wait(connections->watch, [this] { stream->Cancel(); });
@@ -161,19 +267,7 @@ private:
 		if (!chunk->app_metadata) {
 			throw IOException("%s sent a batch without its checksum", peer);
 		}
-		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
-		if (mark.kind == flight_protocol::MarkKind::ALIVE) {
-			return;
-		}
-		if (mark.kind != flight_protocol::MarkKind::ROWS) {
-			flight_protocol::CheckEnd(mark, rows);
-			ended = true;
-			return;
-		}
-		flight_protocol::CheckRows(mark, *chunk->data);
-		rows += static_cast<uint64_t>(chunk->data->num_rows());
-		batch_index++;
-		decoder.SetBatch(std::move(chunk->data));
+		return chunk.MoveValueUnsafe();
 	}
 
 	std::shared_ptr<FlightConnections> connections;
@@ -184,10 +278,12 @@ private:
 	//! Guards the pointer: it is set by the reader, and used by whoever cuts the call
 	std::mutex lock;
 	std::unique_ptr<flight::FlightStreamReader> stream;
+	//! That ReadBatch has returned
 	uint64_t rows = 0;
 	bool ended = false;
 	std::atomic<bool> cancelled {false};
 	std::optional<OngoingCalls::Entry> ongoing;
+	std::optional<ReadAhead> ahead;
 };
 
 class RemoteOutputReader : public ChunkReader {
@@ -238,7 +334,7 @@ std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnec
                                               const duckdb::vector<duckdb::LogicalType> &types) {
 	auto ticket = flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)});
 	return std::make_shared<RemoteOutput>(
-	    std::make_shared<OutputStream>(connections, location, peer, request.query_id, ticket, types));
+	    std::make_shared<OutputStream>(connections, location, peer, request.query_id, ticket, types, false));
 }
 
 std::shared_ptr<ChunkSource> OpenRemoteResult(const std::shared_ptr<FlightConnections> &connections,
@@ -248,7 +344,7 @@ std::shared_ptr<ChunkSource> OpenRemoteResult(const std::shared_ptr<FlightConnec
 	auto ticket =
 	    flight_protocol::Pack({flight_protocol::STATEMENT, EncodeSessionStatement(statement), EncodeTypes(types)});
 	return std::make_shared<RemoteOutput>(
-	    std::make_shared<OutputStream>(connections, location, peer, statement.session, ticket, types));
+	    std::make_shared<OutputStream>(connections, location, peer, statement.session, ticket, types, true));
 }
 
 } // namespace duckherder

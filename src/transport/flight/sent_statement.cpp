@@ -47,35 +47,50 @@ bool SentStatement::Put(arrow::Result<flight::FlightPayload> payload, bool last)
 	return true;
 }
 
+bool SentStatement::Send(BatchReader &batches) {
+	while (auto batch = batches.Next()) {
+		row_count += static_cast<uint64_t>(batch->num_rows());
+		if (!Put(RowsPayload(*batch), false)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool SentStatement::Send(ChunkReader &chunks) {
+	duckdb::DataChunk chunk;
+	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+	while (true) {
+		chunk.Reset();
+		chunks.Next(chunk);
+		if (chunk.size() == 0) {
+			break;
+		}
+		duckdb::idx_t position = 0;
+		while (position < chunk.size()) {
+			auto batch = encoder.Append(chunk, position);
+			if (batch && !Put(RowsPayload(*batch), false)) {
+				return false;
+			}
+		}
+	}
+	row_count = encoder.RowCount();
+	auto batch = encoder.Flush();
+	return !batch || Put(RowsPayload(*batch), false);
+}
+
 void SentStatement::Produce() {
 	flight_protocol::Mark mark;
 	try {
 		auto source = open([this] { return stopped || gone(); });
-		auto reader = source->OpenReader();
-		duckdb::DataChunk chunk;
-		chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
-		while (true) {
-			chunk.Reset();
-			reader->Next(chunk);
-			if (chunk.size() == 0) {
-				break;
-			}
-			duckdb::idx_t position = 0;
-			while (position < chunk.size()) {
-				auto batch = encoder.Append(chunk, position);
-				if (batch && !Put(RowsPayload(*batch), false)) {
-					return;
-				}
-			}
-		}
-		auto batch = encoder.Flush();
-		if (batch && !Put(RowsPayload(*batch), false)) {
+		auto batches = source->OpenBatchReader();
+		if (batches ? !Send(*batches) : !Send(*source->OpenReader())) {
 			return;
 		}
 		// the statement's end comes before the mark that says so: the next one may follow it at once
-		reader.reset();
+		batches.reset();
 		source.reset();
-		mark = flight_protocol::EndMark(encoder.RowCount());
+		mark = flight_protocol::EndMark(row_count);
 	} catch (std::exception &error) {
 		mark = flight_protocol::ErrorMark(ToTaskError(error, ""));
 	}

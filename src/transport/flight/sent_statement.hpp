@@ -32,6 +32,9 @@ public:
 
 private:
 	void Produce();
+	//! Until its end, or until nobody wants it any more: false
+	bool Send(BatchReader &batches);
+	bool Send(ChunkReader &chunks);
 	//! False if nobody wants it any more
 	bool Put(arrow::Result<arrow::flight::FlightPayload> payload, bool last);
 
@@ -39,6 +42,7 @@ private:
 	std::function<std::shared_ptr<ChunkSource>(const GoneCheck &)> open;
 	GoneCheck gone;
 	ChunkEncoder encoder;
+	uint64_t row_count = 0;
 	std::atomic<bool> stopped {false};
 	std::mutex lock;
 	std::condition_variable changed;

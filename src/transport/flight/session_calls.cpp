@@ -120,6 +120,7 @@ std::unique_ptr<flight::FlightDataStream> SessionCalls::Result(const flight::Ser
                                                                std::shared_ptr<std::atomic<bool>> stopping) {
 	flight_protocol::CheckParts(ticket, 3);
 	auto statement = DecodeSessionStatement(ticket[1]);
+	statement.encoded = true;
 	auto types = DecodeTypes(ticket[2]);
 	auto gone = [&context, stopping] { return *stopping || context.is_cancelled(); };
 	auto open = [database = database, statement = std::move(statement), types](const GoneCheck &check) {
