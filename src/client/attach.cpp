@@ -2,6 +2,7 @@
 
 #include "client/remote_catalog.hpp"
 #include "client/remote_query.hpp"
+#include "client/remote_table_pragmas.hpp"
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
 #include "codec/view_scan.hpp"
@@ -163,6 +164,7 @@ void RegisterRemoteDatabases(ExtensionLoader &loader, DatabaseConnector connect)
 	loader.RegisterFunction(RemoteScanFunction());
 	loader.RegisterFunction(ViewScanFunction());
 	RegisterRemoteQueryFunctions(loader);
+	RegisterRemoteTablePragmas(loader);
 }
 
 } // namespace duckherder

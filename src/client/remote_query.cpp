@@ -90,7 +90,60 @@ void Execute(ClientContext &context, TableFunctionInput &input, DataChunk &) {
 	}
 }
 
+//! A session that is ours for a moment
+class ShortSession {
+public:
+	explicit ShortSession(RemoteServer &server_p) : server(server_p), session(server.TakeNew()) {
+	}
+	~ShortSession() {
+		auto clean = true;
+		try {
+			server.service->Rollback(session.id);
+		} catch (const std::exception &) {
+			// closing it rolls back, or the end of its lease
+			clean = false;
+		}
+		server.Give(std::move(session), clean);
+	}
+
+	const SessionId &Id() const {
+		return session.id;
+	}
+
+private:
+	RemoteServer &server;
+	RemoteServer::Session session;
+};
+
 } // namespace
+
+void CheckDriverDatabase(ClientContext &context, const string &database) {
+	Find(context, database);
+}
+
+unique_ptr<ColumnDataCollection> FetchFromDriver(ClientContext &context, const string &database, const string &sql,
+                                                 const vector<LogicalType> &types) {
+	auto &server = Find(context, database).Server();
+	auto fetched = make_uniq<ColumnDataCollection>(Allocator::Get(context), types);
+	ShortSession session(server);
+	SessionStatement statement;
+	statement.session = session.Id();
+	statement.kind = StatementKind::SQL;
+	statement.body = sql;
+	statement.text = sql;
+	statement.buffered = true;
+	RemoteServer::Rows rows(server, context, server.service->Run(statement, types, nullptr));
+	DataChunk chunk;
+	chunk.Initialize(Allocator::Get(context), types);
+	while (true) {
+		chunk.Reset();
+		rows.Next(chunk);
+		if (chunk.size() == 0) {
+			return fetched;
+		}
+		fetched->Append(chunk);
+	}
+}
 
 void RegisterRemoteQueryFunctions(ExtensionLoader &loader) {
 	auto text = LogicalType::VARCHAR;

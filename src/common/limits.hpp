@@ -137,6 +137,14 @@ constexpr uint32_t STAGE_PARTITIONS_MAX = 4096;
 //! Finished queries kept for the statistics functions.
 constexpr uint32_t HISTORY_QUERIES_MAX = 1000;
 constexpr uint32_t HISTORY_TASKS_MAX = 100000;
+//! In the file of a driver's history: how often it is written, so that a driver that is killed loses no more than that
+//! and what one write takes; longer texts of queries and of single tasks are cut there. DuckDB's memory for the file.
+constexpr uint64_t HISTORY_WRITE_INTERVAL_MS = 1000;
+constexpr uint64_t HISTORY_TEXT_BYTES_MAX = 64ULL << 10;
+constexpr uint64_t HISTORY_TASK_TEXT_BYTES_MAX = 2ULL << 10;
+constexpr uint64_t HISTORY_MEMORY_BYTES = 128ULL << 20;
+//! How long clearing the history waits until the file is cleared too
+constexpr uint64_t HISTORY_CLEAR_WAIT_MS = 10000;
 //! Queries whose released state a worker still remembers, so that a late request finds a clear answer.
 constexpr uint32_t RELEASED_QUERIES_MAX = 10000;
 

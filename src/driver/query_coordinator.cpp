@@ -556,7 +556,7 @@ void QueryCoordinator::Quiesce() {
 	runs.CloseFeeds();
 }
 
-void QueryCoordinator::Finish(const std::string *error) {
+void QueryCoordinator::Finish(const std::string &state, const std::string &error) {
 	Quiesce();
 	if (recorded) {
 		return;
@@ -574,8 +574,8 @@ void QueryCoordinator::Finish(const std::string *error) {
 		}
 		query.num_workers_used = static_cast<uint32_t>(used.size());
 		query.duration_us = services.clock->NowUs() - started_at_us;
-		query.state = !error ? "SUCCEEDED" : context.interrupted ? "CANCELLED" : "FAILED";
-		query.error = error ? *error : "";
+		query.state = state;
+		query.error = error;
 	});
 }
 

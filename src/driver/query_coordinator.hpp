@@ -78,8 +78,9 @@ public:
 	//! ends the transaction, and what the session says of its query, before it tells anybody that the query has ended.
 	//! Called when DuckDB lets go of the last gather, before that. Idempotent.
 	void Quiesce();
-	//! Quiesces, and records how the query has ended. `error` is null after success. Idempotent.
-	void Finish(const std::string *error);
+	//! Quiesces, and records how the query has ended: QueryRecord::state, and the error if it has not succeeded.
+	//! Idempotent.
+	void Finish(const std::string &state, const std::string &error);
 
 private:
 	friend class GatherReader;

@@ -5,8 +5,10 @@
 #include "protocol/messages.hpp"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,8 @@ enum class ExecutionMode : uint8_t { LOCAL, PARTIAL, DISTRIBUTED };
 const char *ExecutionModeName(ExecutionMode mode);
 
 struct QueryRecord {
+	//! In the order in which queries began, those of earlier drivers included; given by the recorder
+	uint64_t number = 0;
 	QueryId query_id;
 	std::string sql;
 	ExecutionMode mode = ExecutionMode::LOCAL;
@@ -54,10 +58,30 @@ struct QueryRecord {
 	uint64_t bytes_exchanged = 0;
 	uint64_t duration_us = 0;
 	int64_t start_time_us = 0;
-	//! RUNNING, SUCCEEDED, FAILED, CANCELLED
+	//! QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED; LOST: the driver ended before the query
 	std::string state = "RUNNING";
 	std::string error;
 	std::vector<TaskRecord> tasks;
+
+	bool Running() const {
+		return state == "RUNNING" || state == "QUEUED";
+	}
+};
+
+//! What has become of a recorder's records since somebody asked last
+struct RecordChanges {
+	//! Clear was called
+	bool cleared = false;
+	//! Whatever was known before, `changed` has all records
+	bool everything = false;
+	//! Those that have begun, ended, or changed their state, oldest first. Running ones come without their tasks.
+	std::vector<QueryRecord> changed;
+	//! Numbers of those that are not there any more
+	std::vector<uint64_t> removed;
+
+	bool Empty() const {
+		return !cleared && !everything && changed.empty() && removed.empty();
+	}
 };
 
 //! Remembers queries for the statistics functions, running ones included, bounded by limits::HISTORY_*. Thread-safe.
@@ -70,18 +94,40 @@ public:
 	template <class CHANGE>
 	void Update(const Entry &entry, CHANGE change) {
 		std::lock_guard<std::mutex> guard(lock);
+		auto state = entry->state;
 		change(*entry);
+		if (entry->state != state) {
+			NoteChange(entry);
+		}
 	}
 	//! Oldest first.
 	std::vector<QueryRecord> Snapshot() const;
 	//! Forgets what has ended.
 	void Clear();
 
+	//! Puts records of earlier drivers, oldest first, before those that are here, and notes changes from now on.
+	void Restore(std::vector<QueryRecord> earlier);
+	//! For one who keeps the records elsewhere too. There are never more of them than records.
+	RecordChanges TakeChanges();
+	//! They were taken, but did not arrive: the next changes are everything.
+	void ChangesWereLost(const RecordChanges &changes);
+
 private:
+	// with the lock held
 	void Trim();
+	void NoteChange(const Entry &entry);
+	void NoteRemoval(const QueryRecord &record);
 
 	mutable std::mutex lock;
 	std::deque<Entry> queries;
+	uint64_t next_number = 1;
+	bool notes_changes = false;
+	bool cleared = false;
+	bool everything = false;
+	std::map<uint64_t, Entry> changed;
+	//! Numbers of the records that were taken and are still there, and of those that are not
+	std::set<uint64_t> taken;
+	std::vector<uint64_t> removed;
 };
 
 } // namespace duckherder

@@ -102,6 +102,7 @@ Value KillQuery(ClientContext &, DatabaseState &database, const vector<Value> &a
 
 Value ClearRecorder(ClientContext &, DatabaseState &database, const vector<Value> &) {
 	database.services.recorder->Clear();
+	database.FlushHistory();
 	return Value("cleared");
 }
 

@@ -171,6 +171,16 @@ bool DatabaseState::Kill(const QueryId &query) {
 	return coordinator && coordinator->Kill("The query was killed by duckherder_kill('" + query + "')");
 }
 
+void DatabaseState::KeepHistory(std::unique_ptr<HistoryFile> file, std::function<void(const std::string &)> say) {
+	history = std::make_unique<HistoryWriter>(services.recorder, std::move(file), std::move(say));
+}
+
+void DatabaseState::FlushHistory() {
+	if (history) {
+		history->Flush();
+	}
+}
+
 QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
 	QueryRecord record;
 	record.query_id = database.NextQueryId();
@@ -183,8 +193,7 @@ SessionState::SessionState(std::shared_ptr<DatabaseState> database_p) : database
 }
 
 SessionState::~SessionState() {
-	std::string error = "The connection was closed";
-	Finish(&error);
+	Finish("CANCELLED", "The connection was closed");
 }
 
 duckdb::shared_ptr<SessionState> SessionState::Get(ClientContext &context,
@@ -244,16 +253,15 @@ void SessionState::RecordLocal(ClientContext &context, const std::string &reason
 }
 
 void SessionState::QueryEnd(ClientContext &, optional_ptr<ErrorData> error) {
-	std::string message;
-	if (error && error->HasError()) {
-		message = error->Message();
-		Finish(&message);
-	} else {
-		Finish(nullptr);
+	if (!error || !error->HasError()) {
+		Finish("SUCCEEDED", "");
+		return;
 	}
+	// DuckDB interrupts whatever has failed: only the error tells
+	Finish(error->Type() == ExceptionType::INTERRUPT ? "CANCELLED" : "FAILED", error->Message());
 }
 
-void SessionState::Finish(const std::string *error) {
+void SessionState::Finish(const char *state, const std::string &error) {
 	std::map<DistributedPlan *, std::shared_ptr<QueryCoordinator>> ending;
 	{
 		std::lock_guard<std::mutex> guard(lock);
@@ -261,7 +269,7 @@ void SessionState::Finish(const std::string *error) {
 		failed_starts.clear();
 	}
 	for (auto &entry : ending) {
-		entry.second->Finish(error);
+		entry.second->Finish(state, error);
 		database->Ended(entry.second->Id());
 	}
 	ending.clear();
@@ -274,8 +282,8 @@ void SessionState::Finish(const std::string *error) {
 		auto duration_us = database->services.clock->NowUs() - local_start_us;
 		database->services.recorder->Update(local, [&](QueryRecord &record) {
 			record.duration_us = duration_us;
-			record.state = error ? "FAILED" : "SUCCEEDED";
-			record.error = error ? *error : "";
+			record.state = state;
+			record.error = error;
 		});
 		local.reset();
 	}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "driver/history_writer.hpp"
 #include "driver/query_coordinator.hpp"
 #include "extension/local_nodes.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -49,6 +51,12 @@ public:
 	//! False if there is no such distributed query, or it has ended
 	bool Kill(const QueryId &query);
 
+	//! The records of queries are kept in a file as well from now on, behind those that are there. Not for a state that
+	//! others use already. `say` as in HistoryWriter.
+	void KeepHistory(std::unique_ptr<HistoryFile> file, std::function<void(const std::string &)> say);
+	//! Returns when the file, if there is one, has all that has happened. Throws IOException if it cannot be written.
+	void FlushHistory();
+
 private:
 	//! Who has admitted the query, which is from now on not kept any more; null if nobody has
 	std::shared_ptr<DriverService> TakeAdmitted(const QueryId &query);
@@ -62,6 +70,7 @@ private:
 	std::map<QueryId, std::shared_ptr<DriverService>> admitted;
 	TimeMs last_refresh = 0;
 	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
+	std::unique_ptr<HistoryWriter> history;
 };
 
 //! A connection's part: what the hooks tell each other, and the coordinators of its running query. DuckDB calls its
@@ -93,7 +102,8 @@ public:
 private:
 	//! With the lock held
 	void Start(duckdb::ClientContext &context, QueryCoordinator &coordinator);
-	void Finish(const std::string *error);
+	//! What the records of the ending query say of it
+	void Finish(const char *state, const std::string &error);
 
 	std::shared_ptr<DatabaseState> database;
 	//! The place of the running query, which may have several plans; empty: none yet

@@ -1,3 +1,4 @@
+#include "client/remote_query.hpp"
 #include "extension/functions.hpp"
 
 #include "duckdb/function/table_function.hpp"
@@ -28,33 +29,64 @@ struct ViewInfo : public TableFunctionInfo {
 
 struct ViewBindData : public TableFunctionData {
 	shared_ptr<TableFunctionInfo> info;
+	//! Whose view it is: that of an attached driver; empty: our own
+	string driver;
 };
 
 struct ViewState : public GlobalTableFunctionState {
+	//! Those of an attached driver, if they are not our own
+	unique_ptr<ColumnDataCollection> fetched;
+	ColumnDataScanState scan;
 	Rows rows;
 	idx_t next = 0;
 };
 
-unique_ptr<FunctionData> BindView(ClientContext &, TableFunctionBindInput &input, vector<LogicalType> &types,
+constexpr const char *DRIVER_PARAMETER = "database";
+
+unique_ptr<FunctionData> BindView(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
                                   vector<string> &names) {
-	for (auto &column : input.info->Cast<ViewInfo>().view.columns) {
+	auto &view = input.info->Cast<ViewInfo>().view;
+	for (auto &column : view.columns) {
 		names.push_back(column.first);
 		types.push_back(column.second);
 	}
 	auto result = make_uniq<ViewBindData>();
 	result->info = input.table_function.function_info;
+	auto driver = input.named_parameters.find(DRIVER_PARAMETER);
+	if (driver != input.named_parameters.end()) {
+		if (driver->second.IsNull()) {
+			throw BinderException("%s: %s is the name of an attached database of a driver, not NULL", view.name,
+			                      DRIVER_PARAMETER);
+		}
+		result->driver = StringValue::Get(driver->second);
+		CheckDriverDatabase(context, result->driver);
+	}
 	return result;
 }
 
-unique_ptr<GlobalTableFunctionState> InitView(ClientContext &, TableFunctionInitInput &input) {
-	auto &info = input.bind_data->Cast<ViewBindData>().info->Cast<ViewInfo>();
+unique_ptr<GlobalTableFunctionState> InitView(ClientContext &context, TableFunctionInitInput &input) {
+	auto &data = input.bind_data->Cast<ViewBindData>();
+	auto &info = data.info->Cast<ViewInfo>();
 	auto result = make_uniq<ViewState>();
-	result->rows = info.view.rows(*info.database);
+	if (data.driver.empty()) {
+		result->rows = info.view.rows(*info.database);
+		return result;
+	}
+	vector<LogicalType> types;
+	for (auto &column : info.view.columns) {
+		types.push_back(column.second);
+	}
+	result->fetched = FetchFromDriver(context, data.driver, string("FROM ") + info.view.name + "()", types);
+	result->fetched->InitializeScan(result->scan);
 	return result;
 }
 
 void ScanView(ClientContext &, TableFunctionInput &input, DataChunk &output) {
 	auto &state = input.global_state->Cast<ViewState>();
+	if (state.fetched) {
+		state.fetched->Scan(state.scan, output);
+		return;
+	}
 	idx_t count = 0;
 	for (; state.next < state.rows.size() && count < STANDARD_VECTOR_SIZE; state.next++, count++) {
 		for (idx_t column = 0; column < output.ColumnCount(); column++) {
@@ -215,6 +247,7 @@ void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<Databa
 	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView()}) {
 		TableFunction function(view.name, {}, ScanView, BindView, InitView);
 		function.function_info = make_shared_ptr<ViewInfo>(database, view);
+		function.named_parameters[DRIVER_PARAMETER] = LogicalType::VARCHAR;
 		loader.RegisterFunction(function);
 	}
 }

@@ -8,7 +8,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 namespace duckherder {
@@ -44,6 +46,14 @@ void AttachLake(DuckDB &database, const std::string &lake, const std::string &da
 	}
 }
 
+//! Locks do not keep a process from opening a file twice
+static void CheckOtherFile(const std::string &history, const std::string &database) {
+	std::error_code none;
+	if (std::filesystem::equivalent(history, database, none)) {
+		throw InvalidInputException("--history is the driver's database \"%s\": it needs another file", database);
+	}
+}
+
 DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes) {
 	DBConfig config;
 	// the extensions of this project are not signed
@@ -60,10 +70,17 @@ DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::sha
 	if (!options.temp_limit.empty()) {
 		config.SetOptionByName("max_temp_directory_size", Value(options.temp_limit));
 	}
+	auto paths = make_shared_ptr<DatabaseFilePathManager>();
+	config.path_manager = paths;
 	DriverDatabase result;
 	result.database = std::make_shared<DuckDB>(options.file.empty() ? nullptr : options.file.c_str(), &config);
 	ExtensionLoader loader(*result.database->instance, "duckherder");
 	result.state = LoadIntoDatabase(loader, std::move(nodes));
+	if (!options.history.empty()) {
+		CheckOtherFile(options.history, options.file);
+		result.state->KeepHistory(std::make_unique<HistoryFile>(options.history, paths),
+		                          [](const std::string &text) { std::cerr << text << std::endl; });
+	}
 	return result;
 }
 

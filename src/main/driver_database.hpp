@@ -23,6 +23,8 @@ void AttachLake(duckdb::DuckDB &database, const std::string &lake, const std::st
 struct DriverDatabaseOptions {
 	//! Empty: in memory
 	std::string file;
+	//! Where the history of queries is kept; empty: in memory only
+	std::string history;
 	//! 0: as many as the machine has
 	uint32_t threads = 0;
 	//! As DuckDB writes sizes; empty: DuckDB's defaults
@@ -37,7 +39,8 @@ struct DriverDatabase {
 };
 
 //! The database of a driver process, with the extension in it: its queries run on the workers of `state`'s cluster.
-//! Throws what DuckDB throws for bad options or a file that it cannot open.
+//! Throws what DuckDB throws for bad options or a file that it cannot open, and what HistoryFile throws. What is wrong
+//! with the history later is written to stderr.
 DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes);
 
 } // namespace duckherder

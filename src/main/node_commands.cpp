@@ -193,6 +193,30 @@ void Drain(WorkerNode &worker, Registration *registration, uint64_t timeout_ms) 
 	}
 }
 
+//! Where the history of queries is kept; empty: in memory only
+std::string HistoryPath(const CommandLine &flags) {
+	auto history = flags.Get("--history");
+	if (flags.Has("--history")) {
+		if (history.empty()) {
+			throw duckdb::InvalidInputException("--history is empty, it can be a file or 'off'");
+		}
+		return history == "off" ? "" : history;
+	}
+	auto database = flags.Get("--database");
+	// beside what is not a file of this machine there is no place
+	auto local = !database.empty() && database != ":memory:" && !duckdb::FileSystem::IsRemoteFile(database);
+	return local ? database + ".history" : "";
+}
+
+//! What a driver does for its history when it ends at once
+void KeepLastQueries(DatabaseState &state) {
+	try {
+		state.FlushHistory();
+	} catch (std::exception &error) {
+		std::cerr << duckdb::ErrorData(error).Message() << std::endl;
+	}
+}
+
 } // namespace
 
 void BlockStopSignals() {
@@ -206,6 +230,9 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               {"--database", "FILE", "whose tables clients attach; default: in memory"},
 	                               {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
 	                               {"--data-path", "PATH", "where a new lake has its files"},
+	                               {"--history", "FILE|off",
+	                                "where the history of queries is kept; default: "
+	                                "FILE.history beside --database, else in memory"},
 	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
 	                               {"--threads", "N", "DuckDB threads; default all cores"},
 	                               {"--memory-limit", "SIZE", "of the process; default 80 % of the machine"},
@@ -239,6 +266,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	admission.wait_max_ms = MsOf(flags, "--queue-timeout", admission.wait_max_ms, 0);
 	DriverDatabaseOptions options;
 	options.file = flags.Get("--database");
+	options.history = HistoryPath(flags);
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
@@ -264,6 +292,7 @@ int RunDriver(const std::vector<std::string> &words) {
 		if (duckdb::ValidChecker::IsInvalidated(instance)) {
 			std::cerr << "duckherder: the database ended after a fatal error: "
 			          << duckdb::ValidChecker::InvalidatedMessage(instance) << "\nStart the driver again" << std::endl;
+			KeepLastQueries(*driver.state);
 			// nothing of the database can be used any more, its orderly end neither
 			std::_Exit(1);
 		}

@@ -261,3 +261,33 @@ def test_other_forms_of_attach(served, token_file):
     assert token not in str(con.execute("FROM duckdb_secrets()").fetchall())
     con.execute("DROP TABLE two.seen")
     con.close()
+
+
+def test_registered_tables(client, served):
+    """A driver's table under a name of the session's own."""
+    client.execute("CREATE TABLE t AS SELECT range AS i FROM range(5000)")
+    client.execute("CREATE SCHEMA s")
+    client.execute('CREATE TABLE s."two words" AS SELECT 7 AS j')
+    assert client.execute("PRAGMA duckherder_register_remote_table('t', 't')").fetchall() == []
+    client.execute("USE memory")
+    client.execute("PRAGMA duckherder_register_remote_table('t', 't')")
+    client.execute("PRAGMA duckherder_register_remote_table('Other Name', 's.\"two words\"')")
+    assert scalar(client, "SELECT sum(i) FROM t") == 12497500
+    assert scalar(client, 'SELECT j FROM "Other Name"') == 7
+    for name in ("t", "Other Name", "never registered"):
+        client.execute(f"PRAGMA duckherder_unregister_remote_table('{name}')")
+    with pytest.raises(duckdb.CatalogException):
+        client.execute("FROM t")
+    assert scalar(client, "SELECT count(*) FROM dh.t") == 5000
+    with pytest.raises(duckdb.CatalogException, match="no_such"):
+        client.execute("PRAGMA duckherder_register_remote_table('x', 'no_such')")
+    with pytest.raises(duckdb.BinderException, match="name of a table is needed"):
+        client.execute("PRAGMA duckherder_register_remote_table('', 't')")
+    attach(client, served, "second")
+    with pytest.raises(duckdb.BinderException, match="Several Duckherder drivers are attached"):
+        client.execute("PRAGMA duckherder_register_remote_table('t', 't')")
+    client.execute("DETACH second")
+    con = bare_session()
+    with pytest.raises(duckdb.BinderException, match="No Duckherder driver is attached"):
+        con.execute("PRAGMA duckherder_register_remote_table('t', 't')")
+    con.close()

@@ -75,10 +75,28 @@ def test_read(as_role):
 def test_the_driver_itself_is_for_admins(as_role, role: str, tmp_path: Path):
     con = as_role(role)
     for sql in (f"COPY t TO '{tmp_path}/x.parquet'", "SET GLOBAL threads = 1", "LOAD json", "ATTACH ':memory:' AS z",
-                "SELECT duckherder_load_extension('json')", "FROM duckherder_workers()",
+                "SELECT duckherder_load_extension('json')",
                 "CREATE SECRET (TYPE s3)", f"EXPORT DATABASE '{tmp_path}/e'"):
         refused(con, at_driver(sql), "needs the role 'admin'|One SQL statement|read.only")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("role", ("read", "write"))
+def test_statements_of_others_are_for_admins(as_role, cluster, role: str):
+    con = as_role(role)
+    for name in ("duckherder_get_query_history", "duckherder_get_query_execution_stats", "duckherder_tasks"):
+        refused(con, f"FROM {name}(database := 'dh')", "needs the role 'admin'")
+        refused(con, at_driver(f"FROM {name}()"), "needs the role 'admin'")
+    refused(con, at_driver("SELECT duckherder_clear_query_recorder_stats()"), "needs the role 'admin'")
+    # as `duckherder status`, which each role may ask; but not about another driver, asked with a token of this one
+    assert scalar(con, "SELECT count(*) FROM duckherder_workers(database := 'dh')") == 1
+    admin = as_role("admin")
+    admin.execute(f"CALL duckherder_execute('dh', 'ATTACH ''{cluster.driver.host}:{cluster.driver.port}'' AS other "
+                  f"(TYPE duckherder, TOKEN ''{TOKENS['read']}'')')")
+    asked = at_driver("FROM duckherder_workers(database := 'other')")
+    assert len(admin.execute(asked).fetchall()) == 1
+    refused(con, asked, "needs the role 'admin'")
+    admin.execute("CALL duckherder_execute('dh', 'DETACH other')")
 
 
 def test_write(as_role):
@@ -93,3 +111,6 @@ def test_write(as_role):
 def test_admin(as_role):
     con = as_role("admin")
     assert scalar(con, at_driver("SELECT count(*) FROM duckherder_workers()")) == 1
+    assert scalar(con, "SELECT sum(i) FROM dh.t") == 4950
+    assert scalar(con, "SELECT count(*) FROM duckherder_get_query_history(database := 'dh') WHERE sql = "
+                       "'SELECT sum(i) FROM dh.t'") > 0
