@@ -131,6 +131,19 @@ def test_one_task_asks_for_several_parts_at_a_time(store, client):
         client.execute("CALL duckherder_execute('dh', 'RESET GLOBAL duckherder_tasks_per_worker')")
 
 
+def test_deleted_rows_are_found_without_asking_for_sizes(store, client):
+    client.execute("CREATE TABLE thinned AS SELECT range AS i FROM range(200000)")
+    client.execute("DELETE FROM thinned WHERE i % 1000 = 0")
+    store.forget()
+    sql = "SELECT count(*), sum(i) FROM thinned"
+    assert client.execute(sql).fetchone() == (199800, 19980000000)
+    assert last_run(client, sql)[0] == "DISTRIBUTED"
+    workers = store.workers.take(".parquet")
+    assert len({one.path for one in workers}) >= 2, "the rows, and which of them are deleted"
+    assert count(workers, "GET") == len(workers), [one for one in workers if one.method != "GET"]
+    assert store.driver.take(".parquet") == []
+
+
 class ByteCounter(RequestLog):
     """Counts what a server answers, whatever it speaks."""
 
