@@ -3,6 +3,7 @@
 #include "client/remote_place.hpp"
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
+#include "client/ship_rows.hpp"
 #include "codec/catalog_items.hpp"
 #include "codec/exchange_scan.hpp"
 #include "codec/fragment.hpp"
@@ -64,11 +65,11 @@ private:
 };
 
 unique_ptr<LogicalRemotePlan> SendThere(ClientContext &context, unique_ptr<LogicalOperator> plan,
-                                        RemoteCatalog &catalog) {
+                                        RemoteCatalog &catalog, vector<ColumnBinding> bindings) {
 	auto makes_table = RenameNewTables(*plan, catalog);
 	SequenceRename(catalog).VisitOperator(*plan);
 	plan->ResolveOperatorTypes();
-	auto result = make_uniq<LogicalRemotePlan>(catalog, std::move(plan));
+	auto result = make_uniq<LogicalRemotePlan>(catalog, std::move(plan), std::move(bindings));
 	result->snapshot = RemoteTransaction::Get(context, catalog).Snapshot();
 	result->changes_catalog = makes_table;
 	return result;
@@ -90,20 +91,24 @@ bool IsWrapper(const LogicalOperator &op) {
 class Cutter {
 public:
 	Cutter(ClientContext &context_p, LogicalOperator &root)
-	    : context(context_p), next_table_index(LargestTableIndex(root) + 1) {
+	    : context(context_p), costs(context_p), next_table_index(LargestTableIndex(root) + 1) {
 	}
 
 	void Cut(unique_ptr<LogicalOperator> &op) {
 		auto place = PlaceOfPlan(*op);
 		if (place.AtDriver()) {
-			Replace(op, *place.catalog, {});
+			Replace(op, *place.catalog, {}, op->GetColumnBindings());
 			return;
 		}
 		if (auto target = WriteBelow(*op)) {
 			if (TargetOf(*op) || PlaceOfOperator(*op).local == false) {
-				SendWrite(op, *target);
+				SendWithRows(op, *target);
 				return;
 			}
+		}
+		if (auto driver = costs.WhereToShip(*op)) {
+			SendWithRows(op, *driver);
+			return;
 		}
 		for (auto &child : op->children) {
 			Cut(child);
@@ -122,8 +127,9 @@ public:
 	}
 
 private:
-	void Replace(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog, vector<unique_ptr<LogicalOperator>> uploads) {
-		auto plan = SendThere(context, std::move(op), catalog);
+	void Replace(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog, vector<unique_ptr<LogicalOperator>> uploads,
+	             vector<ColumnBinding> bindings) {
+		auto plan = SendThere(context, std::move(op), catalog, std::move(bindings));
 		plan->first_upload = NumericCast<uint32_t>(upload_count - uploads.size());
 		plan->children = std::move(uploads);
 		plan->ResolveOperatorTypes();
@@ -142,20 +148,23 @@ private:
 		return nullptr;
 	}
 
-	void SendWrite(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog) {
+	//! What of it the driver cannot have is sent there first
+	void SendWithRows(unique_ptr<LogicalOperator> &op, RemoteCatalog &catalog) {
 		vector<unique_ptr<LogicalOperator>> uploads;
 		ColumnBindingReplacer replacer;
+		// columns that are sent get other ones, which nobody above knows
+		auto bindings = op->GetColumnBindings();
 		TakeUploads(*op, catalog, uploads, replacer);
 		replacer.VisitOperator(*op);
 		auto place = PlaceOfPlan(*op);
 		if (!place.AtDriver()) {
 			throw NotImplementedException(
-			    "This change of the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
+			    "This statement on the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
 			    "function, a sequence, a table), in a way that cannot be separated from the rest. Make the rows first, "
 			    "as a temporary table",
 			    catalog.GetName());
 		}
-		Replace(op, catalog, std::move(uploads));
+		Replace(op, catalog, std::move(uploads), std::move(bindings));
 	}
 
 	static bool CanTake(LogicalOperator &op, RemoteCatalog &catalog) {
@@ -217,6 +226,7 @@ private:
 	}
 
 	ClientContext &context;
+	ShippingCosts costs;
 	idx_t upload_count = 0;
 	idx_t next_table_index;
 	vector<LogicalRemotePlan *> sent;
@@ -288,7 +298,8 @@ void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	}
 	auto place = PlaceOfPlan(*plan);
 	if (place.AtDriver()) {
-		plan = SendThere(context, std::move(plan), *place.catalog);
+		auto bindings = plan->GetColumnBindings();
+		plan = SendThere(context, std::move(plan), *place.catalog, std::move(bindings));
 		plan->ResolveOperatorTypes();
 		// nothing here depends on it, and the real number would be another call
 		plan->SetEstimatedCardinality(1);

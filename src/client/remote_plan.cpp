@@ -9,8 +9,9 @@ namespace duckherder {
 
 using namespace duckdb;
 
-LogicalRemotePlan::LogicalRemotePlan(RemoteCatalog &catalog_p, unique_ptr<LogicalOperator> plan_p)
-    : catalog(catalog_p), plan(std::move(plan_p)), bindings(plan->GetColumnBindings()), return_types(plan->types) {
+LogicalRemotePlan::LogicalRemotePlan(RemoteCatalog &catalog_p, unique_ptr<LogicalOperator> plan_p,
+                                     vector<ColumnBinding> bindings_p)
+    : catalog(catalog_p), plan(std::move(plan_p)), bindings(std::move(bindings_p)), return_types(plan->types) {
 	if (plan->has_estimated_cardinality) {
 		SetEstimatedCardinality(plan->estimated_cardinality);
 	}

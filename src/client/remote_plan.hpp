@@ -11,7 +11,9 @@ namespace duckherder {
 //! first_upload + i.
 class LogicalRemotePlan : public duckdb::LogicalExtensionOperator {
 public:
-	LogicalRemotePlan(RemoteCatalog &catalog, duckdb::unique_ptr<duckdb::LogicalOperator> plan);
+	//! `bindings`: what our plan calls the columns of `plan`
+	LogicalRemotePlan(RemoteCatalog &catalog, duckdb::unique_ptr<duckdb::LogicalOperator> plan,
+	                  duckdb::vector<duckdb::ColumnBinding> bindings);
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,

@@ -97,6 +97,8 @@ constexpr uint32_t FLIGHT_SQL_BOUND_ROWS_MAX = 10000;
 constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
 //! Rows that wait at a driver for one plan
 constexpr uint32_t UPLOADS_MAX = 64;
+//! Of a client's rows that are sent to a driver so that a query runs there, by estimate: they are copied to its workers
+constexpr uint64_t SHIPPED_BYTES_MAX = 8ULL << 20;
 //! A caller with a wrong token waits, twice as long with each failure; so many of them at a time, who comes then is
 //! refused at once.
 constexpr uint64_t LOGIN_WAIT_MS = 50;

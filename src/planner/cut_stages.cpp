@@ -326,6 +326,7 @@ void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
 	cutter.SkipNeedless();
 	cutter.KeepChances();
 	result.task_local.clear();
+	result.copied_right.clear();
 }
 
 } // namespace duckherder

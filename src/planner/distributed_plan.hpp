@@ -102,6 +102,8 @@ struct DistributedPlan {
 	//! While the plan is cut: operators that each task runs on what it has, whatever that is, because another one above
 	//! does the same over all of it
 	std::unordered_set<const duckdb::LogicalOperator *> task_local;
+	//! Likewise: joins whose right side is copied to whoever has rows of the left, which stay where and as they are
+	std::unordered_set<const duckdb::LogicalOperator *> copied_right;
 
 	bool Distributed() const {
 		return !stages.empty();

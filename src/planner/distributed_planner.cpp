@@ -1,5 +1,6 @@
 #include "planner/distributed_planner.hpp"
 
+#include "codec/fragment.hpp"
 #include "planner/check_support.hpp"
 #include "planner/cut_stages.hpp"
 #include "planner/insert_exchanges.hpp"
@@ -33,6 +34,14 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 	// of a table, only the maximum counts the rows that the transaction itself has added
 	auto estimate = statistics->has_estimated_cardinality ? statistics->estimated_cardinality : 0;
 	return MaxValue(estimate, statistics->has_max_cardinality ? statistics->max_cardinality : 0);
+}
+
+//! The plan of a prepared statement was made with another binder than this one, which numbers from 0 again
+void ReserveTableIndexes(Binder &binder, LogicalOperator &plan) {
+	plan.ResolveOperatorTypes();
+	auto largest = LargestTableIndex(plan);
+	while (binder.GenerateTableIndex() < largest) {
+	}
 }
 
 } // namespace
@@ -83,7 +92,8 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	DistributedPlan result;
 	result.options = options;
 	auto reads_data = ReadsData(context, *plan);
-	ReadLakeFiles(context, plan);
+	ReserveTableIndexes(binder, *plan);
+	ReadLakeFiles(context, binder, plan, result);
 	InsertExchanges(context, binder, plan, result);
 	CutStages(plan, result);
 	if (!result.Distributed() && result.reason.empty()) {

@@ -1,6 +1,5 @@
 #include "planner/insert_exchanges.hpp"
 
-#include "codec/fragment.hpp"
 #include "planner/check_support.hpp"
 #include "planner/choose_joins.hpp"
 #include "planner/copy_write.hpp"
@@ -412,6 +411,10 @@ private:
 		op.ResolveOperatorTypes();
 		JoinMatch match;
 		auto strategy = JoinStrategy::SESSION;
+		if (OnWorkers(left.place) && right.place != Place::SESSION && result.copied_right.count(&op)) {
+			CloseForBroadcast(op.children[1], right.place, false);
+			return left;
+		}
 		if (!in_session) {
 			match = MatchSides(op, left, right);
 			strategy =
@@ -590,10 +593,6 @@ private:
 void InsertExchanges(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
                      DistributedPlan &result) {
 	plan->ResolveOperatorTypes();
-	// The plan of a prepared statement was made with another binder than this one, which numbers from 0 again.
-	auto largest = LargestTableIndex(*plan);
-	while (binder.GenerateTableIndex() < largest) {
-	}
 	ExchangeInserter(context, binder, result).Run(plan);
 }
 

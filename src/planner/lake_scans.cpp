@@ -3,6 +3,7 @@
 #include "codec/checked_deserializer.hpp"
 #include "codec/serialized.hpp"
 #include "planner/internal_query.hpp"
+#include "planner/lake_deletes.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
@@ -11,12 +12,14 @@
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/main/attached_database.hpp"
+#include "duckdb/optimizer/column_binding_replacer.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace duckherder {
 
@@ -130,14 +133,39 @@ public:
 		return Count("SELECT count(*) FROM " + Table(inlined_table) + " i WHERE " + At("i")) > 0;
 	}
 
-	bool HasDeletes() {
-		if (Count("SELECT count(*) FROM " + Table("ducklake_delete_file") + " d WHERE " + At("d") +
-		          " AND table_id = " + table_id) > 0) {
-			return true;
-		}
+	bool HasInlinedDeletes() {
 		auto inlined = connection.Query("SELECT count(*) FROM " + Table("ducklake_inlined_delete_" + table_id));
 		// it is made with the first such delete
 		return !inlined->HasError() && inlined->Fetch()->GetValue(0, 0).GetValue<idx_t>() > 0;
+	}
+
+	//! A file that lists rows of a data file that are deleted
+	struct DeleteFile {
+		//! Of the data file and of this one, as the catalog has them: both below the same directory, or absolute
+		string data_path;
+		string path;
+		idx_t rows = 0;
+		//! Parquet, not encrypted, and the directories are as said
+		bool readable = false;
+	};
+
+	//! By the data file's own name
+	unordered_map<string, DeleteFile> DeletesByFile() {
+		unordered_map<string, DeleteFile> result;
+		auto rows = Query("SELECT f.path, d.path, d.delete_count, coalesce(d.format, 'parquet') = 'parquet' AND "
+		                  "d.encryption_key IS NULL AND f.path_is_relative = d.path_is_relative FROM " +
+		                  Table("ducklake_delete_file") + " d JOIN " + Table("ducklake_data_file") +
+		                  " f ON f.data_file_id = d.data_file_id AND f.table_id = d.table_id WHERE " + At("d") +
+		                  " AND " + At("f") + " AND d.table_id = " + table_id);
+		for (auto &row : *rows) {
+			DeleteFile file;
+			file.data_path = row.GetValue<string>(0);
+			file.path = row.GetValue<string>(1);
+			file.rows = row.GetValue<idx_t>(2);
+			file.readable = row.GetValue<bool>(3);
+			result[NameOf(file.data_path)] = std::move(file);
+		}
+		return result;
 	}
 
 	bool IsEncrypted() {
@@ -215,19 +243,69 @@ bool WasChangedHere(ClientContext &context, const LakeTable &lake) {
 	return !earlier || earlier->any;
 }
 
+//! A scan of Parquet files whose columns are given; null if it would have other types than these
+unique_ptr<LogicalGet> ScanParquet(ClientContext &context, idx_t table_index, const Value &schema,
+                                   const vector<LogicalType> &wanted, vector<OpenFileInfo> files, vector<idx_t> rows) {
+	auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, "parquet_scan");
+	auto function = entry.functions.GetFunctionByArguments(context, {LogicalType::LIST(LogicalType::VARCHAR)});
+	vector<Value> paths;
+	for (auto &file : files) {
+		paths.emplace_back(file.path);
+	}
+	auto total_rows = std::accumulate(rows.begin(), rows.end(), idx_t(0));
+	vector<Value> parameters {Value::LIST(LogicalType::VARCHAR, std::move(paths))};
+	named_parameter_map_t named;
+	named["schema"] = schema;
+	named["explicit_cardinality"] = Value::UBIGINT(total_rows);
+	vector<LogicalType> input_types;
+	vector<string> input_names;
+	TableFunctionRef ref;
+	TableFunctionBindInput input(parameters, named, input_types, input_names, function.function_info.get(), nullptr,
+	                             function, ref);
+	vector<LogicalType> types;
+	vector<string> names;
+	auto bind_data = function.bind(context, input, types, names);
+	if (types != wanted) {
+		return nullptr;
+	}
+	bind_data->Cast<MultiFileBindData>().file_list =
+	    make_shared_ptr<CountedFileList>(std::move(files), std::move(rows));
+	function.late_materialization = false;
+	function.get_partition_stats = nullptr;
+	function.set_scan_order = nullptr;
+	virtual_column_map_t virtual_columns;
+	if (function.get_virtual_columns) {
+		virtual_columns = function.get_virtual_columns(context, bind_data.get());
+	}
+	auto result = make_uniq<LogicalGet>(table_index, std::move(function), std::move(bind_data), std::move(types),
+	                                    std::move(names), std::move(virtual_columns));
+	result->SetEstimatedCardinality(total_rows);
+	return result;
+}
+
+//! As read_parquet's `schema`
+Value ColumnOfFile(const string &name, const LogicalType &type) {
+	return Value::STRUCT(
+	    {{"name", Value(name)}, {"type", Value(type.ToString())}, {"default_value", Value(LogicalType::VARCHAR)}});
+}
+
+//! Lakes of more deletes than this are read where their catalog is: all tasks of a scan are told of all of them
+constexpr idx_t DELETES_MAX = 4'000'000;
+
 class LakeScan {
 public:
-	LakeScan(ClientContext &context_p, LogicalGet &get_p) : context(context_p), get(get_p) {
+	LakeScan(ClientContext &context_p, Binder &binder_p, LogicalGet &get_p)
+	    : context(context_p), binder(binder_p), get(get_p) {
 	}
 
-	//! Null: it stays as it is
-	unique_ptr<LogicalGet> ToParquet() {
+	//! Null: it stays as it is. Shows the same columns, not always by the same bindings
+	unique_ptr<LogicalOperator> ToParquet() {
 		LakeTable lake;
 		if (!ColumnsOfFiles(get) || !Describe(get, lake) || WasChangedHere(context, lake)) {
 			return nullptr;
 		}
 		LakeMetadata metadata(context, lake);
-		if (!metadata.FindTable() || metadata.HasDeletes() || !ChooseFiles(metadata)) {
+		if (!metadata.FindTable() || metadata.HasInlinedDeletes() || !ChooseFiles(metadata)) {
 			return nullptr;
 		}
 		auto &types = get.returned_types;
@@ -236,12 +314,25 @@ public:
 			return nullptr;
 		}
 		auto schema = metadata.Schema(get);
-		return schema.IsNull() ? nullptr : BindParquet(schema);
+		if (schema.IsNull()) {
+			return nullptr;
+		}
+		auto index = deletes.empty() ? get.table_index : binder.GenerateTableIndex();
+		auto scan = ScanParquet(context, index, schema, get.returned_types, files, rows);
+		if (!scan || deletes.empty()) {
+			return scan ? TakeOver(std::move(scan)) : nullptr;
+		}
+		return LeaveOutDeleted(std::move(scan), lake.snapshot);
 	}
+
+	//! If rows are left out: the join that does it, and what the scan's columns are called now
+	optional_ptr<const LogicalOperator> join;
+	vector<ReplacementBinding> replaced;
 
 private:
 	bool ChooseFiles(LakeMetadata &metadata) {
 		auto rows_by_file = metadata.RowsByFile();
+		auto deletes_by_file = metadata.DeletesByFile();
 		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
 			if (HasOption(file, "inlined_data")) {
 				if (HasOption(file, "transaction_local_data") ||
@@ -250,52 +341,33 @@ private:
 				}
 				continue;
 			}
-			auto count = rows_by_file.find(LakeMetadata::NameOf(file.path));
-			if (HasOption(file, "has_deletes") || HasOption(file, "mapping_id") || HasOption(file, "encryption_key") ||
-			    count == rows_by_file.end()) {
+			auto name = LakeMetadata::NameOf(file.path);
+			auto count = rows_by_file.find(name);
+			if (HasOption(file, "mapping_id") || HasOption(file, "encryption_key") || count == rows_by_file.end()) {
+				return false;
+			}
+			auto deleted = deletes_by_file.find(name);
+			if (HasOption(file, "has_deletes") != (deleted != deletes_by_file.end()) ||
+			    (deleted != deletes_by_file.end() && !AddDeletes(file.path, deleted->second))) {
 				return false;
 			}
 			files.emplace_back(file.path);
 			rows.push_back(count->second);
-			total_rows += count->second;
 		}
-		return !files.empty();
+		return !files.empty() && std::accumulate(deleted_rows.begin(), deleted_rows.end(), idx_t(0)) <= DELETES_MAX;
 	}
 
-	unique_ptr<LogicalGet> BindParquet(const Value &schema) {
-		auto &entry =
-		    Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, "parquet_scan");
-		auto function = entry.functions.GetFunctionByArguments(context, {LogicalType::LIST(LogicalType::VARCHAR)});
-		vector<Value> paths;
-		for (auto &file : files) {
-			paths.emplace_back(file.path);
+	bool AddDeletes(const string &data_file, const LakeMetadata::DeleteFile &deleted) {
+		if (!deleted.readable || !StringUtil::EndsWith(data_file, deleted.data_path)) {
+			return false;
 		}
-		vector<Value> parameters {Value::LIST(LogicalType::VARCHAR, std::move(paths))};
-		named_parameter_map_t named;
-		named["schema"] = schema;
-		named["explicit_cardinality"] = Value::UBIGINT(total_rows);
-		vector<LogicalType> input_types;
-		vector<string> input_names;
-		TableFunctionRef ref;
-		TableFunctionBindInput input(parameters, named, input_types, input_names, function.function_info.get(), nullptr,
-		                             function, ref);
-		vector<LogicalType> types;
-		vector<string> names;
-		auto bind_data = function.bind(context, input, types, names);
-		if (types != get.returned_types) {
-			return nullptr;
-		}
-		bind_data->Cast<MultiFileBindData>().file_list =
-		    make_shared_ptr<CountedFileList>(std::move(files), std::move(rows));
-		function.late_materialization = false;
-		function.get_partition_stats = nullptr;
-		function.set_scan_order = nullptr;
-		virtual_column_map_t virtual_columns;
-		if (function.get_virtual_columns) {
-			virtual_columns = function.get_virtual_columns(context, bind_data.get());
-		}
-		auto result = make_uniq<LogicalGet>(get.table_index, std::move(function), std::move(bind_data),
-		                                    get.returned_types, get.names, std::move(virtual_columns));
+		auto directory = data_file.substr(0, data_file.size() - deleted.data_path.size());
+		deletes.push_back({data_file, directory + deleted.path});
+		deleted_rows.push_back(deleted.rows);
+		return true;
+	}
+
+	unique_ptr<LogicalGet> TakeOver(unique_ptr<LogicalGet> result) {
 		result->SetColumnIds(vector<ColumnIndex>(get.GetColumnIds()));
 		result->projection_ids = get.projection_ids;
 		result->table_filters = std::move(get.table_filters);
@@ -308,11 +380,44 @@ private:
 		return result;
 	}
 
+	unique_ptr<LogicalOperator> LeaveOutDeleted(unique_ptr<LogicalGet> scan, idx_t snapshot) {
+		vector<OpenFileInfo> delete_files;
+		for (auto &entry : deletes) {
+			delete_files.emplace_back(entry.delete_file);
+		}
+		vector<Value> ids {Value::INTEGER(MultiFileReader::ORDINAL_FIELD_ID),
+		                   Value::INTEGER(MultiFileReader::LAST_UPDATED_SEQUENCE_NUMBER_ID)};
+		vector<Value> named {ColumnOfFile("pos", LogicalType::BIGINT), ColumnOfFile("snapshot", LogicalType::BIGINT)};
+		auto type = named[0].type();
+		auto schema = Value::MAP(LogicalType::INTEGER, type, std::move(ids), std::move(named));
+		auto positions = ScanParquet(context, binder.GenerateTableIndex(), schema,
+		                             {LogicalType::BIGINT, LogicalType::BIGINT}, std::move(delete_files), deleted_rows);
+		if (!positions) {
+			return nullptr;
+		}
+		positions->SetColumnIds({ColumnIndex(0), ColumnIndex(1)});
+		vector<string> data_files;
+		for (auto &file : files) {
+			data_files.push_back(file.path);
+		}
+		auto index = binder.GenerateTableIndex();
+		auto bindings = get.GetColumnBindings();
+		auto types = get.types;
+		auto result = WithoutDeleted(context, binder, {TakeOver(std::move(scan)), bindings, std::move(types)},
+		                             std::move(positions), data_files, deletes, snapshot, index, join);
+		for (idx_t i = 0; result && i < bindings.size(); i++) {
+			replaced.emplace_back(bindings[i], ColumnBinding(index, i));
+		}
+		return result;
+	}
+
 	ClientContext &context;
+	Binder &binder;
 	LogicalGet &get;
 	vector<OpenFileInfo> files;
 	vector<idx_t> rows;
-	idx_t total_rows = 0;
+	vector<LakeDeletes> deletes;
+	vector<idx_t> deleted_rows;
 };
 
 } // namespace
@@ -327,19 +432,37 @@ bool IsEncryptedLake(ClientContext &context, const string &catalog) {
 	}
 }
 
-void ReadLakeFiles(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
+static void ReplaceScans(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
+                         ColumnBindingReplacer &replacer, DistributedPlan &result) {
 	for (auto &child : plan->children) {
-		ReadLakeFiles(context, child);
+		ReplaceScans(context, binder, child, replacer, result);
 	}
 	if (plan->type != LogicalOperatorType::LOGICAL_GET || !ReadsLake(plan->Cast<LogicalGet>())) {
 		return;
 	}
+	LakeScan scan(context, binder, plan->Cast<LogicalGet>());
 	try {
-		if (auto parquet = LakeScan(context, plan->Cast<LogicalGet>()).ToParquet()) {
-			plan = std::move(parquet);
+		auto parquet = scan.ToParquet();
+		if (!parquet) {
+			return;
 		}
+		plan = std::move(parquet);
 	} catch (const std::exception &) {
 		// a catalog of another form than this one knows: the lake's own scan reads it
+		return;
+	}
+	if (scan.join) {
+		result.copied_right.insert(scan.join.get());
+	}
+	replacer.replacement_bindings.insert(replacer.replacement_bindings.end(), scan.replaced.begin(),
+	                                     scan.replaced.end());
+}
+
+void ReadLakeFiles(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
+	ColumnBindingReplacer replacer;
+	ReplaceScans(context, binder, plan, replacer, result);
+	if (!replacer.replacement_bindings.empty()) {
+		replacer.VisitOperator(*plan);
 	}
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "planner/distributed_plan.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/main/client_context_state.hpp"
@@ -34,10 +36,13 @@ struct EarlierChanges : public duckdb::ClientContextState {
 //! Turns scans of DuckLake tables into scans of their Parquet files at the snapshot that the query pinned, which
 //! workers can read: DuckLake's own scan needs its catalog, and that is here only. The files are those that DuckLake
 //! has chosen for the scan's filters; columns are found by their field ids, so renamed and added ones come out right.
-//! Left alone, and so read here, are tables with deleted or inlined rows, with files that were not written by DuckLake,
-//! are encrypted, or hold rows of later snapshots, with nested columns that were altered, and those that this
-//! transaction has changed.
-void ReadLakeFiles(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
+//! Deleted rows are left out by an anti join with the files that list them.
+//! Left alone, and so read here, are tables with inlined rows or deletes, with more deletes than every task should
+//! read, with files that were not written by DuckLake, are encrypted, or hold rows of later snapshots, with nested
+//! columns that were altered, and those that this transaction has changed. `binder` gives table indexes that the plan
+//! does not have.
+void ReadLakeFiles(duckdb::ClientContext &context, duckdb::Binder &binder,
+                   duckdb::unique_ptr<duckdb::LogicalOperator> &plan, DistributedPlan &result);
 
 //! Whether files of this lake are written encrypted; also if its catalog cannot be read.
 bool IsEncryptedLake(duckdb::ClientContext &context, const duckdb::string &catalog);
