@@ -15,7 +15,7 @@ namespace {
 class RemoteSourceState : public GlobalSourceState {
 public:
 	RemoteSourceState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
-	    : rows(catalog.Server(), context, source) {
+	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
 	}
 
 	RemoteServer::Rows rows;
@@ -60,8 +60,21 @@ unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientCon
 SourceResultType PhysicalRemotePlan::GetDataInternal(ExecutionContext &, DataChunk &chunk,
                                                      OperatorSourceInput &input) const {
 	auto &state = input.global_state.Cast<RemoteSourceState>();
-	state.rows.Next(chunk);
+	// in between DuckDB looks for interrupts and moves the progress bar
+	auto again = [interrupt_state = input.interrupt_state] { interrupt_state.Callback(); };
+	if (!state.rows.TryNext(chunk, again)) {
+		return SourceResultType::BLOCKED;
+	}
 	return chunk.size() == 0 ? SourceResultType::FINISHED : SourceResultType::HAVE_MORE_OUTPUT;
+}
+
+ProgressData PhysicalRemotePlan::GetProgress(ClientContext &, GlobalSourceState &source_state) const {
+	ProgressData progress;
+	progress.done = source_state.Cast<RemoteSourceState>().rows.Progress();
+	progress.total = 100;
+	// as much as DuckDB takes a scan for
+	progress.Normalize(1e3);
+	return progress;
 }
 
 void PhysicalRemotePlan::BuildPipelines(Pipeline &current, MetaPipeline &meta_pipeline) {

@@ -20,6 +20,8 @@ public:
 	duckdb::string GetName() const override;
 	duckdb::InsertionOrderPreservingMap<duckdb::string> ParamsToString() const override;
 	duckdb::unique_ptr<duckdb::GlobalSourceState> GetGlobalSourceState(duckdb::ClientContext &context) const override;
+	duckdb::ProgressData GetProgress(duckdb::ClientContext &context,
+	                                 duckdb::GlobalSourceState &source_state) const override;
 	bool IsSource() const override {
 		return true;
 	}

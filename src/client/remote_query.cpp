@@ -32,7 +32,7 @@ struct RemoteQueryData : public TableFunctionData {
 
 struct RemoteQueryState : public GlobalTableFunctionState {
 	RemoteQueryState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
-	    : rows(catalog.Server(), context, source) {
+	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
 	}
 
 	RemoteServer::Rows rows;
@@ -132,7 +132,7 @@ unique_ptr<ColumnDataCollection> FetchFromDriver(ClientContext &context, const s
 	statement.body = sql;
 	statement.text = sql;
 	statement.buffered = true;
-	RemoteServer::Rows rows(server, context, server.service->Run(statement, types, nullptr));
+	RemoteServer::Rows rows(server, context, session.Id(), server.service->Run(statement, types, nullptr));
 	DataChunk chunk;
 	chunk.Initialize(Allocator::Get(context), types);
 	while (true) {

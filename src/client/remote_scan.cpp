@@ -1,5 +1,6 @@
 #include "client/remote_scan.hpp"
 
+#include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
 #include "codec/driver_names.hpp"
 
@@ -80,7 +81,7 @@ unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &
 
 struct ScanState : public GlobalTableFunctionState {
 	ScanState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
-	    : rows(catalog.Server(), context, source) {
+	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
 	}
 
 	RemoteServer::Rows rows;

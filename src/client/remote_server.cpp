@@ -4,7 +4,10 @@
 
 #include "duckdb/main/client_context.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
+#include <utility>
 
 namespace duckherder {
 
@@ -21,7 +24,8 @@ RemoteServer::RemoteServer(std::shared_ptr<DatabaseService> service_p, std::stri
 	info.functions.clear();
 	open.insert(info.id);
 	idle.push_back({info.id, info.driver_instance});
-	thread = std::thread([this] { Run(); });
+	watch = std::thread([this] { WatchInterrupts(); });
+	keeper = std::thread([this] { KeepSessions(); });
 }
 
 RemoteServer::~RemoteServer() {
@@ -30,7 +34,8 @@ RemoteServer::~RemoteServer() {
 		stopping = true;
 	}
 	wake.notify_all();
-	thread.join();
+	watch.join();
+	keeper.join();
 	for (auto &session : open) {
 		try {
 			service->CloseSession(session);
@@ -76,9 +81,13 @@ void RemoteServer::Give(Session session, bool clean) {
 	}
 }
 
-RemoteServer::Watched::Watched(RemoteServer &server_p, ClientContext &context_p, std::shared_ptr<ChunkSource> source_p)
-    : server(server_p), context(context_p), source(std::move(source_p)) {
+RemoteServer::Watched::Watched(RemoteServer &server_p, ClientContext &context_p, SessionId session_p,
+                               std::shared_ptr<ChunkSource> source_p)
+    : server(server_p), context(context_p), session(std::move(session_p)), source(std::move(source_p)) {
 	std::lock_guard<std::mutex> guard(server.lock);
+	if (server.watched.empty()) {
+		server.watching_since = server.clock.NowMs();
+	}
 	place = server.watched.insert(server.watched.end(), this);
 	server.wake.notify_all();
 }
@@ -88,35 +97,153 @@ RemoteServer::Watched::~Watched() {
 	server.watched.erase(place);
 }
 
-RemoteServer::Rows::Rows(RemoteServer &server, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
-    : watched(server, context, source), reader(source->OpenReader()) {
+//! What the rows share with the thread that waits for them
+class RemoteServer::Rows::Waiting {
+public:
+	explicit Waiting(std::shared_ptr<ChunkSource> source_p)
+	    : source(std::move(source_p)), reader(source->OpenReader()) {
+	}
+
+	void Run() {
+		std::unique_lock<std::mutex> guard(lock);
+		while (true) {
+			wake.wait(guard, [&] { return stopping || on_news; });
+			if (stopping) {
+				return;
+			}
+			guard.unlock();
+			std::exception_ptr caught;
+			try {
+				reader->Await();
+			} catch (...) { // NOLINT: for the thread that asks next
+				caught = std::current_exception();
+			}
+			guard.lock();
+			failure = caught;
+			auto call = std::exchange(on_news, nullptr);
+			if (stopping) {
+				return;
+			}
+			guard.unlock();
+			call();
+			guard.lock();
+		}
+	}
+
+	void Ask(std::function<void()> on_news_p) {
+		std::lock_guard<std::mutex> guard(lock);
+		on_news = std::move(on_news_p);
+		wake.notify_all();
+	}
+
+	void Stop() {
+		std::lock_guard<std::mutex> guard(lock);
+		stopping = true;
+		if (on_news) {
+			// it waits for rows that nobody wants any more
+			source->Cancel();
+		}
+		wake.notify_all();
+	}
+
+	void CheckFailure() {
+		std::lock_guard<std::mutex> guard(lock);
+		if (failure) {
+			std::rethrow_exception(failure);
+		}
+	}
+
+	const std::shared_ptr<ChunkSource> source;
+	const std::unique_ptr<ChunkReader> reader;
+
+private:
+	std::mutex lock;
+	std::condition_variable wake;
+	std::function<void()> on_news;
+	std::exception_ptr failure;
+	bool stopping = false;
+};
+
+RemoteServer::Rows::Rows(RemoteServer &server, ClientContext &context, const SessionId &session,
+                         const std::shared_ptr<ChunkSource> &source)
+    : watched(server, context, session, source), waiting(std::make_shared<Waiting>(source)) {
 }
 
-void RemoteServer::Run() {
-	SteadyClock clock;
-	auto renewed = clock.NowMs();
+RemoteServer::Rows::~Rows() {
+	if (!thread.joinable()) {
+		return;
+	}
+	waiting->Stop();
+	if (thread.get_id() == std::this_thread::get_id()) {
+		// on_news destroys us
+		thread.detach();
+	} else {
+		thread.join();
+	}
+}
+
+void RemoteServer::Rows::Next(DataChunk &chunk) {
+	waiting->reader->Next(chunk);
+}
+
+bool RemoteServer::Rows::TryNext(DataChunk &chunk, std::function<void()> on_news) {
+	waiting->CheckFailure();
+	if (waiting->reader->TryNext(chunk)) {
+		return true;
+	}
+	waiting->Ask(std::move(on_news));
+	if (!thread.joinable()) {
+		thread = std::thread([waiting = waiting] { waiting->Run(); });
+	}
+	return false;
+}
+
+void RemoteServer::WatchInterrupts() {
 	std::unique_lock<std::mutex> guard(lock);
 	while (!stopping) {
-		auto wait = watched.empty() ? limits::SESSION_RENEW_INTERVAL_MS : limits::WAIT_SLICE_MS;
-		wake.wait_for(guard, std::chrono::milliseconds(wait));
+		if (watched.empty()) {
+			wake.wait(guard, [&] { return stopping || !watched.empty(); });
+		} else {
+			wake.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
+		}
 		for (auto *entry : watched) {
 			if (entry->context.interrupted) {
 				entry->source->Cancel();
 			}
 		}
+	}
+}
+
+void RemoteServer::KeepSessions() {
+	auto renewed = clock.NowMs();
+	std::unique_lock<std::mutex> guard(lock);
+	while (!stopping) {
+		auto due = renewed + limits::SESSION_RENEW_INTERVAL_MS;
+		if (!watched.empty()) {
+			due = std::min(due, std::max(renewed, watching_since) + limits::PROGRESS_INTERVAL_MS);
+		}
 		auto now = clock.NowMs();
-		if (stopping || now - renewed < limits::SESSION_RENEW_INTERVAL_MS) {
+		if (now < due) {
+			wake.wait_for(guard, std::chrono::milliseconds(due - now));
 			continue;
 		}
-		renewed = now;
 		std::vector<SessionId> sessions(open.begin(), open.end());
 		guard.unlock();
+		std::vector<double> progress;
 		try {
-			service->KeepSessions(sessions);
+			progress = service->KeepSessions(sessions);
 		} catch (std::exception &) {
 			// whoever uses one will be told
 		}
 		guard.lock();
+		for (size_t i = 0; i < progress.size(); i++) {
+			for (auto *entry : watched) {
+				if (entry->session == sessions[i]) {
+					entry->progress = std::min(std::max(progress[i], 0.0), 100.0);
+				}
+			}
+		}
+		renewed = clock.NowMs();
 	}
 }
 

@@ -5,7 +5,9 @@
 
 #include "duckdb.hpp"
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -17,8 +19,8 @@
 
 namespace duckherder {
 
-//! One attached driver: its service, and our sessions there. While sessions are open a thread of its own tells the
-//! driver that we live, and ends results whose query was interrupted. Thread-safe.
+//! One attached driver: its service, and our sessions there. One thread ends results whose query was interrupted,
+//! another one tells the driver that we live, and hears how far our statements are: it may have to wait. Thread-safe.
 class RemoteServer {
 public:
 	//! Opens the first session, so that a wrong address, token or version is an error here.
@@ -48,38 +50,61 @@ public:
 	//! `clean`: no transaction runs in it; others are closed
 	void Give(Session session, bool clean);
 
-	//! As long as it lives `source` is cancelled when the query of `context` is interrupted
+	//! As long as it lives `source` is cancelled when the query of `context` is interrupted, and the progress of the
+	//! statement that runs in the session is known.
 	class Watched {
 	public:
-		Watched(RemoteServer &server, duckdb::ClientContext &context, std::shared_ptr<ChunkSource> source);
+		Watched(RemoteServer &server, duckdb::ClientContext &context, SessionId session,
+		        std::shared_ptr<ChunkSource> source);
 		~Watched();
 		Watched(const Watched &) = delete;
 		Watched &operator=(const Watched &) = delete;
+
+		//! In percent, as the driver said last
+		double Progress() const {
+			return progress;
+		}
 
 	private:
 		friend class RemoteServer;
 		RemoteServer &server;
 		duckdb::ClientContext &context;
+		const SessionId session;
 		std::shared_ptr<ChunkSource> source;
+		std::atomic<double> progress {0};
 		std::list<Watched *>::iterator place;
 	};
 
-	//! The rows of a statement that runs there, as long as its query here is not interrupted. Used by one thread.
+	//! The rows of a statement that runs there, as long as its query here is not interrupted. Used by one thread at a
+	//! time, Progress by any.
 	class Rows {
 	public:
-		Rows(RemoteServer &server, duckdb::ClientContext &context, const std::shared_ptr<ChunkSource> &source);
+		Rows(RemoteServer &server, duckdb::ClientContext &context, const SessionId &session,
+		     const std::shared_ptr<ChunkSource> &source);
+		~Rows();
 		//! Leaves the chunk empty at the end
-		void Next(duckdb::DataChunk &chunk) {
-			reader->Next(chunk);
+		void Next(duckdb::DataChunk &chunk);
+		//! Leaves it empty too, and returns false, if rows would have to be waited for. A thread of ours does that, and
+		//! calls `on_news` when it is worth trying again; nothing but Progress is called before. `on_news` may destroy
+		//! this.
+		bool TryNext(duckdb::DataChunk &chunk, std::function<void()> on_news);
+		//! In percent
+		double Progress() const {
+			return watched.Progress();
 		}
 
 	private:
+		class Waiting;
+
 		Watched watched;
-		std::unique_ptr<ChunkReader> reader;
+		std::shared_ptr<Waiting> waiting;
+		//! Started when it is first needed
+		std::thread thread;
 	};
 
 private:
-	void Run();
+	void WatchInterrupts();
+	void KeepSessions();
 
 	SessionRequest request;
 	SessionInfo info;
@@ -89,8 +114,12 @@ private:
 	std::set<SessionId> open;
 	std::vector<Session> idle;
 	std::list<Watched *> watched;
+	//! When there was none before
+	TimeMs watching_since = 0;
+	const SteadyClock clock;
 	bool stopping = false;
-	std::thread thread;
+	std::thread watch;
+	std::thread keeper;
 };
 
 } // namespace duckherder

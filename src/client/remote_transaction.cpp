@@ -35,10 +35,10 @@ std::shared_ptr<RemoteSnapshot> RemoteTransaction::Snapshot() {
 	if (!current) {
 		try {
 			snapshots.push_back(catalog.TakeSnapshot(*session));
-		} catch (const InvalidInputException &) {
+		} catch (const std::exception &error) {
 			// An idle session that the driver has forgotten, because it was restarted. Nothing was done in this one
-			// yet.
-			if (!snapshots.empty()) {
+			// yet. What comes from there has the type of its error, not its class.
+			if (!snapshots.empty() || ErrorData(error).Type() != ExceptionType::INVALID_INPUT) {
 				throw;
 			}
 			catalog.Server().Give(*session, false);

@@ -36,7 +36,8 @@ SessionStatement NewStatement(ClientContext &context, RemoteCatalog &catalog, St
 
 void ReadToEnd(ClientContext &context, RemoteCatalog &catalog, SessionStatement statement,
                const vector<LogicalType> &types) {
-	RemoteServer::Rows rows(catalog.Server(), context, catalog.Server().service->Run(statement, types, nullptr));
+	auto &server = catalog.Server();
+	RemoteServer::Rows rows(server, context, statement.session, server.service->Run(statement, types, nullptr));
 	DataChunk chunk;
 	chunk.Initialize(Allocator::Get(context), types);
 	do {

@@ -77,6 +77,8 @@ constexpr uint64_t ADMISSION_CALL_WAIT_MS = 500;
 constexpr uint64_t SESSION_LEASE_MS = 30000;
 constexpr uint64_t SESSION_RENEW_INTERVAL_MS = 5000;
 constexpr uint32_t IDLE_SESSIONS_MAX = 16;
+//! While a statement runs its client asks so often how much of it is done
+constexpr uint64_t PROGRESS_INTERVAL_MS = 500;
 constexpr uint32_t CLIENT_SESSIONS_MAX = 1000;
 //! What a session does that is no statement: a commit may write a large log, a lake's catalog may be far away.
 constexpr uint64_t SESSION_CALL_TIMEOUT_MS = 120000;

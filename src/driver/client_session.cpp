@@ -84,6 +84,10 @@ private:
 ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p, Trust trust_p)
     : database(std::move(database_p)), read_only(read_only_p), trust(trust_p), connection(instance),
       earlier(connection.context->registered_state->GetOrCreate<EarlierChanges>(EarlierChanges::NAME)) {
+	// it is shown by the client
+	auto &config = ClientConfig::GetConfig(*connection.context);
+	config.enable_progress_bar = true;
+	config.print_progress_bar = false;
 	Execute("USE " + KeywordHelper::WriteOptionallyQuoted(database));
 }
 
@@ -115,6 +119,10 @@ void ClientSession::Release() {
 bool ClientSession::Busy() {
 	std::lock_guard<std::mutex> guard(lock);
 	return busy;
+}
+
+double ClientSession::Progress() {
+	return executing ? connection.context->GetQueryProgress().GetPercentage() : -1;
 }
 
 void ClientSession::Interrupt() {
@@ -374,8 +382,12 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;
 	return RunStatement(connection, std::move(prepared), statement.parameters, types, statement.buffered,
-	                    statement.encoded, definition, std::move(gone),
-	                    [self = shared_from_this()] { self->Release(); });
+	                    statement.encoded, definition, std::move(gone), [self = shared_from_this()](bool started) {
+		                    self->executing = started;
+		                    if (!started) {
+			                    self->Release();
+		                    }
+	                    });
 }
 
 std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vector<LogicalType> &types) {

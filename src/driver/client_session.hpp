@@ -35,6 +35,8 @@ public:
 	//! Stops the running statement, if there is one. Does not wait.
 	void Interrupt();
 	bool Busy();
+	//! Of the running statement, in percent; negative if nobody knows, or if none runs
+	double Progress();
 
 	//! When it was last used; kept by the owner
 	std::atomic<TimeMs> last_use {0};
@@ -71,6 +73,8 @@ private:
 	std::mutex lock;
 	std::condition_variable freed;
 	bool busy = false;
+	//! Its progress is that of the connection
+	std::atomic<bool> executing {false};
 	std::map<uint32_t, Rows> uploads;
 };
 

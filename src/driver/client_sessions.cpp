@@ -119,14 +119,19 @@ void ClientSessions::CloseSession(const SessionId &id) {
 	session->Interrupt();
 }
 
-void ClientSessions::KeepSessions(const std::vector<SessionId> &ids) {
+std::vector<double> ClientSessions::KeepSessions(const std::vector<SessionId> &ids) {
+	std::vector<double> progress;
 	std::lock_guard<std::mutex> guard(lock);
 	for (auto &id : ids) {
 		auto entry = sessions.find(id);
-		if (entry != sessions.end()) {
-			entry->second->last_use = clock->NowMs();
+		if (entry == sessions.end()) {
+			progress.push_back(-1);
+			continue;
 		}
+		entry->second->last_use = clock->NowMs();
+		progress.push_back(entry->second->Progress());
 	}
+	return progress;
 }
 
 CatalogListing ClientSessions::ListCatalog(const SessionId &session, bool knows, uint64_t known_version) {

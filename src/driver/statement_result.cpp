@@ -19,8 +19,8 @@ namespace {
 //! A statement that runs, on a thread of its own which DuckDB's threads help. It has the connection until it ends.
 class Execution {
 public:
-	Execution(Connection &connection_p, bool encoded_p, GoneCheck gone_p, std::function<void()> on_end_p)
-	    : connection(connection_p), encoded(encoded_p), gone(std::move(gone_p)), on_end(std::move(on_end_p)),
+	Execution(Connection &connection_p, bool encoded_p, GoneCheck gone_p, std::function<void(bool started)> on_change_p)
+	    : connection(connection_p), encoded(encoded_p), gone(std::move(gone_p)), on_change(std::move(on_change_p)),
 	      queue(std::make_shared<ResultQueue>()) {
 	}
 
@@ -40,6 +40,7 @@ public:
 		if (pending->HasError()) {
 			pending->ThrowError();
 		}
+		on_change(true);
 		thread = std::thread([this] { Run(); });
 	}
 
@@ -49,7 +50,7 @@ public:
 
 	//! Nothing at the end
 	ResultRows Fetch() {
-		while (on_end) {
+		while (on_change) {
 			if (gone && gone()) {
 				throw InterruptException();
 			}
@@ -67,7 +68,7 @@ public:
 	}
 
 	void End() {
-		if (!on_end) {
+		if (!on_change) {
 			return;
 		}
 		queue->Close();
@@ -84,9 +85,9 @@ public:
 			connection.context->CancelTransaction();
 		} catch (...) { // NOLINT: what is left of it goes with the transaction
 		}
-		auto call = std::move(on_end);
-		on_end = nullptr;
-		call();
+		auto call = std::move(on_change);
+		on_change = nullptr;
+		call(false);
 	}
 
 private:
@@ -143,7 +144,7 @@ private:
 	Connection &connection;
 	const bool encoded;
 	GoneCheck gone;
-	std::function<void()> on_end;
+	std::function<void(bool started)> on_change;
 	std::shared_ptr<ResultQueue> queue;
 	unique_ptr<PendingQueryResult> pending;
 	std::thread thread;
@@ -264,9 +265,9 @@ private:
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
                                           const vector<Value> &parameters, const vector<LogicalType> &types,
                                           bool buffered, bool encoded, bool discard_rows, GoneCheck gone,
-                                          std::function<void()> on_end) {
+                                          std::function<void(bool started)> on_change) {
 	encoded = encoded && !buffered && !discard_rows;
-	auto execution = std::make_shared<Execution>(connection, encoded, std::move(gone), std::move(on_end));
+	auto execution = std::make_shared<Execution>(connection, encoded, std::move(gone), std::move(on_change));
 	execution->Start(std::move(statement), parameters);
 	if (discard_rows) {
 		while (execution->Fetch()) {

@@ -22,6 +22,16 @@ public:
 	//! A source that broke off before its end marker throws; it never looks like an end.
 	virtual void Next(duckdb::DataChunk &chunk) = 0;
 
+	//! As Next, unless it would have to wait for rows: then it returns false, and Await waits for what comes next. It
+	//! may be nothing yet.
+	virtual bool TryNext(duckdb::DataChunk &chunk) {
+		Next(chunk);
+		return true;
+	}
+	//! Throws what Next would.
+	virtual void Await() {
+	}
+
 	//! A number that never falls while the reader goes on, and orders the chunks of all readers of a source:
 	//! DuckDB's batch index. Valid after Next returned rows.
 	virtual duckdb::idx_t BatchIndex() const = 0;

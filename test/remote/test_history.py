@@ -314,3 +314,30 @@ def test_clients_see_the_drivers_views(tmp_path: Path):
         with pytest.raises(duckdb.IOException):
             view(con, "duckherder_tasks")
         con.close()
+
+
+def test_a_driver_whose_database_fails_keeps_it(tmp_path: Path):
+    """A fatal error of DuckDB ends the driver, and its history is another DuckDB's."""
+    database = tmp_path / "d.duckdb"
+    with driver(tmp_path, "--database", str(database)) as cluster:
+        con = bare_session()
+        attach(con, cluster)
+        con.execute("CREATE TABLE dh.t AS SELECT range AS i FROM range(1000000)")
+        con.execute("CREATE TABLE dh.small AS SELECT range AS i FROM range(10000)")
+        assert cluster.driver and cluster.driver.stop() == 0
+        good = database.read_bytes()
+        cluster.restart_driver()
+        assert scalar(con, "SELECT sum(i) FROM dh.small") == 49995000
+        os.truncate(database, 12288)
+        con.execute("INSERT INTO dh.t SELECT a.i FROM dh.small a, range(30)")
+        with pytest.raises(duckdb.Error):
+            con.execute("CHECKPOINT dh")
+        wait_until(lambda: cluster.driver and not cluster.driver.alive, WRITTEN_SECONDS, cluster.logs)
+        assert "the database ended after a fatal error" in cluster.driver.log()
+        database.write_bytes(good)
+        Path(f"{database}.wal").unlink(missing_ok=True)
+        cluster.restart_driver()
+        states = view(con, VIEWS[0], "sql, state")
+        assert ("SELECT sum(i) FROM dh.small", "SUCCEEDED") in states, states
+        assert ("INSERT INTO dh.t SELECT a.i FROM dh.small a, range(30)", "SUCCEEDED") in states, states
+        con.close()

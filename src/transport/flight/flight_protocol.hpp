@@ -46,6 +46,7 @@ constexpr const char *RELEASE_QUERY = "duckherder.release_query";
 // To the driver's database. The session is the first part where there is one.
 constexpr const char *OPEN_SESSION = "duckherder.open_session";
 constexpr const char *CLOSE_SESSION = "duckherder.close_session";
+//! The sessions; answers with the progress of each in percent
 constexpr const char *KEEP_SESSIONS = "duckherder.keep_sessions";
 //! And the version that is known, or nothing
 constexpr const char *LIST_CATALOG = "duckherder.list_catalog";

@@ -117,8 +117,13 @@ void RemoteDatabase::CloseSession(const SessionId &session) {
 	Call(flight_protocol::CLOSE_SESSION, {session}, limits::CONNECT_TIMEOUT_MS);
 }
 
-void RemoteDatabase::KeepSessions(const std::vector<SessionId> &sessions) {
-	Call(flight_protocol::KEEP_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS);
+std::vector<double> RemoteDatabase::KeepSessions(const std::vector<SessionId> &sessions) {
+	std::vector<double> progress;
+	for (auto &percent : DecodeParts(Call(flight_protocol::KEEP_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS))) {
+		progress.push_back(std::strtod(percent.c_str(), nullptr));
+	}
+	progress.resize(sessions.size(), -1);
+	return progress;
 }
 
 CatalogListing RemoteDatabase::ListCatalog(const SessionId &session, bool knows, uint64_t known_version) {

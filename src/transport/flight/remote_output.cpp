@@ -171,17 +171,17 @@ public:
 		ahead.reset();
 	}
 
-	void Next(DataChunk &chunk) {
+	//! False: there is nothing yet
+	bool TryNext(DataChunk &chunk) {
+		decoder.Next(chunk);
+		return chunk.size() > 0 || ended;
+	}
+
+	void Await() {
 		if (!stream) {
 			Open();
 		}
-		while (true) {
-			decoder.Next(chunk);
-			if (chunk.size() > 0 || ended) {
-				return;
-			}
-			TakeBatch();
-		}
+		TakeBatch();
 	}
 
 	void Cancel() {
@@ -291,7 +291,15 @@ public:
 	explicit RemoteOutputReader(std::shared_ptr<OutputStream> stream_p) : stream(std::move(stream_p)) {
 	}
 	void Next(DataChunk &chunk) override {
-		stream->Next(chunk);
+		while (!stream->TryNext(chunk)) {
+			stream->Await();
+		}
+	}
+	bool TryNext(DataChunk &chunk) override {
+		return stream->TryNext(chunk);
+	}
+	void Await() override {
+		stream->Await();
 	}
 	idx_t BatchIndex() const override {
 		return stream->batch_index;

@@ -78,8 +78,11 @@ std::string SessionCalls::Act(const flight::Action &action) {
 	auto parts = flight_protocol::Unpack(action.body ? action.body->ToString() : std::string());
 	auto &type = action.type;
 	if (type == flight_protocol::KEEP_SESSIONS) {
-		database->KeepSessions(parts);
-		return "";
+		std::vector<std::string> progress;
+		for (auto percent : database->KeepSessions(parts)) {
+			progress.push_back(std::to_string(percent));
+		}
+		return EncodeParts(progress);
 	}
 	if (type == flight_protocol::LIST_CATALOG || type == flight_protocol::DESCRIBE) {
 		flight_protocol::CheckParts(parts, 2);
