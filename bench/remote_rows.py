@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How fast rows come from a driver to a client that has attached it, beside DuckDB's own Quack: the same table, each
-server a process of its own on loopback, taking turns."""
+"""How fast rows come from a driver to a client that has attached it, beside DuckDB's own Quack, and the stock ADBC
+driver for Flight SQL at the same driver: the same table, each server a process of its own on loopback, taking turns."""
 
 import argparse
 import os
@@ -9,15 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test")]
 
 import duckdb  # noqa: E402
+from adbc_driver_flightsql import dbapi  # noqa: E402
 
 from support import paths  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
+from support.flight_sql import adbc_session, read_token  # noqa: E402
 from support.process import die_with_parent  # noqa: E402
 from support.session import bare_session  # noqa: E402
 
@@ -43,17 +46,27 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Side:
-    def __init__(self, name: str, con: duckdb.DuckDBPyConnection, source: str, server: int):
-        self.name, self.con, self.source, self.server = name, con, source, server
+    def __init__(self, name: str, load: Callable[[], object], server: int):
+        self.name, self.load, self.server = name, load, server
         self.walls: list[float] = []
         self.cpus: list[float] = []
 
     def run(self) -> None:
         before = cpu_seconds(os.getpid()) + cpu_seconds(self.server)
         start = time.perf_counter()
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE here AS FROM {self.source}")
+        self.load()
         self.walls.append(time.perf_counter() - start)
         self.cpus.append(cpu_seconds(os.getpid()) + cpu_seconds(self.server) - before)
+
+
+def load_from(con: duckdb.DuckDBPyConnection, source: str) -> Callable[[], object]:
+    return lambda: con.execute(f"CREATE OR REPLACE TEMP TABLE here AS FROM {source}")
+
+
+def load_by_adbc(con: duckdb.DuckDBPyConnection, cursor: dbapi.Cursor) -> None:
+    cursor.execute("FROM t")
+    con.register("batches", cursor.fetch_record_batch())
+    con.execute("CREATE OR REPLACE TEMP TABLE here AS FROM batches")
 
 
 def quack_session() -> duckdb.DuckDBPyConnection:
@@ -70,7 +83,7 @@ def main() -> int:
     parser.add_argument("--quack-port", type=int, default=19494)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        use_new_token(Path(directory))
+        token = read_token(use_new_token(Path(directory)))
         server = QUACK_SERVER.format(extensions=[str(paths.HTTPFS_EXTENSION), str(paths.QUACK_EXTENSION)],
                                      create="CREATE TABLE t AS " + TABLE.format(options.rows),
                                      port=options.quack_port, token=TOKEN)
@@ -78,15 +91,19 @@ def main() -> int:
                                  text=True, preexec_fn=die_with_parent)
         try:
             assert quack.stdout and quack.stdout.readline().strip() == "ready"
-            with Cluster(Path(directory), workers=0, with_driver=True) as cluster:
+            with (Cluster(Path(directory), workers=0, with_driver=True) as cluster,
+                  adbc_session(cluster, token) as adbc):
                 ours = bare_session()
                 assert cluster.driver
                 ours.execute(f"ATTACH '{cluster.driver.host}:{cluster.driver.port}' AS dh (TYPE duckherder)")
                 ours.execute("CREATE TABLE dh.t AS " + TABLE.format(options.rows))
                 theirs = (f"quack_query('quack:localhost:{options.quack_port}', 'FROM t', token => '{TOKEN}', "
                           "disable_ssl => true)")
-                sides = [Side("ATTACH (TYPE duckherder)", ours, "dh.t", cluster.driver.pid),
-                         Side("Quack", quack_session(), theirs, quack.pid)]
+                plain = duckdb.connect()
+                sides = [Side("ATTACH (TYPE duckherder)", load_from(ours, "dh.t"), cluster.driver.pid),
+                         Side("Quack", load_from(quack_session(), theirs), quack.pid),
+                         Side("ADBC, Flight SQL of the same driver", lambda: load_by_adbc(plain, adbc.cursor()),
+                              cluster.driver.pid)]
                 for _ in range(options.runs):
                     for side in sides:
                         side.run()

@@ -299,6 +299,33 @@ def test_worker_killed_while_it_writes(tmp_path, lineitem):
         con.close()
 
 
+def test_lineitem_loaded_and_changed(tmp_path, plain):  # noqa: F811
+    """SF1 by three workers, then changes, and every snapshot of them, beside the same in one process."""
+    with lake_cluster(tmp_path, str(tmp_path / "data")) as cluster:
+        start_workers(cluster, 3)
+        con = bare_session()
+        attach(con, cluster)
+        con.execute("USE dh")
+        con.execute(executed(load_lineitem()))
+        plain.execute(load_lineitem())
+        assert files_of(con, "lineitem") == 3
+        for sql in ("UPDATE lineitem SET l_comment = 'updated', l_tax = l_tax + 1 WHERE l_orderkey % 1000 = 1",
+                    "DELETE FROM lineitem WHERE l_shipdate < DATE '1992-06-01'",
+                    "MERGE INTO lineitem USING (SELECT l_orderkey, l_linenumber, max(l_quantity) + 1 AS quantity FROM "
+                    "lineitem WHERE l_orderkey < 5000 GROUP BY ALL) AS more USING (l_orderkey, l_linenumber) "
+                    "WHEN MATCHED AND quantity > 20 THEN UPDATE SET l_quantity = quantity"):
+            assert con.execute(sql).fetchall() == plain.execute(sql).fetchall(), sql
+            assert_lineitem(con, plain, "lineitem")
+        last = [scalar(con, "SELECT max(snapshot_id) FROM duckherder_query('dh', 'FROM lake.snapshots()')"),
+                scalar(plain, "SELECT max(snapshot_id) FROM lake.snapshots()")]
+        for back in range(4):
+            ours, theirs = (f"lineitem AT (VERSION => {number - back})" for number in last)
+            for sql in LINEITEM:
+                assert_same(fetch(plain, sql.format(theirs)), fetch(con, sql.format(ours)), f"{back} back: {sql}")
+                assert last_run(con, sql.format(ours))[1] in ("ROW_GROUP", "FILE", "RANGE")
+        con.close()
+
+
 def test_driver_killed_while_workers_write(tmp_path, lineitem):
     """Nothing of the table is there when it is back, and the same statement then works."""
     with lake_cluster(tmp_path, str(tmp_path / "data")) as cluster:
