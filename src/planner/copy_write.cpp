@@ -5,13 +5,11 @@
 #include "duckdb/common/file_system.hpp"
 #include "duckdb/common/types/column/column_data_collection.hpp"
 #include "duckdb/common/types/uuid.hpp"
-#include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/operator/persistent/physical_copy_to_file.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/parser/parsed_data/copy_info.hpp"
 #include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_empty_result.hpp"
-#include "duckdb/planner/operator/logical_extension_operator.hpp"
 
 namespace duckherder {
 
@@ -32,13 +30,12 @@ struct CopyDoneState : public GlobalSinkState {
 	explicit CopyDoneState(ClientContext &context, const vector<LogicalType> &types) : rows(context, types) {
 	}
 	std::mutex lock;
-	//! What the workers' COPYs returned
+	//! What the workers' COPYs returned, if they return statistics
 	ColumnDataCollection rows;
 	idx_t count = 0;
 	vector<Value> files;
-	unordered_set<string> written;
 	//! With our tag, of an earlier run of the same prepared statement
-	unordered_set<string> before;
+	vector<string> before;
 };
 
 struct CopyDoneSource : public GlobalSourceState {
@@ -75,29 +72,36 @@ public:
 		copy.write_empty_file = false;
 		copy.GetGlobalSinkState(context);
 		auto state = make_uniq<CopyDoneState>(context, children[0].get().types);
-		for (auto &file : Tagged(context)) {
-			state->before.insert(file);
-		}
+		state->before = Tagged(context);
 		return state;
 	}
 
 	SinkResultType Sink(ExecutionContext &context, DataChunk &chunk, OperatorSinkInput &input) const override {
-		auto &state = input.global_state.Cast<CopyDoneState>();
-		std::lock_guard<std::mutex> guard(state.lock);
+		idx_t count = 0;
+		vector<Value> files;
+		auto with_statistics = return_type == CopyFunctionReturnType::WRITTEN_FILE_STATISTICS;
 		for (idx_t row = 0; row < chunk.size(); row++) {
-			if (return_type == CopyFunctionReturnType::WRITTEN_FILE_STATISTICS) {
-				state.count += chunk.GetValue(COUNT_OF_STATISTICS, row).GetValue<idx_t>();
-				Add(context.client, state, chunk.GetValue(NAME_OF_STATISTICS, row),
-				    chunk.GetValue(SIZE_OF_STATISTICS, row).GetValue<idx_t>());
+			if (with_statistics) {
+				count += chunk.GetValue(COUNT_OF_STATISTICS, row).GetValue<idx_t>();
+				files.push_back(chunk.GetValue(NAME_OF_STATISTICS, row));
+				Check(context.client, files.back(), chunk.GetValue(SIZE_OF_STATISTICS, row).GetValue<idx_t>());
 				continue;
 			}
-			state.count += chunk.GetValue(COUNT_OF_LIST, row).GetValue<idx_t>();
-			auto files = chunk.GetValue(FILES_OF_LIST, row);
-			for (auto &file : ListValue::GetChildren(files)) {
-				Add(context.client, state, file, optional_idx());
+			count += chunk.GetValue(COUNT_OF_LIST, row).GetValue<idx_t>();
+			auto list = chunk.GetValue(FILES_OF_LIST, row);
+			for (auto &file : ListValue::GetChildren(list)) {
+				files.push_back(file);
+				Check(context.client, file, optional_idx());
 			}
 		}
-		state.rows.Append(chunk);
+		// looking at files may take long
+		auto &state = input.global_state.Cast<CopyDoneState>();
+		std::lock_guard<std::mutex> guard(state.lock);
+		state.count += count;
+		state.files.insert(state.files.end(), files.begin(), files.end());
+		if (with_statistics) {
+			state.rows.Append(chunk);
+		}
 		return SinkResultType::NEED_MORE_INPUT;
 	}
 
@@ -105,8 +109,12 @@ public:
 	                          OperatorSinkFinalizeInput &input) const override {
 		auto &state = input.global_state.Cast<CopyDoneState>();
 		auto &files = FileSystem::GetFileSystem(context);
+		unordered_set<string> known(state.before.begin(), state.before.end());
+		for (auto &file : state.files) {
+			known.insert(StringValue::Get(file));
+		}
 		for (auto &file : Tagged(context)) {
-			if (!state.written.count(file) && !state.before.count(file)) {
+			if (!known.count(file)) {
 				// of a worker that was lost while it wrote
 				files.TryRemoveFile(file);
 			}
@@ -151,11 +159,9 @@ public:
 	}
 
 private:
-	void Add(ClientContext &context, CopyDoneState &state, const Value &file, optional_idx bytes) const {
-		auto name = file.GetValue<string>();
-		CheckWrittenFile(FileSystem::GetFileSystem(context), name, bytes, "The directory that is copied to");
-		state.written.insert(name);
-		state.files.push_back(file);
+	static void Check(ClientContext &context, const Value &file, optional_idx bytes) {
+		CheckWrittenFile(FileSystem::GetFileSystem(context), StringValue::Get(file), bytes,
+		                 "The directory that is copied to");
 	}
 
 	vector<string> Tagged(ClientContext &context) const {
@@ -174,24 +180,14 @@ private:
 	const string tag;
 };
 
-class LogicalCopyDone : public LogicalExtensionOperator {
+class LogicalCopyDone : public LogicalAfterWrite {
 public:
 	LogicalCopyDone(unique_ptr<LogicalOperator> copy_p, string tag_p)
-	    : copy(std::move(copy_p)), bindings(copy->GetColumnBindings()), tag(std::move(tag_p)) {
+	    : LogicalAfterWrite(*copy_p), copy(std::move(copy_p)), tag(std::move(tag_p)) {
 	}
 
 	string GetName() const override {
 		return "COPY_TO_FILE";
-	}
-	vector<ColumnBinding> GetColumnBindings() override {
-		return bindings;
-	}
-	void ResolveColumnBindings(ColumnBindingResolver &resolver, vector<ColumnBinding> &result) override {
-		resolver.VisitOperator(*children[0]);
-		result = bindings;
-	}
-	bool SupportSerialization() const override {
-		return false;
 	}
 
 	PhysicalOperator &CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) override {
@@ -202,16 +198,9 @@ public:
 		return done;
 	}
 
-protected:
-	void ResolveTypes() override {
-		copy->ResolveOperatorTypes();
-		types = copy->types;
-	}
-
 private:
 	//! The statement as it was, over no rows
 	unique_ptr<LogicalOperator> copy;
-	const vector<ColumnBinding> bindings;
 	const string tag;
 };
 

@@ -135,8 +135,9 @@ private:
 		}
 		auto reason = WhyNotOnWorker(context, *op);
 		if (!reason.empty()) {
-			auto written_by_workers = FillsLakeTable(context, *op) || CopiesToManyFiles(context, *op, result.options);
-			return written_by_workers ? VisitWrite(op, above) : VisitInSession(*op, above, reason);
+			auto fills_lake = FillsLakeTable(context, *op);
+			return fills_lake || CopiesToManyFiles(context, *op, result.options) ? VisitWrite(op, above, fills_lake)
+			                                                                     : VisitInSession(*op, above, reason);
 		}
 		switch (op->type) {
 		case LogicalOperatorType::LOGICAL_GET:
@@ -190,8 +191,7 @@ private:
 
 	//! Workers write the files of a lake's table, which the session registers, or those of a COPY. DuckDB and DuckLake
 	//! write such files on several threads, in no order.
-	Placed VisitWrite(unique_ptr<LogicalOperator> &op, Above above) {
-		auto fills_lake = FillsLakeTable(context, *op);
+	Placed VisitWrite(unique_ptr<LogicalOperator> &op, Above above, bool fills_lake) {
 		auto place = Visit(op->children[0], Above {above.only_final, false}).place;
 		if (!OnWorkers(place)) {
 			return Place::SESSION;

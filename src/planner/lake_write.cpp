@@ -7,7 +7,6 @@
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/common/file_system.hpp"
-#include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/operator/order/physical_order.hpp"
 #include "duckdb/execution/operator/persistent/physical_copy_to_file.hpp"
 #include "duckdb/execution/operator/projection/physical_projection.hpp"
@@ -20,7 +19,6 @@
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_create_table.hpp"
-#include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/planner/operator/logical_insert.hpp"
 #include "duckdb/planner/operator/logical_order.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
@@ -74,35 +72,20 @@ public:
 };
 
 //! An INSERT or CREATE TABLE AS that DuckLake has planned; its child gives rows, or lists the files that were written.
-class LogicalLakeWrite : public LogicalExtensionOperator {
+class LogicalLakeWrite : public LogicalAfterWrite {
 public:
+	//! `reader`: of the operators that DuckLake planned below `root`, the one that takes what the child gives
 	LogicalLakeWrite(LogicalOperator &statement, std::shared_ptr<PhysicalPlanGenerator> planned_p,
-	                 PhysicalOperator &root_p, PhysicalOperator &reader_p)
-	    : planned(std::move(planned_p)), root(root_p), reader(reader_p), bindings(statement.GetColumnBindings()),
-	      return_types(statement.types) {
+	                 PhysicalOperator &root_p, PhysicalOperator &reader_p, bool lists_files_p)
+	    : LogicalAfterWrite(statement), planned(std::move(planned_p)), root(root_p), reader(reader_p),
+	      lists_files(lists_files_p) {
 		if (statement.type == LogicalOperatorType::LOGICAL_INSERT) {
 			table = statement.Cast<LogicalInsert>().table;
 		}
 	}
 
-	//! Of the operators that DuckLake planned, the one that takes what the child gives
-	void ReadBy(PhysicalOperator &reader_p, bool lists_files_p) {
-		reader = reader_p;
-		lists_files = lists_files_p;
-	}
-
 	string GetName() const override {
 		return "LAKE_WRITE";
-	}
-	vector<ColumnBinding> GetColumnBindings() override {
-		return bindings;
-	}
-	void ResolveColumnBindings(ColumnBindingResolver &resolver, vector<ColumnBinding> &result) override {
-		resolver.VisitOperator(*children[0]);
-		result = bindings;
-	}
-	bool SupportSerialization() const override {
-		return false;
 	}
 
 	PhysicalOperator &CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) override {
@@ -116,23 +99,16 @@ public:
 			check.children.push_back(input);
 			input = check;
 		}
-		reader.get().children[0] = input;
+		reader.children[0] = input;
 		return root;
-	}
-
-protected:
-	void ResolveTypes() override {
-		types = return_types;
 	}
 
 private:
 	std::shared_ptr<PhysicalPlanGenerator> planned;
 	PhysicalOperator &root;
-	reference<PhysicalOperator> reader;
-	bool lists_files = false;
+	PhysicalOperator &reader;
+	const bool lists_files;
 	optional_ptr<TableCatalogEntry> table;
-	const vector<ColumnBinding> bindings;
-	const vector<LogicalType> return_types;
 };
 
 optional_ptr<Catalog> CatalogOf(LogicalOperator &op) {
@@ -271,6 +247,22 @@ bool IsSamePathEverywhere(ClientContext &context, const string &path) {
 	return FileSystem::IsRemoteFile(path) || FileSystem::GetFileSystem(context).IsPathAbsolute(path);
 }
 
+//! The COPY below DuckLake's operator, if it and all that is below it can be moved; else null
+optional_ptr<PhysicalCopyToFile> FindCopy(ClientContext &context, const vector<reference<PhysicalOperator>> &chain) {
+	if (chain.size() < 2 || chain[1].get().type != PhysicalOperatorType::COPY_TO_FILE) {
+		return nullptr;
+	}
+	for (idx_t i = 2; i < chain.size(); i++) {
+		auto type = chain[i].get().type;
+		if (type != PhysicalOperatorType::PROJECTION && type != PhysicalOperatorType::ORDER_BY) {
+			return nullptr;
+		}
+	}
+	auto &copy = chain[1].get().Cast<PhysicalCopyToFile>();
+	auto lists_files = copy.return_type == CopyFunctionReturnType::WRITTEN_FILE_STATISTICS;
+	return lists_files && copy.function.serialize && IsSamePathEverywhere(context, copy.file_path) ? &copy : nullptr;
+}
+
 } // namespace
 
 bool FillsLakeTable(ClientContext &context, LogicalOperator &op) {
@@ -295,36 +287,22 @@ bool PlanLakeWrite(ClientContext &context, Binder &binder, unique_ptr<LogicalOpe
 	if (!ListOperators(root, rows, chain) || chain.empty()) {
 		throw InternalException("DuckLake plans a statement that fills a table in a way that is not known");
 	}
-	auto statement = make_uniq<LogicalLakeWrite>(*op, planner, root, chain.back());
-	statement->children.push_back(std::move(op->children[0]));
-	if (op->has_estimated_cardinality) {
-		statement->SetEstimatedCardinality(op->estimated_cardinality);
-	}
-	auto &child = statement->children[0];
-	child->ResolveOperatorTypes();
-
-	auto copies = chain.size() >= 2 && chain[1].get().type == PhysicalOperatorType::COPY_TO_FILE;
-	for (idx_t i = 2; copies && i < chain.size(); i++) {
-		auto type = chain[i].get().type;
-		copies = type == PhysicalOperatorType::PROJECTION || type == PhysicalOperatorType::ORDER_BY;
-	}
-	if (copies) {
-		auto &copy = chain[1].get().Cast<PhysicalCopyToFile>();
-		copies = copy.return_type == CopyFunctionReturnType::WRITTEN_FILE_STATISTICS && copy.function.serialize &&
-		         IsSamePathEverywhere(context, copy.file_path);
-	}
-	if (copies) {
+	auto copy = FindCopy(context, chain);
+	auto &reader = copy ? root : chain.back().get();
+	auto statement = make_uniq<LogicalLakeWrite>(*op, planner, root, reader, copy != nullptr);
+	auto child = std::move(op->children[0]);
+	if (copy) {
 		for (idx_t i = chain.size() - 1; i >= 2; i--) {
 			if (!Lift(binder, chain[i], child)) {
 				throw InternalException("DuckLake sorts what it writes in a way that is not known");
 			}
 		}
-		child = LiftCopy(chain[1].get().Cast<PhysicalCopyToFile>(), std::move(child));
-		statement->ReadBy(root, true);
+		child = LiftCopy(*copy, std::move(child));
 	}
+	statement->children.push_back(std::move(child));
 	statement->ResolveOperatorTypes();
 	op = std::move(statement);
-	return copies;
+	return copy != nullptr;
 }
 
 } // namespace duckherder

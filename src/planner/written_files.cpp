@@ -1,6 +1,7 @@
 #include "planner/written_files.hpp"
 
 #include "duckdb/common/file_system.hpp"
+#include "duckdb/execution/column_binding_resolver.hpp"
 
 namespace duckherder {
 
@@ -23,6 +24,30 @@ void CheckWrittenFile(FileSystem &files, const string &name, optional_idx bytes,
 		    "driver and all workers share.",
 		    name, reason, what);
 	}
+}
+
+LogicalAfterWrite::LogicalAfterWrite(LogicalOperator &statement)
+    : bindings(statement.GetColumnBindings()), return_types(statement.types) {
+	if (statement.has_estimated_cardinality) {
+		SetEstimatedCardinality(statement.estimated_cardinality);
+	}
+}
+
+vector<ColumnBinding> LogicalAfterWrite::GetColumnBindings() {
+	return bindings;
+}
+
+void LogicalAfterWrite::ResolveColumnBindings(ColumnBindingResolver &resolver, vector<ColumnBinding> &result) {
+	resolver.VisitOperator(*children[0]);
+	result = bindings;
+}
+
+bool LogicalAfterWrite::SupportSerialization() const {
+	return false;
+}
+
+void LogicalAfterWrite::ResolveTypes() {
+	types = return_types;
 }
 
 } // namespace duckherder
