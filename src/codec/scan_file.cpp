@@ -2,6 +2,8 @@
 
 #include "duckdb/common/file_system.hpp"
 
+#include <algorithm>
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -68,6 +70,10 @@ OpenFileInfo ToOpenFileInfo(const ScanFile &file) {
 
 bool IsRemote(const ScanFile &file) {
 	return FileSystem::IsRemoteFile(file.path);
+}
+
+bool HasRemoteFiles(const ScanSplit &split) {
+	return std::any_of(split.files.begin(), split.files.end(), IsRemote);
 }
 
 } // namespace duckherder

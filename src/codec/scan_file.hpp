@@ -16,5 +16,7 @@ duckdb::OpenFileInfo ToOpenFileInfo(const ScanFile &file);
 
 //! Behind a network protocol (s3://, https://, ...): reading it is mostly waiting.
 bool IsRemote(const ScanFile &file);
+//! Whether a worker that reads the split reads such a file
+bool HasRemoteFiles(const ScanSplit &split);
 
 } // namespace duckherder

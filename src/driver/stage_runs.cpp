@@ -2,6 +2,7 @@
 
 #include "codec/exchange_scan.hpp"
 #include "codec/fragment.hpp"
+#include "codec/scan_file.hpp"
 #include "planner/choose_joins.hpp"
 
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -175,9 +176,9 @@ std::vector<SchedulerStage> StageRuns::ForScheduler() const {
 }
 
 bool StageRuns::ReadsRemoteFiles() const {
-	return std::any_of(runs.begin(), runs.end(), [](const Run &run) {
-		auto from_worker = run.scan && run.scan->reader == StageScan::Reader::WORKER;
-		return from_worker && duckherder::ReadsRemoteFiles(run.scan->Get());
+	auto is_remote = [](const DistributedPipelineTask &task) { return HasRemoteFiles(task.split); };
+	return std::any_of(runs.begin(), runs.end(), [&](const Run &run) {
+		return std::any_of(run.split.tasks.begin(), run.split.tasks.end(), is_remote);
 	});
 }
 

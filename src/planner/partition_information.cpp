@@ -12,8 +12,6 @@
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/function/table/table_scan.hpp"
 
-#include <algorithm>
-
 namespace duckherder {
 
 using namespace duckdb;
@@ -136,15 +134,6 @@ table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, co
 bool IsParquetScan(const LogicalGet &get) {
 	auto &name = get.function.name;
 	return (name == "parquet_scan" || name == "read_parquet") && get.function.serialize && get.bind_data;
-}
-
-bool ReadsRemoteFiles(const LogicalGet &get) {
-	if (!IsParquetScan(get)) {
-		return false;
-	}
-	auto files = get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles();
-	return std::any_of(files.begin(), files.end(),
-	                   [](const OpenFileInfo &file) { return FileSystem::IsRemoteFile(file.path); });
 }
 
 bool IsTableScan(const LogicalGet &get) {

@@ -35,8 +35,6 @@ struct PartitionInformation {
 PartitionInformation GetPartitionInformation(duckdb::ClientContext &context, duckdb::LogicalGet &get);
 
 bool IsParquetScan(const duckdb::LogicalGet &get);
-//! A Parquet scan whose files are behind a network protocol (s3://, https://, ...): reading them is mostly waiting.
-bool ReadsRemoteFiles(const duckdb::LogicalGet &get);
 bool IsTableScan(const duckdb::LogicalGet &get);
 
 //! The function's partition statistics as the catalog knows it: planning may have hidden them in the plan's copy, so

@@ -18,7 +18,6 @@
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <numeric>
 
@@ -152,8 +151,7 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 	TaskResult result;
 	Inputs inputs;
 	try {
-		auto &files = request.split.files;
-		ThreadCount::Use use(threads, std::any_of(files.begin(), files.end(), IsRemote));
+		ThreadCount::Use use(threads, HasRemoteFiles(request.split));
 		inputs = ConnectInputs(request, std::move(feed));
 		auto output = Execute(task, request, inputs);
 		output = outputs.Put(request.query_id, {request.stage_id, request.task_id}, request.attempt, std::move(output));
