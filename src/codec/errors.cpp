@@ -1,5 +1,7 @@
 #include "codec/errors.hpp"
 
+#include "common/text.hpp"
+
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"
 
@@ -65,11 +67,7 @@ std::string Shortened(const std::string &message) {
 	if (message.size() <= ERROR_MESSAGE_BYTES_MAX) {
 		return message;
 	}
-	auto length = ERROR_MESSAGE_BYTES_MAX;
-	// not in the middle of a UTF-8 character
-	while (length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80) {
-		length--;
-	}
+	auto length = WholeCharacters(message, ERROR_MESSAGE_BYTES_MAX);
 	return message.substr(0, length) + "... (" + std::to_string(message.size() - length) + " more bytes)";
 }
 

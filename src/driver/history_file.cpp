@@ -126,11 +126,12 @@ std::vector<std::string> HistoryFile::Names(const std::string &base) const {
 	return {base, base + ".wal", base + ".wal.checkpoint", base + ".wal.recovery"};
 }
 
-void HistoryFile::Execute(const std::string &sql) {
+unique_ptr<MaterializedQueryResult> HistoryFile::Execute(const std::string &sql) {
 	auto result = connection->Query(sql);
 	if (result->HasError()) {
 		result->ThrowError();
 	}
+	return result;
 }
 
 void HistoryFile::Open() {
@@ -152,11 +153,8 @@ void HistoryFile::Open() {
 }
 
 bool HistoryFile::HasOtherTables() {
-	auto others = connection->Query("SELECT count(*) FROM duckdb_tables() WHERE database_name = '" + string(DATABASE) +
-	                                "' AND table_name <> '" + TABLE + "'");
-	if (others->HasError()) {
-		others->ThrowError();
-	}
+	auto others = Execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = '" + string(DATABASE) +
+	                      "' AND table_name <> '" + TABLE + "'");
 	return others->GetValue<int64_t>(0, 0) > 0;
 }
 
@@ -180,11 +178,8 @@ std::vector<QueryRecord> HistoryFile::Read() {
 		names += (names.empty() ? "" : ", ") + column.first;
 		types.push_back(column.second);
 	}
-	auto result = connection->Query("SELECT " + names + " FROM " + DATABASE + "." + TABLE + " ORDER BY number DESC " +
-	                                "LIMIT " + std::to_string(limits::HISTORY_QUERIES_MAX));
-	if (result->HasError()) {
-		result->ThrowError();
-	}
+	auto result = Execute("SELECT " + names + " FROM " + DATABASE + "." + TABLE + " ORDER BY number DESC LIMIT " +
+	                      std::to_string(limits::HISTORY_QUERIES_MAX));
 	if (result->types != types) {
 		throw SerializationException("it was written by another version of Duckherder");
 	}

@@ -48,7 +48,7 @@ private:
 	void Close();
 	bool HasOtherTables();
 	void CreateTable();
-	void Execute(const std::string &sql);
+	duckdb::unique_ptr<duckdb::MaterializedQueryResult> Execute(const std::string &sql);
 	void Append(const std::vector<QueryRecord> &added);
 	std::vector<QueryRecord> Read();
 	//! The file's name, and what DuckDB keeps beside it

@@ -1,6 +1,7 @@
 #include "driver/record_columns.hpp"
 
 #include "common/limits.hpp"
+#include "common/text.hpp"
 
 #include <algorithm>
 
@@ -57,12 +58,7 @@ void EachQueryField(FIELDS &fields, QUERY &record) {
 }
 
 string Cut(const string &text, idx_t size) {
-	auto length = std::min<idx_t>(size, text.size());
-	while (length < text.size() && length > 0 && (text[length] & 0xC0) == 0x80) {
-		// not in the middle of a UTF-8 character
-		length--;
-	}
-	auto cut = text.substr(0, length);
+	auto cut = text.substr(0, WholeCharacters(text, size));
 	if (!Value::StringIsValid(cut)) {
 		// a message may quote anything
 		std::replace_if(cut.begin(), cut.end(), [](char byte) { return static_cast<signed char>(byte) < 0; }, '?');

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace duckherder {
+
+//! How much of a UTF-8 text fits into so many bytes without cutting a character
+inline size_t WholeCharacters(const std::string &text, size_t bytes_max) {
+	auto length = bytes_max < text.size() ? bytes_max : text.size();
+	while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) {
+		length--;
+	}
+	return length;
+}
+
+} // namespace duckherder
