@@ -172,20 +172,6 @@ private:
 		return !place.local && (!place.catalog || place.catalog.get() == &catalog);
 	}
 
-	//! Whether part of it is at that driver
-	static bool Touches(LogicalOperator &op, RemoteCatalog &catalog) {
-		auto place = PlaceOfOperator(op);
-		if (place.catalog && place.catalog.get() == &catalog) {
-			return true;
-		}
-		for (auto &child : op.children) {
-			if (Touches(*child, catalog)) {
-				return true;
-			}
-		}
-		return false;
-	}
-
 	void TakeUploads(LogicalOperator &op, RemoteCatalog &catalog, vector<unique_ptr<LogicalOperator>> &uploads,
 	                 ColumnBindingReplacer &replacer) {
 		for (auto &child : op.children) {

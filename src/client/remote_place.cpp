@@ -20,6 +20,7 @@
 #include "duckdb/planner/operator/logical_merge_into.hpp"
 #include "duckdb/planner/operator/logical_update.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace duckherder {
@@ -324,6 +325,11 @@ RemotePlace PlaceOfOperator(LogicalOperator &op) {
 		place.local = place.local || TellsOfSession(function);
 	}
 	return place;
+}
+
+bool Touches(LogicalOperator &op, RemoteCatalog &driver) {
+	return PlaceOfOperator(op).catalog.get() == &driver ||
+	       std::any_of(op.children.begin(), op.children.end(), [&](auto &child) { return Touches(*child, driver); });
 }
 
 RemotePlace PlaceOfPlan(LogicalOperator &op) {

@@ -29,6 +29,8 @@ RemotePlace PlaceOfOperator(duckdb::LogicalOperator &op);
 RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
 //! Whether any of it reads or writes at a driver; cheap
 bool TouchesDriver(duckdb::LogicalOperator &op);
+//! Whether any of it is at this driver
+bool Touches(duckdb::LogicalOperator &op, RemoteCatalog &driver);
 //! Whether any of it calls the scalar or aggregate function with this name, in lower case
 bool CallsFunction(duckdb::LogicalOperator &op, const std::string &name);
 //! Whether the function takes numbers of a sequence

@@ -126,23 +126,11 @@ unique_ptr<ColumnDataCollection> FetchFromDriver(ClientContext &context, const s
 	auto &server = Find(context, database).Server();
 	auto fetched = make_uniq<ColumnDataCollection>(Allocator::Get(context), types);
 	ShortSession session(server);
-	SessionStatement statement;
-	statement.session = session.Id();
-	statement.kind = StatementKind::SQL;
-	statement.body = sql;
-	statement.text = sql;
+	auto statement = SessionStatement::OfText(session.Id(), sql);
 	statement.buffered = true;
 	RemoteServer::Rows rows(server, context, session.Id(), server.service->Run(statement, types, nullptr));
-	DataChunk chunk;
-	chunk.Initialize(Allocator::Get(context), types);
-	while (true) {
-		chunk.Reset();
-		rows.Next(chunk);
-		if (chunk.size() == 0) {
-			return fetched;
-		}
-		fetched->Append(chunk);
-	}
+	rows.ForEach(types, [&](DataChunk &chunk) { fetched->Append(chunk); });
+	return fetched;
 }
 
 void RegisterRemoteQueryFunctions(ExtensionLoader &loader) {

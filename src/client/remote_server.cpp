@@ -186,6 +186,20 @@ void RemoteServer::Rows::Next(DataChunk &chunk) {
 	waiting->reader->Next(chunk);
 }
 
+void RemoteServer::Rows::ForEach(const duckdb::vector<LogicalType> &types,
+                                 const std::function<void(DataChunk &)> &visit) {
+	DataChunk chunk;
+	chunk.Initialize(Allocator::DefaultAllocator(), types);
+	while (true) {
+		chunk.Reset();
+		Next(chunk);
+		if (chunk.size() == 0) {
+			return;
+		}
+		visit(chunk);
+	}
+}
+
 bool RemoteServer::Rows::TryNext(DataChunk &chunk, std::function<void()> on_news) {
 	waiting->CheckFailure();
 	if (waiting->reader->TryNext(chunk)) {

@@ -84,6 +84,9 @@ public:
 		~Rows();
 		//! Leaves the chunk empty at the end
 		void Next(duckdb::DataChunk &chunk);
+		//! All that are left, which have these types
+		void ForEach(const duckdb::vector<duckdb::LogicalType> &types,
+		             const std::function<void(duckdb::DataChunk &)> &visit);
 		//! Leaves it empty too, and returns false, if rows would have to be waited for. A thread of ours does that, and
 		//! calls `on_news` when it is worth trying again; nothing but Progress is called before. `on_news` may destroy
 		//! this.

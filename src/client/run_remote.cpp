@@ -38,12 +38,7 @@ void ReadToEnd(ClientContext &context, RemoteCatalog &catalog, SessionStatement 
                const vector<LogicalType> &types) {
 	auto &server = catalog.Server();
 	RemoteServer::Rows rows(server, context, statement.session, server.service->Run(statement, types, nullptr));
-	DataChunk chunk;
-	chunk.Initialize(Allocator::Get(context), types);
-	do {
-		chunk.Reset();
-		rows.Next(chunk);
-	} while (chunk.size() > 0);
+	rows.ForEach(types, [](DataChunk &) {});
 }
 
 } // namespace

@@ -41,12 +41,6 @@ void FindDrivers(LogicalOperator &op, std::set<RemoteCatalog *> &result) {
 	}
 }
 
-bool Touches(LogicalOperator &op, RemoteCatalog &driver) {
-	std::set<RemoteCatalog *> drivers;
-	FindDrivers(op, drivers);
-	return drivers.count(&driver) > 0;
-}
-
 //! A file or function of unknown size may be larger than any estimate
 bool SaysItsSize(LogicalOperator &op) {
 	if (op.type == LogicalOperatorType::LOGICAL_GET && !op.Cast<LogicalGet>().function.cardinality) {

@@ -94,6 +94,15 @@ struct SessionStatement {
 	duckdb::vector<duckdb::Value> parameters;
 	//! The caller would encode the rows: the threads that make them do it, unless the result is buffered
 	bool encoded = false;
+
+	static SessionStatement OfText(SessionId session, const std::string &sql) {
+		SessionStatement statement;
+		statement.session = std::move(session);
+		statement.kind = StatementKind::SQL;
+		statement.body = sql;
+		statement.text = sql;
+		return statement;
+	}
 };
 
 //! What a statement has to say besides its errors

@@ -239,11 +239,7 @@ arrow::Status FlightSql::GetSchema(const Caller &caller, const Descriptor &descr
 
 std::shared_ptr<ChunkSource> FlightSql::Run(const FlightSqlSessions::Use &use, const std::string &sql,
                                             const ParameterRow &parameters, GoneCheck gone) {
-	SessionStatement statement;
-	statement.session = use.Session();
-	statement.kind = StatementKind::SQL;
-	statement.body = sql;
-	statement.text = sql;
+	auto statement = SessionStatement::OfText(use.Session(), sql);
 	statement.parameters = parameters;
 	// then the client may begin another statement of the transaction before it has read all rows of this one
 	statement.buffered = use.InTransaction();
