@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -276,14 +277,22 @@ def data_files(directory: Path) -> list[Path]:
     return list((directory / "data").glob("**/*.parquet"))
 
 
-def test_worker_killed_while_it_writes(tmp_path, lineitem):
-    """The task runs again elsewhere; what the killed one left is no part of the table."""
-    with lake_cluster(tmp_path, str(tmp_path / "data")) as cluster:
+@contextmanager
+def loading_lineitem(directory: Path) -> Iterator[tuple[Cluster, Connection, BackgroundQuery]]:
+    """A lake whose three workers are just writing their files."""
+    with lake_cluster(directory, str(directory / "data")) as cluster:
         start_workers(cluster, 3)
         con = bare_session()
         attach(con, cluster)
         writing = BackgroundQuery(con, executed(load_lineitem()))
-        wait_until(lambda: len(data_files(tmp_path)) >= 2, 60, cluster.status)
+        wait_until(lambda: len(data_files(directory)) >= 2, 60, cluster.status)
+        yield cluster, con, writing
+        con.close()
+
+
+def test_worker_killed_while_it_writes(tmp_path, lineitem):
+    """The task runs again elsewhere; what the killed one left is no part of the table."""
+    with loading_lineitem(tmp_path) as (cluster, con, writing):
         cluster.workers["worker-1"].kill()
         writing.wait(120)
         assert writing.error is None
@@ -296,7 +305,6 @@ def test_worker_killed_while_it_writes(tmp_path, lineitem):
         at_driver(con, "FROM ducklake_delete_orphaned_files('lake', cleanup_all => true)")
         assert {str(path) for path in data_files(tmp_path)} == registered
         assert_lineitem(con, lineitem, "dh.lineitem")
-        con.close()
 
 
 def test_lineitem_loaded_and_changed(tmp_path, plain):  # noqa: F811
@@ -328,12 +336,7 @@ def test_lineitem_loaded_and_changed(tmp_path, plain):  # noqa: F811
 
 def test_driver_killed_while_workers_write(tmp_path, lineitem):
     """Nothing of the table is there when it is back, and the same statement then works."""
-    with lake_cluster(tmp_path, str(tmp_path / "data")) as cluster:
-        start_workers(cluster, 3)
-        con = bare_session()
-        attach(con, cluster)
-        writing = BackgroundQuery(con, executed(load_lineitem()))
-        wait_until(lambda: len(data_files(tmp_path)) >= 2, 60, cluster.status)
+    with loading_lineitem(tmp_path) as (cluster, con, writing):
         assert cluster.driver
         cluster.driver.kill()
         writing.wait(120)
@@ -344,7 +347,6 @@ def test_driver_killed_while_workers_write(tmp_path, lineitem):
         at_driver(con, "FROM ducklake_delete_orphaned_files('lake', cleanup_all => true)")
         con.execute(executed(load_lineitem()))
         assert_lineitem(con, lineitem, "dh.lineitem")
-        con.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process a disk of its own")
