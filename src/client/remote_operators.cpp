@@ -17,8 +17,19 @@ public:
 	RemoteSourceState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
 	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
 	}
+	idx_t MaxThreads() override {
+		return rows.MaxReaders();
+	}
 
 	RemoteServer::Rows rows;
+};
+
+class RemoteReaderState : public LocalSourceState {
+public:
+	explicit RemoteReaderState(RemoteServer::Rows &rows) : reader(rows.OpenReader()) {
+	}
+
+	const std::unique_ptr<ChunkReader> reader;
 };
 
 class UploadState : public GlobalSinkState {
@@ -57,12 +68,27 @@ unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientCon
 	return make_uniq<RemoteSourceState>(catalog, context, source);
 }
 
+unique_ptr<LocalSourceState> PhysicalRemotePlan::GetLocalSourceState(ExecutionContext &,
+                                                                     GlobalSourceState &global_state) const {
+	return make_uniq<RemoteReaderState>(global_state.Cast<RemoteSourceState>().rows);
+}
+
+bool PhysicalRemotePlan::SupportsPartitioning(const OperatorPartitionInfo &partition_info) const {
+	return !partition_info.RequiresPartitionColumns();
+}
+
+OperatorPartitionData PhysicalRemotePlan::GetPartitionData(ExecutionContext &, DataChunk &, GlobalSourceState &,
+                                                           LocalSourceState &local_state,
+                                                           const OperatorPartitionInfo &) const {
+	return OperatorPartitionData(local_state.Cast<RemoteReaderState>().reader->BatchIndex());
+}
+
 SourceResultType PhysicalRemotePlan::GetDataInternal(ExecutionContext &, DataChunk &chunk,
                                                      OperatorSourceInput &input) const {
-	auto &state = input.global_state.Cast<RemoteSourceState>();
+	auto &reader = *input.local_state.Cast<RemoteReaderState>().reader;
 	// in between DuckDB looks for interrupts and moves the progress bar
 	auto again = [interrupt_state = input.interrupt_state] { interrupt_state.Callback(); };
-	if (!state.rows.TryNext(chunk, again)) {
+	if (!reader.TryNext(chunk, again)) {
 		return SourceResultType::BLOCKED;
 	}
 	return chunk.size() == 0 ? SourceResultType::FINISHED : SourceResultType::HAVE_MORE_OUTPUT;

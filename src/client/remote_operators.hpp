@@ -22,8 +22,22 @@ public:
 	duckdb::unique_ptr<duckdb::GlobalSourceState> GetGlobalSourceState(duckdb::ClientContext &context) const override;
 	duckdb::ProgressData GetProgress(duckdb::ClientContext &context,
 	                                 duckdb::GlobalSourceState &source_state) const override;
+	duckdb::unique_ptr<duckdb::LocalSourceState>
+	GetLocalSourceState(duckdb::ExecutionContext &context, duckdb::GlobalSourceState &global_state) const override;
+	bool SupportsPartitioning(const duckdb::OperatorPartitionInfo &partition_info) const override;
+	duckdb::OperatorPartitionData GetPartitionData(duckdb::ExecutionContext &context, duckdb::DataChunk &chunk,
+	                                               duckdb::GlobalSourceState &global_state,
+	                                               duckdb::LocalSourceState &local_state,
+	                                               const duckdb::OperatorPartitionInfo &partition_info) const override;
 	bool IsSource() const override {
 		return true;
+	}
+	bool ParallelSource() const override {
+		return true;
+	}
+	//! The plan may end in an ORDER BY, which a setting of the client must not undo
+	duckdb::OrderPreservationType SourceOrder() const override {
+		return duckdb::OrderPreservationType::FIXED_ORDER;
 	}
 	void BuildPipelines(duckdb::Pipeline &current, duckdb::MetaPipeline &meta_pipeline) override;
 	duckdb::vector<duckdb::const_reference<duckdb::PhysicalOperator>> GetSources() const override;

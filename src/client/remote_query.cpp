@@ -32,10 +32,12 @@ struct RemoteQueryData : public TableFunctionData {
 
 struct RemoteQueryState : public GlobalTableFunctionState {
 	RemoteQueryState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
-	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
+	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source),
+	      reader(rows.OpenReader()) {
 	}
 
 	RemoteServer::Rows rows;
+	const std::unique_ptr<ChunkReader> reader;
 };
 
 unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
@@ -59,7 +61,7 @@ unique_ptr<GlobalTableFunctionState> StartQuery(ClientContext &context, TableFun
 }
 
 void NextRows(ClientContext &, TableFunctionInput &input, DataChunk &output) {
-	input.global_state->Cast<RemoteQueryState>().rows.Next(output);
+	input.global_state->Cast<RemoteQueryState>().reader->Next(output);
 }
 
 struct ExecuteState : public GlobalTableFunctionState {

@@ -83,8 +83,18 @@ struct ScanState : public GlobalTableFunctionState {
 	ScanState(RemoteCatalog &catalog, ClientContext &context, const std::shared_ptr<ChunkSource> &source)
 	    : rows(catalog.Server(), context, RemoteTransaction::Get(context, catalog).Session(), source) {
 	}
+	idx_t MaxThreads() const override {
+		return rows.MaxReaders();
+	}
 
 	RemoteServer::Rows rows;
+};
+
+struct ScanReaderState : public LocalTableFunctionState {
+	explicit ScanReaderState(RemoteServer::Rows &rows) : reader(rows.OpenReader()) {
+	}
+
+	const std::unique_ptr<ChunkReader> reader;
 };
 
 //! Null if it only saves work, as a filter that depends on a join that runs here
@@ -131,8 +141,17 @@ unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFun
 	return make_uniq<ScanState>(catalog, context, source);
 }
 
+unique_ptr<LocalTableFunctionState> InitLocal(ExecutionContext &, TableFunctionInitInput &,
+                                              GlobalTableFunctionState *global_state) {
+	return make_uniq<ScanReaderState>(global_state->Cast<ScanState>().rows);
+}
+
 void Scan(ClientContext &, TableFunctionInput &input, DataChunk &output) {
-	input.global_state->Cast<ScanState>().rows.Next(output);
+	input.local_state->Cast<ScanReaderState>().reader->Next(output);
+}
+
+OperatorPartitionData PartitionData(ClientContext &, TableFunctionGetPartitionInput &input) {
+	return OperatorPartitionData(input.local_state->Cast<ScanReaderState>().reader->BatchIndex());
 }
 
 unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionData *bind_data) {
@@ -162,10 +181,11 @@ InsertionOrderPreservingMap<string> ToText(TableFunctionToStringInput &input) {
 } // namespace
 
 TableFunction RemoteScanFunction() {
-	TableFunction function(REMOTE_SCAN_NAME, {}, Scan, nullptr, InitGlobal);
+	TableFunction function(REMOTE_SCAN_NAME, {}, Scan, nullptr, InitGlobal, InitLocal);
 	function.serialize = Serialize;
 	function.deserialize = Deserialize;
 	function.cardinality = Cardinality;
+	function.get_partition_data = PartitionData;
 	function.get_bind_info = GetBindInfo;
 	function.get_virtual_columns = VirtualColumns;
 	function.get_row_id_columns = RowIdColumns;

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
-#include <utility>
 
 namespace duckherder {
 
@@ -97,119 +95,28 @@ RemoteServer::Watched::~Watched() {
 	server.watched.erase(place);
 }
 
-//! What the rows share with the thread that waits for them
-class RemoteServer::Rows::Waiting {
-public:
-	explicit Waiting(std::shared_ptr<ChunkSource> source_p)
-	    : source(std::move(source_p)), reader(source->OpenReader()) {
-	}
-
-	void Run() {
-		std::unique_lock<std::mutex> guard(lock);
-		while (true) {
-			wake.wait(guard, [&] { return stopping || on_news; });
-			if (stopping) {
-				return;
-			}
-			guard.unlock();
-			std::exception_ptr caught;
-			try {
-				reader->Await();
-			} catch (...) { // NOLINT: for the thread that asks next
-				caught = std::current_exception();
-			}
-			guard.lock();
-			failure = caught;
-			auto call = std::exchange(on_news, nullptr);
-			if (stopping) {
-				return;
-			}
-			guard.unlock();
-			call();
-			guard.lock();
-		}
-	}
-
-	void Ask(std::function<void()> on_news_p) {
-		std::lock_guard<std::mutex> guard(lock);
-		on_news = std::move(on_news_p);
-		wake.notify_all();
-	}
-
-	void Stop() {
-		std::lock_guard<std::mutex> guard(lock);
-		stopping = true;
-		if (on_news) {
-			// it waits for rows that nobody wants any more
-			source->Cancel();
-		}
-		wake.notify_all();
-	}
-
-	void CheckFailure() {
-		std::lock_guard<std::mutex> guard(lock);
-		if (failure) {
-			std::rethrow_exception(failure);
-		}
-	}
-
-	const std::shared_ptr<ChunkSource> source;
-	const std::unique_ptr<ChunkReader> reader;
-
-private:
-	std::mutex lock;
-	std::condition_variable wake;
-	std::function<void()> on_news;
-	std::exception_ptr failure;
-	bool stopping = false;
-};
-
 RemoteServer::Rows::Rows(RemoteServer &server, ClientContext &context, const SessionId &session,
-                         const std::shared_ptr<ChunkSource> &source)
-    : watched(server, context, session, source), waiting(std::make_shared<Waiting>(source)) {
+                         std::shared_ptr<ChunkSource> source_p)
+    : source(std::move(source_p)), watched(server, context, session, source) {
 }
 
-RemoteServer::Rows::~Rows() {
-	if (!thread.joinable()) {
-		return;
-	}
-	waiting->Stop();
-	if (thread.get_id() == std::this_thread::get_id()) {
-		// on_news destroys us
-		thread.detach();
-	} else {
-		thread.join();
-	}
-}
-
-void RemoteServer::Rows::Next(DataChunk &chunk) {
-	waiting->reader->Next(chunk);
+std::unique_ptr<ChunkReader> RemoteServer::Rows::OpenReader() {
+	return source->OpenReader();
 }
 
 void RemoteServer::Rows::ForEach(const duckdb::vector<LogicalType> &types,
                                  const std::function<void(DataChunk &)> &visit) {
+	auto reader = OpenReader();
 	DataChunk chunk;
 	chunk.Initialize(Allocator::DefaultAllocator(), types);
 	while (true) {
 		chunk.Reset();
-		Next(chunk);
+		reader->Next(chunk);
 		if (chunk.size() == 0) {
 			return;
 		}
 		visit(chunk);
 	}
-}
-
-bool RemoteServer::Rows::TryNext(DataChunk &chunk, std::function<void()> on_news) {
-	waiting->CheckFailure();
-	if (waiting->reader->TryNext(chunk)) {
-		return true;
-	}
-	waiting->Ask(std::move(on_news));
-	if (!thread.joinable()) {
-		thread = std::thread([waiting = waiting] { waiting->Run(); });
-	}
-	return false;
 }
 
 void RemoteServer::WatchInterrupts() {

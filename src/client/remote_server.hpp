@@ -75,34 +75,27 @@ public:
 		std::list<Watched *>::iterator place;
 	};
 
-	//! The rows of a statement that runs there, as long as its query here is not interrupted. Used by one thread at a
-	//! time, Progress by any.
+	//! The rows of a statement that runs there, as long as its query here is not interrupted. Thread-safe.
 	class Rows {
 	public:
 		Rows(RemoteServer &server, duckdb::ClientContext &context, const SessionId &session,
-		     const std::shared_ptr<ChunkSource> &source);
-		~Rows();
-		//! Leaves the chunk empty at the end
-		void Next(duckdb::DataChunk &chunk);
-		//! All that are left, which have these types
+		     std::shared_ptr<ChunkSource> source);
+		//! It may outlive this
+		std::unique_ptr<ChunkReader> OpenReader();
+		duckdb::idx_t MaxReaders() const {
+			return source->MaxReaders();
+		}
+		//! All, which have these types, for whoever is their only reader
 		void ForEach(const duckdb::vector<duckdb::LogicalType> &types,
 		             const std::function<void(duckdb::DataChunk &)> &visit);
-		//! Leaves it empty too, and returns false, if rows would have to be waited for. A thread of ours does that, and
-		//! calls `on_news` when it is worth trying again; nothing but Progress is called before. `on_news` may destroy
-		//! this.
-		bool TryNext(duckdb::DataChunk &chunk, std::function<void()> on_news);
 		//! In percent
 		double Progress() const {
 			return watched.Progress();
 		}
 
 	private:
-		class Waiting;
-
+		const std::shared_ptr<ChunkSource> source;
 		Watched watched;
-		std::shared_ptr<Waiting> waiting;
-		//! Started when it is first needed
-		std::thread thread;
 	};
 
 private:

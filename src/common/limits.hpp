@@ -100,6 +100,12 @@ constexpr uint32_t FLIGHT_SQL_STATEMENTS_MAX = 10000;
 constexpr uint32_t FLIGHT_SQL_BOUND_ROWS_MAX = 10000;
 //! Batches of a statement's result that are made ahead; gRPC's flow control holds back the rest
 constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
+//! Batches of a result that its client reads before they are wanted, and threads that may share them; so much of them
+//! goes to one thread, a row group of DuckDB.
+constexpr uint32_t READ_AHEAD_BATCHES = 8;
+constexpr uint32_t RESULT_READERS_MAX = 16;
+constexpr uint64_t RESULT_PART_ROWS = 122880;
+constexpr uint64_t RESULT_PART_BYTES = 16ULL << 20;
 //! Rows that wait at a driver for one plan
 constexpr uint32_t UPLOADS_MAX = 64;
 //! Of a client's rows that are sent to a driver so that a query runs there, by estimate: they are copied to its workers

@@ -4,6 +4,7 @@
 #include "duckdb/common/types/data_chunk.hpp"
 #include "duckdb/common/vector.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace arrow {
@@ -22,14 +23,13 @@ public:
 	//! A source that broke off before its end marker throws; it never looks like an end.
 	virtual void Next(duckdb::DataChunk &chunk) = 0;
 
-	//! As Next, unless it would have to wait for rows: then it returns false, and Await waits for what comes next. It
-	//! may be nothing yet.
-	virtual bool TryNext(duckdb::DataChunk &chunk) {
+	//! As Next, unless it would have to wait for rows: then it returns false, and a thread that is not the caller's
+	//! calls `on_news` once, when it is worth trying again, perhaps before this returns; that may destroy the reader
+	//! and its source.
+	virtual bool TryNext(duckdb::DataChunk &chunk, const std::function<void()> &on_news) {
+		(void)on_news;
 		Next(chunk);
 		return true;
-	}
-	//! Throws what Next would.
-	virtual void Await() {
 	}
 
 	//! A number that never falls while the reader goes on, and orders the chunks of all readers of a source:
