@@ -3,6 +3,7 @@
 #include "codec/catalog_items.hpp"
 #include "codec/exchange_scan.hpp"
 #include "codec/fragment.hpp"
+#include "codec/plan_statement.hpp"
 #include "codec/result_settings.hpp"
 #include "common/limits.hpp"
 #include "driver/check_statement.hpp"
@@ -19,7 +20,6 @@
 #include "duckdb/parser/statement/alter_statement.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
-#include "duckdb/parser/statement/logical_plan_statement.hpp"
 #include "duckdb/planner/operator/logical_column_data_get.hpp"
 #include "duckdb/planner/planner.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
@@ -366,9 +366,7 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 		    plan->ResolveOperatorTypes();
 	    },
 	    false);
-	auto result = make_uniq<LogicalPlanStatement>(std::move(plan));
-	result->query = statement.text;
-	return result;
+	return make_uniq<PlanStatement>(std::move(plan), statement.text);
 }
 
 std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statement, const vector<LogicalType> &types,

@@ -2,6 +2,7 @@
 
 #include "codec/errors.hpp"
 #include "codec/fragment.hpp"
+#include "codec/plan_statement.hpp"
 #include "codec/row_codec.hpp"
 #include "codec/scan_file.hpp"
 #include "exchange/exchange_sink.hpp"
@@ -14,7 +15,6 @@
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/main/pending_query_result.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
-#include "duckdb/parser/statement/logical_plan_statement.hpp"
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
@@ -308,7 +308,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	InstallExchangeSink(context, request.output, output);
 
 	auto optimized = make_uniq<OptimizedPlan>(std::move(plan));
-	auto pending = context.PendingQuery(make_uniq<LogicalPlanStatement>(std::move(optimized)), QueryParameters(false));
+	auto pending = context.PendingQuery(make_uniq<PlanStatement>(std::move(optimized)), QueryParameters(false));
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}
