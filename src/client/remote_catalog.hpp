@@ -14,7 +14,7 @@ namespace duckherder {
 
 class RemoteSchema;
 
-//! The definitions at the driver as a transaction sees them. Never changes.
+//! The definitions at the driver as a transaction sees them. Never changes, but for what it learns of earlier versions.
 struct RemoteSnapshot {
 	std::string driver_instance;
 	bool has_version = false;

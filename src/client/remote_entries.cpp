@@ -11,6 +11,7 @@
 #include "duckdb/parser/expression/constant_expression.hpp"
 #include "duckdb/parser/expression/function_expression.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/parsed_data/create_macro_info.hpp"
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
@@ -95,6 +96,11 @@ DataTable &RemoteTable::GetStorage() {
 	                              "tables of this DuckDB, or needs its optimizer: PRAGMA enable_optimizer. Text can be "
 	                              "sent to the driver: CALL duckherder_execute('%s', '...')",
 	                              name, catalog.GetName());
+}
+
+void RemoteTable::CopyScanColumns(CatalogItem &target) const {
+	target.virtual_columns = item.virtual_columns;
+	target.row_id_columns = item.row_id_columns;
 }
 
 virtual_column_map_t RemoteTable::GetVirtualColumns() const {
@@ -317,7 +323,35 @@ optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transact
 		                            "over to the driver: PRAGMA "
 		                            "enable_optimizer, and 'extension' must not be among disabled_optimizers");
 	}
+	auto at = lookup_info.GetAtClause();
+	if (at && lookup_info.GetCatalogType() == CatalogType::TABLE_ENTRY && transaction.context) {
+		return FindPast(*transaction.context, lookup_info.GetEntryName(), *at);
+	}
 	return Find(lookup_info.GetCatalogType(), lookup_info.GetEntryName());
+}
+
+optional_ptr<CatalogEntry> RemoteSchema::FindPast(ClientContext &context, const string &table,
+                                                  const BoundAtClause &at) {
+	auto text = " AT (" + at.Unit() + " => " + at.GetValue().ToSQLString() + ")";
+	std::lock_guard<std::mutex> guard(past_lock);
+	auto &entry = past[table + text];
+	if (!entry) {
+		auto &session = RemoteTransaction::Get(context, remote).Session();
+		auto sql = "FROM " + KeywordHelper::WriteOptionallyQuoted(remote.RemoteName()) + "." +
+		           KeywordHelper::WriteOptionallyQuoted(name) + "." + KeywordHelper::WriteOptionallyQuoted(table);
+		auto shape = remote.Server().service->Describe(session, sql + text);
+		CreateTableInfo definition(catalog.GetName(), name, table);
+		for (idx_t i = 0; i < shape.types.size(); i++) {
+			definition.columns.AddColumn(ColumnDefinition(shape.names[i], shape.types[i]));
+		}
+		CatalogItem item;
+		auto present = Find(CatalogType::TABLE_ENTRY, table);
+		if (present && present->type == CatalogType::TABLE_ENTRY) {
+			present->Cast<RemoteTable>().CopyScanColumns(item);
+		}
+		entry = make_uniq<RemoteTable>(catalog, *this, definition, std::move(item));
+	}
+	return entry.get();
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::Find(CatalogType type, const string &entry_name) {

@@ -14,6 +14,8 @@
 #include "duckdb/parser/parsed_data/create_view_info.hpp"
 
 #include <atomic>
+#include <map>
+#include <mutex>
 
 //! Entries of a RemoteCatalog. What a plan for the driver says of them (GetInfo) names the database as the driver does,
 //! so that the driver finds its own ones.
@@ -46,6 +48,8 @@ public:
 	std::shared_ptr<RemoteSnapshot> Snapshot() const;
 	//! Of the transaction's; one call to the driver for all tables
 	duckdb::optional_idx EstimatedRows(duckdb::ClientContext &context) const;
+	//! What a scan has besides the columns
+	void CopyScanColumns(CatalogItem &target) const;
 
 private:
 	const CatalogItem item;
@@ -122,6 +126,10 @@ public:
 	void Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo &info) override;
 
 private:
+	//! The table as it was, which may have had other columns, or is no more; the driver is asked once
+	duckdb::optional_ptr<duckdb::CatalogEntry> FindPast(duckdb::ClientContext &context, const duckdb::string &table,
+	                                                    const duckdb::BoundAtClause &at);
+
 	using EntryMap = duckdb::case_insensitive_map_t<duckdb::unique_ptr<duckdb::CatalogEntry>>;
 	void RefreshCounters(duckdb::ClientContext &context, EntryMap &sequences);
 	//! DuckDB's own schemas keep these kinds of entries apart, each with names of its own
@@ -137,6 +145,9 @@ private:
 
 	RemoteCatalog &remote;
 	std::map<Kind, EntryMap> entries;
+	std::mutex past_lock;
+	//! By name and AT clause
+	std::map<std::string, duckdb::unique_ptr<RemoteTable>> past;
 };
 
 } // namespace duckherder
