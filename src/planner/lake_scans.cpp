@@ -111,10 +111,13 @@ public:
 		return Value::MAP(LogicalType::INTEGER, values[0].type(), keys, values);
 	}
 
-	bool WasAltered() {
-		return Count("SELECT count(*) FROM " + Table("ducklake_column") + " WHERE table_id = " + table_id +
-		             " AND (end_snapshot IS NOT NULL OR begin_snapshot <> (SELECT min(begin_snapshot) FROM " +
-		             Table("ducklake_column") + " WHERE table_id = " + table_id + "))") > 0;
+	//! Whether a part of a nested column is not as old as the column, or was once another one: files differ then in
+	//! what is within the column, which is not found by field ids
+	bool NestedColumnWasAltered() {
+		return Count("SELECT count(*) FROM " + Table("ducklake_column") + " part JOIN " + Table("ducklake_column") +
+		             " whole ON part.parent_column = whole.column_id AND part.table_id = whole.table_id WHERE " +
+		             At("whole") + " AND whole.table_id = " + table_id +
+		             " AND (part.end_snapshot IS NOT NULL OR part.begin_snapshot <> whole.begin_snapshot)") > 0;
 	}
 
 	//! Rows of each file, by the file's own name. Without those that were merged from files of several snapshots, some
@@ -317,7 +320,7 @@ public:
 		}
 		auto &types = get.returned_types;
 		auto nested = std::any_of(types.begin(), types.end(), [](const LogicalType &type) { return type.IsNested(); });
-		if (nested && metadata.WasAltered()) {
+		if (nested && metadata.NestedColumnWasAltered()) {
 			return nullptr;
 		}
 		auto schema = metadata.Schema(get);

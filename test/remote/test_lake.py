@@ -129,6 +129,43 @@ def test_changes_and_time_travel(client, plain):
     assert counts == [29001, 29000, 30000, 30000], counts
 
 
+def snapshot_now(con: Connection) -> int:
+    if "lake" in {name for (name,) in con.execute("SELECT database_name FROM duckdb_databases()").fetchall()}:
+        return scalar(con, "SELECT max(snapshot_id) FROM lake.snapshots()")
+    return scalar(con, "SELECT max(snapshot_id) FROM duckherder_query('dh', 'FROM lake.snapshots()')")
+
+
+def test_time_travel_across_changes_of_the_columns(client, plain):
+    """Each version has the columns that it had, whatever the table is now, and whether it is still there."""
+    steps = ("CREATE TABLE t AS SELECT range AS i, 'x' || range AS s, {{a: range}} AS st FROM range(20000)",
+             "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 5", "UPDATE t SET n = 6 WHERE i % 2 = 0",
+             "ALTER TABLE t RENAME COLUMN s TO text", "ALTER TABLE t DROP COLUMN i",
+             "ALTER TABLE t ADD COLUMN st.b INTEGER DEFAULT 1", "ALTER TABLE t RENAME TO other", "DROP TABLE other")
+    versions: dict[Connection, list[int]] = {client: [], plain: []}
+    names = ["t"] * 6 + ["other"]
+    for sql in steps:
+        for con, numbers in versions.items():
+            con.execute(sql.replace("{{", "{").replace("}}", "}"))
+            numbers.append(snapshot_now(con))
+    for step, name in enumerate(names):
+        for query in (f"SELECT * FROM {name} AT (VERSION => {{}}) ORDER BY ALL LIMIT 100",
+                      f"SELECT count(*), sum(hash(COLUMNS(*))::DOUBLE) FROM {name} AT (VERSION => {{}})"):
+            expected = fetch(plain, query.format(versions[plain][step]))
+            assert_same(expected, fetch(client, query.format(versions[client][step])), f"{step}: {query}")
+    first, last = versions[client][0], versions[client][-1]
+    client.execute(f"PREPARE before AS SELECT i, s FROM t AT (VERSION => {first}) WHERE i = $1")
+    for i in (3, 4):
+        assert client.execute(f"EXECUTE before({i})").fetchall() == [(i, f"x{i}")]
+    for sql, message in ((f"FROM t AT (VERSION => {last})", "does not exist"),
+                         (f"FROM other AT (VERSION => {first})", "does not exist"),
+                         ("FROM t AT (VERSION => 1000000)", "(?i)snapshot"),
+                         (f"SELECT n FROM t AT (VERSION => {first})", 'column "n" not found')):
+        with pytest.raises(duckdb.Error, match=message):
+            client.execute(sql)
+    assert last_run(client, f"SELECT count(*), sum(hash(COLUMNS(*))::DOUBLE) FROM t AT (VERSION => {first})")[0] == \
+        "DISTRIBUTED"
+
+
 def test_types(client, plain):
     """Of all types those that DuckLake takes, NULLs included, from files that workers read."""
     taken = []
