@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <regex>
 #include <sstream>
 
 namespace duckherder {
@@ -34,7 +35,17 @@ void RunInitFile(DuckDB &database, const std::string &path) {
 	}
 }
 
+//! Command lines and the paths of databases can be read by others
+static void CheckNoPassword(const std::string &lake) {
+	static const std::regex password(R"(passw(or)?d\s*=|://[^/@\s]*:[^/@\s]*@)", std::regex::icase);
+	if (std::regex_search(lake, password)) {
+		throw InvalidInputException("--lake has a password, which others could read: leave it out, and give it by "
+		                            "PGPASSWORD, by a passfile, or by CREATE SECRET in the --init file");
+	}
+}
+
 void AttachLake(DuckDB &database, const std::string &lake, const std::string &data_path) {
+	CheckNoPassword(lake);
 	auto options = string("DATA_INLINING_ROW_LIMIT 0");
 	if (!data_path.empty()) {
 		options += ", DATA_PATH " + KeywordHelper::WriteQuoted(data_path, '\'');

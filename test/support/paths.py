@@ -17,6 +17,8 @@ TPCDS_EXTENSION = DEPS / "extensions" / "tpcds.duckdb_extension"
 DUCKLAKE_EXTENSION = DEPS / "extensions" / "ducklake.duckdb_extension"
 HTTPFS_EXTENSION = DEPS / "extensions" / "httpfs.duckdb_extension"
 QUACK_EXTENSION = DEPS / "extensions" / "quack.duckdb_extension"
+POSTGRES_EXTENSION = DEPS / "extensions" / "postgres_scanner.duckdb_extension"
+POSTGRES_PROGRAMS = DEPS / "postgres" / "pgserver" / "pginstall" / "bin"
 S3_SERVER = DEPS / "seaweedfs" / "weed"
 CLICKBENCH_QUERIES = DEPS / "clickbench" / "queries.py"
 
