@@ -39,8 +39,8 @@ struct EarlierChanges : public duckdb::ClientContextState {
 //! Deleted rows are left out by an anti join with the files that list them.
 //! Left alone, and so read here, are tables with inlined rows or deletes, with more deletes than every task should
 //! read, with files that were not written by DuckLake, are encrypted, or hold rows of later snapshots, with nested
-//! columns that were altered within, and those that this transaction has changed. `binder` gives table indexes that the plan
-//! does not have.
+//! columns that were altered within, and those that this transaction has changed. `binder` gives table indexes that the
+//! plan does not have.
 void ReadLakeFiles(duckdb::ClientContext &context, duckdb::Binder &binder,
                    duckdb::unique_ptr<duckdb::LogicalOperator> &plan, DistributedPlan &result);
 
