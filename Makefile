@@ -2,7 +2,8 @@
 # make debug      the same without optimization, in build/debug
 # make asan       the same with AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan; make test-asan: every
 #                 test with it
-# make tsan       the same with ThreadSanitizer, in build/tsan; make test-tsan: the C++ tests with it
+# make tsan       the same with ThreadSanitizer, in build/tsan, and a DuckDB compiled for it, which takes about an hour on
+#                 two cores; make test-tsan: the C++ tests with it
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
 # make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40
 #                 minutes on two cores), in build/strict; make test-strict: every test with it
@@ -24,9 +25,10 @@ PYTHON := build/deps/venv/bin/python
 # Two builds at once in one directory would write the same files; the second waits (seconds: a build of DuckDB).
 LOCK := $(if $(shell command -v flock),flock --timeout 7200 build/.lock)
 
+FROM_SOURCE := build/deps/duckdb-source
 DUCKDB ?= prebuilt
 ifeq ($(DUCKDB),source)
-LIBDUCKDB := $(CURDIR)/build/deps/duckdb-source/src/libduckdb.so
+LIBDUCKDB := $(CURDIR)/$(FROM_SOURCE)/src/libduckdb.so
 SOURCE_STEP := build-duckdb
 else ifeq ($(DUCKDB),prebuilt)
 LIBDUCKDB := $(CURDIR)/build/deps/libduckdb/libduckdb.so
@@ -35,6 +37,7 @@ $(error DUCKDB is '$(DUCKDB)', it can be 'prebuilt' or 'source')
 endif
 
 ASSERTING := build/deps/duckdb-assert
+RACE_CHECKED := build/deps/duckdb-tsan
 
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
@@ -51,7 +54,7 @@ deps-test: deps
 	@$(LOCK) python3 scripts/fetch.py test venv java
 
 build-duckdb: deps
-	@$(LOCK) scripts/build_duckdb.sh $(JOBS)
+	@$(LOCK) scripts/build_duckdb.sh $(JOBS) $(FROM_SOURCE)
 
 # $(call build,directory,build type,target)
 define build
@@ -62,6 +65,11 @@ endef
 define build-strict
 @$(LOCK) scripts/build.sh build/strict Asan $(1) $(JOBS) \
 	-DDUCKHERDER_LIBDUCKDB=$(CURDIR)/$(ASSERTING)/duckdb/src/libduckdb.so -DDUCKHERDER_FORCE_ASSERT=1
+endef
+
+# $(call build-tsan,target)
+define build-tsan
+@$(LOCK) scripts/build.sh build/tsan Tsan $(1) $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(CURDIR)/$(RACE_CHECKED)/src/libduckdb.so
 endef
 
 release: deps $(SOURCE_STEP)
@@ -77,11 +85,13 @@ test-asan: asan deps-test
 	$(call build,build/asan,Asan,test_programs)
 	@scripts/run_tests.sh build/asan $(JOBS)
 
-tsan: deps $(SOURCE_STEP)
-	$(call build,build/tsan,Tsan,all)
+tsan: deps
+	@$(LOCK) scripts/build_duckdb.sh $(JOBS) $(RACE_CHECKED) -DENABLE_THREAD_SANITIZER=ON \
+		-DCMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG"
+	$(call build-tsan,all)
 
 test-tsan: tsan
-	$(call build,build/tsan,Tsan,test_programs)
+	$(call build-tsan,test_programs)
 	@scripts/run_tests.sh build/tsan $(JOBS)
 
 strict: deps
