@@ -2,8 +2,8 @@
 # make debug      the same without optimization, in build/debug
 # make asan       the same with AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan; make test-asan: every
 #                 test with it
-# make tsan       the same with ThreadSanitizer, in build/tsan, and a DuckDB compiled for it, which takes about an hour on
-#                 two cores; make test-tsan: the C++ tests with it
+# make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
+#                 minutes on two cores); make test-tsan: the C++ tests with it
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
 # make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40
 #                 minutes on two cores), in build/strict; make test-strict: every test with it
