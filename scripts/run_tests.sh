@@ -18,6 +18,8 @@ if [[ $build_type == Asan ]]; then
     minutes=$((minutes * DUCKHERDER_TEST_PATIENCE))
 fi
 if [[ $build_type == Tsan ]]; then
+    # its other pools give memory to the next one unseen
+    export ARROW_DEFAULT_MEMORY_POOL=system
     export TSAN_OPTIONS=suppressions=$PWD/test/tsan_suppressions.txt:second_deadlock_stack=1:${TSAN_OPTIONS:-}
 fi
 status=0

@@ -1,13 +1,14 @@
 """The faults of the matrix: what each needs, does to the worker whose task stopped, and may lead to."""
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.netlab import NetLab
+from chaos.netlab import NetLab, Unavailable
 from chaos.nodes import WORKERS, DutyCycle, Environment, Nodes, fill
 
 #: Longer than a driver waits for heartbeats (5 s), so that the worker counts as lost before it is back
@@ -63,6 +64,12 @@ def _partition(nodes: Nodes, victim: str) -> Callable[[], None]:
     return timer.join
 
 
+def _lossy(lab: NetLab | None) -> Environment:
+    if not shutil.which("iptables"):
+        raise Unavailable("packets are lost by iptables, which is not installed")
+    return Environment(lab=lab, toxic=True)
+
+
 def _bad_network(nodes: Nodes, _: str) -> Callable[[], None]:
     lab = nodes.lab
     assert lab and nodes.toxiproxy
@@ -108,7 +115,7 @@ FAULTS = {fault.name: fault for fault in (
     Fault("worker SIGKILL", _plain, _kill, "error"),
     Fault("worker SIGSTOP for 8 s", _plain, _pause, "error"),
     Fault("partition for 8 s", lambda lab: Environment(lab=lab), _partition, "error", needs_network=True),
-    Fault("300 ms delay and 5 % loss", lambda lab: Environment(lab=lab, toxic=True), _bad_network, "rows",
+    Fault("300 ms delay and 5 % loss", _lossy, _bad_network, "rows",
           needs_network=True, limit_seconds=120),
     Fault("full spill disk", lambda _: Environment(disk_mb=SMALL_DISK_MB,
                                                    worker_options=["--memory-limit", SMALL_MEMORY],

@@ -185,8 +185,8 @@ def main() -> int:
         for number, fault in enumerate(faults):
             if fault.needs_network and lab is None:
                 continue
-            environment = fault.environment(lab)
             try:
+                environment = fault.environment(lab)
                 queries = [prepare(query, data, environment, base / f"undisturbed-{number}-{query}")
                            for query in numbers]
             except Unavailable as problem:
