@@ -3,10 +3,10 @@
 import pytest
 
 from remote.conftest import last_run
-from remote.test_lake import client, lake, plain  # noqa: F401
+from remote.test_lake import client, lake, plain, snapshot_now  # noqa: F401
 from remote.test_lake_writes import at_driver, source  # noqa: F401
 from support.compare import assert_same, fetch
-from support.session import Connection, scalar
+from support.session import Connection
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -48,8 +48,7 @@ def test_queries(client, plain, changed):  # noqa: F811
 
 def test_every_snapshot(client, plain, changed):  # noqa: F811
     """A file of deletes holds those of several snapshots."""
-    ours, theirs = (scalar(client, "SELECT max(snapshot_id) FROM duckherder_query('dh', 'FROM lake.snapshots()')"),
-                    scalar(plain, "SELECT max(snapshot_id) FROM lake.snapshots()"))
+    ours, theirs = snapshot_now(client), snapshot_now(plain)
     for back in range(6):
         for query in ("SELECT count(*), sum(i), max(s) FROM t AT (VERSION => {})",
                       "SELECT count(*) FROM t AT (VERSION => {})"):

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from remote.conftest import attach, last_run
-from remote.test_lake import EVERY_QUERY, LOAD_LAKE, plain  # noqa: F401
+from remote.test_lake import EVERY_QUERY, LOAD_LAKE, plain, snapshot_now  # noqa: F401
 from remote.test_lake_writes import source  # noqa: F401
 from support import paths, postgres
 from support.background import BackgroundQuery
@@ -83,9 +83,7 @@ def test_what_one_driver_writes_the_other_reads(client, plain, source):  # noqa:
         assert last_run(client, read.format("dh.", ""))[0] == "DISTRIBUTED"
         assert last_run(client, read.format("dh.", ""))[1] in ("FILE", "ROW_GROUP", "RANGE")
     # the catalog of both begins with the snapshot of the first table
-    versions = [client.execute("SELECT max(snapshot_id) FROM duckherder_query('dh', 'FROM ducklake_snapshots("
-                               "''lake'')')").fetchone()[0], scalar(plain, "SELECT max(snapshot_id) FROM "
-                                                                           "ducklake_snapshots('lake')")]
+    versions = [snapshot_now(client), snapshot_now(plain)]
     for back in range(len(steps)):
         here, there = (f" AT (VERSION => {version - back})" for version in reversed(versions))
         assert_same(fetch(plain, read.format("", here)), fetch(client, read.format("other.", there)), str(back))
@@ -99,12 +97,11 @@ def test_what_the_lake_asks_its_catalog_is_no_query_of_ours(client, source):  # 
     assert not asked
 
 
-def test_conflicts_of_two_drivers(client):
+def test_conflicts_of_two_drivers(client, drivers):
     client.execute("CREATE TABLE dh.t AS SELECT range AS i, 0 AS v FROM range(100)")
     other = bare_session()
     try:
-        for name in ("dh", "other"):
-            other.execute(f"ATTACH '{address(client, name)}' AS {name} (TYPE duckherder)")
+        attach(other, drivers[1], "other")
         client.execute("BEGIN")
         client.execute("UPDATE dh.t SET v = 1 WHERE i < 50")
         other.execute("BEGIN")
@@ -123,24 +120,18 @@ def test_conflicts_of_two_drivers(client):
         other.close()
 
 
-def address(con: Connection, name: str) -> str:
-    return scalar(con, f"SELECT path FROM duckdb_databases() WHERE database_name = '{name}'")
-
-
-def test_writers_at_both_drivers(client):
+def test_writers_at_both_drivers(client, drivers):
     client.execute("CREATE TABLE dh.t (writer INTEGER, i INTEGER)")
-    addresses = {name: address(client, name) for name in ("dh", "other")}
     acknowledged: list[tuple[int, int]] = []
     problems: list[str] = []
 
     def write(writer: int) -> None:
         con = bare_session()
         try:
-            name = ("dh", "other")[writer % 2]
-            con.execute(f"ATTACH '{addresses[name]}' AS {name} (TYPE duckherder)")
+            attach(con, drivers[writer % 2])
             for i in range(15):
                 try:
-                    con.execute(f"INSERT INTO {name}.t VALUES ({writer}, {i})")
+                    con.execute(f"INSERT INTO dh.t VALUES ({writer}, {i})")
                     acknowledged.append((writer, i))
                 except duckdb.TransactionException:
                     pass
@@ -156,7 +147,7 @@ def test_writers_at_both_drivers(client):
         thread.join()
     assert not problems
     assert len(acknowledged) > 20
-    for name in addresses:
+    for name in ("dh", "other"):
         assert sorted(client.execute(f"FROM {name}.t").fetchall()) == sorted(acknowledged)
 
 

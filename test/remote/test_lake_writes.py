@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from remote.conftest import attach, last_run
-from remote.test_lake import client, lake, lake_cluster, plain, start_workers  # noqa: F401
+from remote.test_lake import client, lake, lake_cluster, plain, snapshot_now, start_workers  # noqa: F401
 from support import paths, tpch
 from support.background import BackgroundQuery
 from support.cluster import Cluster
@@ -324,8 +324,7 @@ def test_lineitem_loaded_and_changed(tmp_path, plain):  # noqa: F811
                     "WHEN MATCHED AND quantity > 20 THEN UPDATE SET l_quantity = quantity"):
             assert con.execute(sql).fetchall() == plain.execute(sql).fetchall(), sql
             assert_lineitem(con, plain, "lineitem")
-        last = [scalar(con, "SELECT max(snapshot_id) FROM duckherder_query('dh', 'FROM lake.snapshots()')"),
-                scalar(plain, "SELECT max(snapshot_id) FROM lake.snapshots()")]
+        last = [snapshot_now(con), snapshot_now(plain)]
         for back in range(4):
             ours, theirs = (f"lineitem AT (VERSION => {number - back})" for number in last)
             for sql in LINEITEM:
