@@ -27,8 +27,13 @@ function(duckherder_test_suite name)
         duckherder_use_duckdb_pch(${target})
     endif()
     add_dependencies(test_programs ${target})
+    # the longest take 10 seconds, or 120 with ThreadSanitizer
+    set(seconds 120)
+    if(CMAKE_BUILD_TYPE STREQUAL Tsan)
+        set(seconds 900)
+    endif()
     include(GoogleTest)
     # PRE_TEST: asking a freshly linked program for its tests while others still build only slows the build.
     gtest_discover_tests(${target} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-        PROPERTIES TIMEOUT 120)
+        PROPERTIES TIMEOUT ${seconds})
 endfunction()

@@ -2,6 +2,7 @@
 
 #include "codec/messages.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/message_order.hpp"
 #include "transports.hpp"
 
 #include <arrow/flight/client.h>
@@ -27,12 +28,14 @@ public:
 	}
 
 	arrow::Status Get(const std::string &ticket) {
+		message_order::Sent();
 		ARROW_ASSIGN_OR_RAISE(auto stream, client->DoGet(options, arrow::flight::Ticket {ticket}));
 		return stream->ToRecordBatches().status();
 	}
 
 	//! The answer's bytes
 	arrow::Result<std::string> Act(const std::string &action, const std::string &body) {
+		message_order::Sent();
 		arrow::flight::Action call {action, arrow::Buffer::FromString(body)};
 		ARROW_ASSIGN_OR_RAISE(auto answers, client->DoAction(options, call));
 		ARROW_ASSIGN_OR_RAISE(auto answer, answers->Next());
@@ -40,6 +43,7 @@ public:
 	}
 
 	arrow::Result<arrow::flight::FlightClient::DoExchangeResult> Exchange(const std::string &command) {
+		message_order::Sent();
 		return client->DoExchange(options, arrow::flight::FlightDescriptor::Command(command));
 	}
 

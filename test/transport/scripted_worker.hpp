@@ -17,8 +17,15 @@
 
 namespace duckherder {
 
+//! How much longer a test may wait than it should in a release build
+#ifdef __SANITIZE_THREAD__
+constexpr int SLOWDOWN = 6;
+#else
+constexpr int SLOWDOWN = 1;
+#endif
+
 //! How long a test waits for what must happen; only one that fails takes so long.
-constexpr std::chrono::seconds PATIENCE(20);
+constexpr std::chrono::seconds PATIENCE(20 * SLOWDOWN);
 
 //! Something that happens once, and that threads wait for
 class Signal {

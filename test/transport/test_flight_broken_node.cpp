@@ -2,6 +2,7 @@
 #include "codec/chunk_codec.hpp"
 #include "codec/messages.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/message_order.hpp"
 #include "transports.hpp"
 
 #include <arrow/flight/server.h>
@@ -87,24 +88,32 @@ public:
 
 	arrow::Status DoGet(const flight::ServerCallContext &, const flight::Ticket &,
 	                    std::unique_ptr<flight::FlightDataStream> *stream) override {
+		message_order::Received();
 		*stream = std::make_unique<MessageStream>(types, messages);
+		message_order::Sent();
 		return arrow::Status::OK();
 	}
 	arrow::Status DoExchange(const flight::ServerCallContext &, std::unique_ptr<flight::FlightMessageReader> reader,
 	                         std::unique_ptr<flight::FlightMessageWriter> writer) override {
+		message_order::Received();
+		// the test may change them when it has the last one
+		auto sent = messages;
+		message_order::Sent();
 		ARROW_RETURN_NOT_OK(reader->Next());
-		for (auto &message : messages) {
+		for (auto &message : sent) {
 			ARROW_RETURN_NOT_OK(writer->WriteMetadata(arrow::Buffer::FromString(message.mark)));
 		}
 		return arrow::Status::OK();
 	}
 	arrow::Status DoAction(const flight::ServerCallContext &, const flight::Action &,
 	                       std::unique_ptr<flight::ResultStream> *results) override {
+		message_order::Received();
 		std::vector<flight::Result> list;
 		if (!answer.empty()) {
 			list.push_back({arrow::Buffer::FromString(answer)});
 		}
 		*results = std::make_unique<flight::SimpleResultStream>(std::move(list));
+		message_order::Sent();
 		return arrow::Status::OK();
 	}
 

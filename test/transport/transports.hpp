@@ -24,7 +24,7 @@ namespace duckherder {
 //! Ends the program if a test hangs: a thread that is stuck inside the transport cannot be ended in another way.
 class TimeLimit {
 public:
-	explicit TimeLimit(std::chrono::seconds limit = std::chrono::seconds(100)) {
+	explicit TimeLimit(std::chrono::seconds limit = std::chrono::seconds(100 * SLOWDOWN)) {
 		thread = std::thread([this, limit] {
 			if (!done.Wait(limit)) {
 				auto test = testing::UnitTest::GetInstance()->current_test_info();

@@ -4,6 +4,7 @@
 #include "codec/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/message_order.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -151,6 +152,7 @@ void FlightConnections::SetKnowsStage(const std::shared_ptr<Connection> &connect
 }
 
 flight::FlightCallOptions FlightConnections::CallOptions(uint64_t timeout_ms) const {
+	message_order::Sent();
 	flight::FlightCallOptions options;
 	options.headers.emplace_back(flight_protocol::AUTHORIZATION_HEADER,
 	                             flight_protocol::BEARER_PREFIX + settings.token);
@@ -162,6 +164,7 @@ flight::FlightCallOptions FlightConnections::CallOptions(uint64_t timeout_ms) co
 
 void FlightConnections::Check(const arrow::Status &status, const std::string &peer,
                               const std::shared_ptr<Connection> &connection) {
+	message_order::Received();
 	if (!status.ok()) {
 		Drop(connection);
 	}

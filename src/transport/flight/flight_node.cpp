@@ -7,6 +7,7 @@
 #include "transport/flight/flight_sql.hpp"
 #include "transport/flight/guard.hpp"
 #include "transport/flight/known_stages.hpp"
+#include "transport/flight/message_order.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
 #include "transport/flight/session_calls.hpp"
@@ -422,6 +423,7 @@ std::string FlightNode::Start() {
 		server_options.verify_client = true;
 		server_options.root_certificates = options.tls_client_authority;
 	}
+	message_order::Sent();
 	auto status = server->Init(server_options);
 	if (!status.ok()) {
 		throw IOException("Cannot listen at %s:%d: %s", options.host, options.port, status.message());
@@ -440,6 +442,7 @@ void FlightNode::Stop() {
 	std::thread([server = server, stopped = std::move(stopped)]() mutable {
 		auto deadline = std::chrono::system_clock::now() + STOP_WAIT;
 		auto status = server->Shutdown(&deadline);
+		message_order::Received();
 		static_cast<void>(status);
 		server.reset();
 		stopped.set_value();

@@ -4,6 +4,7 @@
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
 #include "common/limits.hpp"
+#include "transport/flight/message_order.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -16,6 +17,7 @@ namespace duckherder::flight_protocol {
 using duckdb::IOException;
 
 std::string Pack(const std::vector<std::string> &parts) {
+	message_order::Sent();
 	auto bytes = EncodeParts(parts);
 	auto checksum = ChecksumOf(bytes);
 	bytes.append(reinterpret_cast<const char *>(&checksum), sizeof(checksum));
@@ -23,6 +25,7 @@ std::string Pack(const std::vector<std::string> &parts) {
 }
 
 std::vector<std::string> Unpack(const std::string &bytes) {
+	message_order::Received();
 	uint64_t checksum = 0;
 	if (bytes.size() < sizeof(checksum)) {
 		throw IOException("%llu bytes are no message", bytes.size());

@@ -3,6 +3,7 @@
 #include "common/clock.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
+#include "transport/flight/message_order.hpp"
 #include "transport/token.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -31,6 +32,7 @@ public:
 		}
 	}
 	void CallCompleted(const arrow::Status &) override {
+		message_order::Sent();
 	}
 	std::string name() const override {
 		return Guard::NAME;
@@ -135,6 +137,7 @@ Guard::~Guard() = default;
 
 arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCallContext &context,
                                std::shared_ptr<flight::ServerMiddleware> *middleware) {
+	message_order::Received();
 	auto &headers = context.incoming_headers();
 	auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
 	std::optional<Role> role;
