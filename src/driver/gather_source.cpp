@@ -1,5 +1,6 @@
 #include "driver/gather_source.hpp"
 
+#include "codec/errors.hpp"
 #include "codec/row_codec.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -36,7 +37,8 @@ bool GatherReader::Ready() {
 		source = DecodePartitions(*output->rows, 0, 1, parent.Types());
 		reader = source->OpenReader();
 	} else {
-		Open(output->worker, output->attempt);
+		attempt = output->attempt;
+		Open(output->worker);
 	}
 	return true;
 }
@@ -46,26 +48,50 @@ void GatherReader::Await() {
 }
 
 bool GatherReader::TryNext(DataChunk &chunk) {
-	while (Ready()) {
-		if (!reader) {
-			chunk.SetCardinality(0);
-			return true;
-		}
-		if (parent.coordinator->context.interrupted) {
-			throw duckdb::InterruptException();
-		}
+	while (true) {
 		try {
+			if (!Ready()) {
+				return false;
+			}
+			if (!reader) {
+				chunk.SetCardinality(0);
+				return true;
+			}
+			if (parent.coordinator->context.interrupted) {
+				throw duckdb::InterruptException();
+			}
 			reader->Next(chunk);
-		} catch (std::exception &) {
-			parent.coordinator->ThrowIfFailed();
-			throw;
+		} catch (std::exception &error) {
+			GiveUp(error);
+			chunk.Reset();
+			continue;
 		}
 		if (chunk.size() > 0) {
+			used = true;
 			return true;
 		}
 		Close();
 	}
-	return false;
+}
+
+void GatherReader::GiveUp(const std::exception &error) {
+	// a query that has failed drops its outputs: that is no news
+	parent.coordinator->ThrowIfFailed();
+	auto lost = ToTaskError(error, worker ? *worker : WorkerId());
+	if (!worker || lost.kind != ErrorKind::PLACE) {
+		throw;
+	}
+	if (used) {
+		lost.message =
+		    "The rest of a task's rows cannot be read, and what came before has been used, so that the query "
+		    "cannot go on: " +
+		    lost.message;
+		ThrowTaskError(lost);
+	}
+	reader.reset();
+	source.reset();
+	worker.reset();
+	parent.coordinator->OutputLost(parent.stage, task, attempt, lost);
 }
 
 void GatherReader::Next(DataChunk &chunk) {
@@ -78,21 +104,16 @@ idx_t GatherReader::BatchIndex() const {
 	return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
 }
 
-void GatherReader::Open(const WorkerAddress &worker, Attempt attempt) {
+void GatherReader::Open(const WorkerAddress &from) {
+	worker = from.id;
 	auto &coordinator = *parent.coordinator;
 	FetchRequest request;
 	request.query_id = coordinator.query_id;
 	request.stage_id = parent.stage;
 	request.task_id = task;
 	request.attempt = attempt;
-	request.worker_id = worker.id;
-	try {
-		source = coordinator.services.connector->Connect(worker)->Fetch(request, parent.Types());
-	} catch (std::exception &) {
-		// a query that has failed drops its outputs: that is no news
-		coordinator.ThrowIfFailed();
-		throw;
-	}
+	request.worker_id = from.id;
+	source = coordinator.services.connector->Connect(from)->Fetch(request, parent.Types());
 	coordinator.AddOutput(source);
 	reader = source->OpenReader();
 }
@@ -100,6 +121,8 @@ void GatherReader::Open(const WorkerAddress &worker, Attempt attempt) {
 void GatherReader::Close() {
 	reader.reset();
 	source.reset();
+	worker.reset();
+	used = false;
 	parent.coordinator->OutputConsumed(parent.stage, task);
 	claimed = false;
 }

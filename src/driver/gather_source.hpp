@@ -43,13 +43,20 @@ public:
 private:
 	//! Whether the output is there, or the end; opens it
 	bool Ready();
-	void Open(const WorkerAddress &worker, Attempt attempt);
+	void Open(const WorkerAddress &from);
 	void Close();
+	//! Returns if another output of the task may come: else throws this, or why the query has failed
+	void GiveUp(const std::exception &error);
 
 	GatherSource &parent;
 	//! Whose output it reads, or waits for
 	TaskId task = 0;
 	bool claimed = false;
+	//! Rows of it were handed out
+	bool used = false;
+	//! Where it comes from, while it is read from a worker
+	std::optional<WorkerId> worker;
+	Attempt attempt = 0;
 	std::shared_ptr<ChunkSource> source;
 	std::unique_ptr<ChunkReader> reader;
 };

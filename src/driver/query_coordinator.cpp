@@ -541,6 +541,20 @@ void QueryCoordinator::OutputConsumed(StageId stage, TaskId task) {
 	HandleEvent(event::TaskOutputConsumed {TaskKey {stage, task}});
 }
 
+void QueryCoordinator::OutputLost(StageId stage, TaskId task, Attempt attempt, const TaskError &error) {
+	TaskKey key {stage, task};
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto entry = ready.find(key);
+		if (entry == ready.end() || entry->second.attempt != attempt) {
+			// its worker was found to be lost meanwhile, and there is a newer one
+			return;
+		}
+		ready.erase(entry);
+	}
+	HandleEvent(event::TaskOutputLost {key, attempt, error.worker_id, error});
+}
+
 void QueryCoordinator::Quiesce() {
 	std::unique_lock<std::mutex> guard(lock);
 	finished = true;

@@ -169,6 +169,9 @@ private:
 	//! Cut off if the query is interrupted
 	void AddOutput(const std::shared_ptr<ChunkSource> &output);
 	void OutputConsumed(StageId stage, TaskId task);
+	//! The session could not read this output, and has used nothing of it: another one will be ready, or the query
+	//! fails
+	void OutputLost(StageId stage, TaskId task, Attempt attempt, const TaskError &error);
 	//! The query's error if it has one, instead of what follows from it
 	void ThrowIfFailed();
 	//! With the lock held

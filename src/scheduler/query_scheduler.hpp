@@ -136,6 +136,7 @@ private:
 	void On(const event::StageSized &event);
 	void On(const event::StageMerged &event);
 	void On(const event::TaskOutputConsumed &event);
+	void On(const event::TaskOutputLost &event);
 	void On(const event::QueryConsumed &event);
 	void On(const event::Cancel &event);
 	void On(const event::TimerFired &event);
@@ -184,6 +185,8 @@ private:
 	void FailTask(TaskKey key, TaskError error);
 	void NoteFailedAt(TaskKey key, WorkerIndex worker);
 	uint64_t BackOffMs(uint32_t failures);
+	//! The output is gone, wherever it was
+	void LoseOutput(TaskKey key);
 	//! Outputs at `worker`, made before `before`, of the stages in `of` (all stages if null), are gone
 	void LoseOutputs(WorkerIndex worker, uint64_t before, const std::vector<StageId> *of);
 	//! Runs again what was lost and is needed, consumers before producers

@@ -72,6 +72,19 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 	RecoverLost(event.error);
 }
 
+void QueryScheduler::On(const event::TaskOutputLost &event) {
+	if (!IsKnown(event.task)) {
+		return;
+	}
+	auto &record = Record(event.task);
+	auto counts = record.state == TaskState::DONE && record.output_available && record.announced && !record.consumed &&
+	              record.main.number == event.attempt && pool.Name(record.main.worker) == event.worker;
+	if (counts) {
+		LoseOutput(event.task);
+		RecoverLost(event.error);
+	}
+}
+
 void QueryScheduler::StopAttempt(TaskKey key) {
 	auto &record = Record(key);
 	StageOf(key).uncopied.erase({record.main.started_at, key.task});
@@ -150,12 +163,17 @@ void QueryScheduler::LoseOutputs(WorkerIndex worker, uint64_t before, const std:
 			pool.AddOutput(worker, key);
 			continue;
 		}
-		SetAvailable(key, false);
-		StageOf(key).lost.insert(key.task);
-		stats.outputs_lost++;
-		if (pool.IsPresent(worker)) {
-			NoteFailedAt(key, worker);
-		}
+		LoseOutput(key);
+	}
+}
+
+void QueryScheduler::LoseOutput(TaskKey key) {
+	SetAvailable(key, false);
+	StageOf(key).lost.insert(key.task);
+	stats.outputs_lost++;
+	auto worker = Record(key).main.worker;
+	if (pool.IsPresent(worker)) {
+		NoteFailedAt(key, worker);
 	}
 }
 

@@ -106,6 +106,14 @@ struct StageMerged {
 struct TaskOutputConsumed {
 	TaskKey task;
 };
+//! The session could not read the output of this attempt of a gather task, and has used nothing of it. Ignored if that
+//! is not the output that counts any more.
+struct TaskOutputLost {
+	TaskKey task;
+	Attempt attempt = 0;
+	WorkerId worker;
+	TaskError error;
+};
 //! The session needs nothing more of the query, e.g. because a LIMIT is satisfied: what still runs is cancelled.
 struct QueryConsumed {};
 struct Cancel {};
@@ -114,9 +122,10 @@ struct TimerFired {};
 
 } // namespace event
 
-using SchedulerEvent = std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining,
-                                    event::TaskSucceeded, event::TaskFailed, event::StageSized, event::StageMerged,
-                                    event::TaskOutputConsumed, event::QueryConsumed, event::Cancel, event::TimerFired>;
+using SchedulerEvent =
+    std::variant<event::Start, event::WorkerJoined, event::WorkerLost, event::WorkerDraining, event::TaskSucceeded,
+                 event::TaskFailed, event::StageSized, event::StageMerged, event::TaskOutputConsumed,
+                 event::TaskOutputLost, event::QueryConsumed, event::Cancel, event::TimerFired>;
 
 //! What has to be done, in this order.
 namespace action {

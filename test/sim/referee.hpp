@@ -96,6 +96,7 @@ private:
 	void Apply(const event::StageSized &event);
 	void Apply(const event::StageMerged &event);
 	void Apply(const event::TaskOutputConsumed &event);
+	void Apply(const event::TaskOutputLost &event);
 	void Apply(const event::QueryConsumed &event);
 	void Apply(const event::Cancel &event);
 	void Apply(const event::TimerFired &event);

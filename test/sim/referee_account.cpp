@@ -174,6 +174,13 @@ void Referee::Apply(const event::TaskOutputConsumed &event) {
 	At(event.task).consumed |= At(event.task).announced;
 }
 
+void Referee::Apply(const event::TaskOutputLost &event) {
+	auto &task = At(event.task);
+	if (task.has_output && !task.consumed && task.made_by == event.attempt && task.holder == event.worker) {
+		LoseOutput(event.task, workers[event.worker].present);
+	}
+}
+
 void Referee::Apply(const event::QueryConsumed &) {
 	enough = true;
 }

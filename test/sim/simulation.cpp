@@ -80,8 +80,9 @@ TimeMs Simulation::DriverTime() const {
 void Simulation::Deliver(const SchedulerEvent &event) {
 	if (trace) {
 		static const char *const NAMES[] = {
-		    "Start",      "WorkerJoined", "WorkerLost",         "WorkerDraining", "TaskSucceeded", "TaskFailed",
-		    "StageSized", "StageMerged",  "TaskOutputConsumed", "QueryConsumed",  "Cancel",        "TimerFired"};
+		    "Start",         "WorkerJoined", "WorkerLost",  "WorkerDraining",     "TaskSucceeded",
+		    "TaskFailed",    "StageSized",   "StageMerged", "TaskOutputConsumed", "TaskOutputLost",
+		    "QueryConsumed", "Cancel",       "TimerFired"};
 		std::string line = std::string("> ") + NAMES[event.index()];
 		std::visit(
 		    [&](const auto &concrete) {
@@ -200,8 +201,14 @@ Simulation::Outputs Simulation::OutputsOf(StageId stage) {
 void Simulation::ReadOutput(TaskKey task, Attempt attempt, size_t number) {
 	auto &worker = workers[number];
 	auto output = worker.outputs.find({task, attempt});
-	if (!worker.alive || output == worker.outputs.end()) {
+	if (!worker.alive || output == worker.outputs.end() || random.Chance(scenario.false_lost_input)) {
 		Trace("session cannot read " + ToString(task) + " at " + worker.id);
+		TaskError error;
+		error.kind = ErrorKind::PLACE;
+		error.message = "not readable";
+		error.worker_id = worker.id;
+		event::TaskOutputLost lost {task, attempt, worker.id, error};
+		After(random.Between(0, 20), [this, lost] { Deliver(lost); });
 		return;
 	}
 	consumed.emplace(task, output->second);

@@ -85,6 +85,54 @@ TEST(SchedulerRecovery, AnUnreadGatherOutputIsMadeAgainWithAllItNeeds) {
 	EXPECT_TRUE(harness.Finished());
 }
 
+TEST(SchedulerRecovery, AnOutputThatTheSessionCannotReadIsMadeAgain) {
+	Harness harness(Harness::TwoStages(1, 1));
+	harness.Start(2);
+	harness.Succeed({0, 0});
+	harness.Succeed({1, 0});
+	auto reader = harness.Where({1, 0});
+	auto unreadable = [&](Attempt attempt) {
+		TaskError error;
+		error.kind = ErrorKind::PLACE;
+		error.message = "the connection broke";
+		error.worker_id = reader;
+		harness.Do(event::TaskOutputLost {{1, 0}, attempt, reader, error});
+	};
+	unreadable(0);
+	// elsewhere, and not what it reads
+	ASSERT_EQ(harness.Starts().size(), 1U);
+	EXPECT_EQ(harness.Starts()[0].task, (TaskKey {1, 0}));
+	EXPECT_NE(harness.Where({1, 0}), reader);
+	// said twice, or of what does not count any more
+	unreadable(0);
+	EXPECT_TRUE(harness.Starts().empty());
+	harness.Succeed({1, 0});
+	unreadable(0);
+	EXPECT_TRUE(harness.Starts().empty());
+	EXPECT_EQ(harness.State({1, 0}), TaskState::DONE);
+	harness.Do(event::TaskOutputConsumed {{1, 0}});
+	EXPECT_TRUE(harness.Finished());
+	EXPECT_EQ(harness.scheduler.Stats().outputs_lost, 1U);
+}
+
+TEST(SchedulerRecovery, AnOutputThatIsUnreadableTooOftenFailsTheQuery) {
+	SchedulerConfig config;
+	config.task_retries = 1;
+	Harness harness({Harness::MakeStage(0, 1)}, config);
+	harness.Start(3);
+	for (Attempt attempt = 0; attempt < 2; attempt++) {
+		harness.Succeed({0, 0});
+		auto worker = harness.Where({0, 0});
+		TaskError error;
+		error.kind = ErrorKind::PLACE;
+		error.message = "the connection broke";
+		harness.Do(event::TaskOutputLost {{0, 0}, attempt, worker, error});
+	}
+	auto failed = harness.Of<action::QueryFailed>();
+	ASSERT_EQ(failed.size(), 1U);
+	EXPECT_EQ(failed[0].error.message, "Task 0 of stage 0 failed after 2 attempts: the connection broke");
+}
+
 TEST(SchedulerRecovery, AReadGatherOutputMayBeLost) {
 	Harness harness({Harness::MakeStage(0, 2)});
 	harness.Start(2);
