@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaos.netlab import NetLab, Unavailable
 from chaos.nodes import WORKERS, DutyCycle, Environment, Nodes, fill
+from chaos.proxies import FROM_NODE
 
 #: Longer than a driver waits for heartbeats (5 s), so that the worker counts as lost before it is back
 AWAY_SECONDS = 8.0
@@ -18,6 +19,13 @@ LOSS = 0.05
 #: So small that both sides of a join of TPC-H SF1 do not fit when whole tables are shuffled
 SMALL_MEMORY = "110MB"
 SMALL_DISK_MB = 512
+GROUP_MEMORY_MB = 120
+NARROW_MBITS = 50
+JITTER_MS = 20
+SLICE_BYTES = 4000
+#: Less than most outputs of a task that others read, more than what a call needs at its beginning
+CUT_AFTER_BYTES = 20_000
+CUT_SECONDS = 2.0
 SHUFFLE_ALL = {"duckherder_broadcast_limit": "0", "duckherder_dynamic_filters": "false"}
 
 
@@ -83,6 +91,51 @@ def _bad_network(nodes: Nodes, _: str) -> Callable[[], None]:
     return heal
 
 
+def _narrow(nodes: Nodes, _: str) -> Callable[[], None]:
+    lab = nodes.lab
+    assert lab
+
+    def set_rate(megabits: int) -> None:
+        for number in range(WORKERS):
+            lab.set_rate(number + 1, megabits)
+    set_rate(NARROW_MBITS)
+    return lambda: set_rate(0)
+
+
+def _toxic(lab: NetLab | None) -> Environment:
+    return Environment(lab=lab, toxic=True)
+
+
+def _in_pieces(nodes: Nodes, _: str) -> Callable[[], None]:
+    assert nodes.toxiproxy
+    for number in range(WORKERS):
+        nodes.toxiproxy.add(f"worker-{number}", "latency", latency=JITTER_MS, jitter=JITTER_MS)
+        nodes.toxiproxy.add(f"worker-{number}", "slicer", average_size=SLICE_BYTES, size_variation=SLICE_BYTES // 2,
+                            delay=10)
+    return nothing
+
+
+def _for_a_while(nodes: Nodes, victim: str, toxic: str, **attributes: int) -> Callable[[], None]:
+    toxiproxy = nodes.toxiproxy
+    assert toxiproxy
+    toxiproxy.add(victim, toxic, FROM_NODE, **attributes)
+    timer = threading.Timer(CUT_SECONDS, lambda: toxiproxy.remove(victim, toxic, FROM_NODE))
+    timer.start()
+    return timer.join
+
+
+def _truncate(nodes: Nodes, victim: str) -> Callable[[], None]:
+    return _for_a_while(nodes, victim, "limit_data", bytes=CUT_AFTER_BYTES)
+
+
+def _reset(nodes: Nodes, victim: str) -> Callable[[], None]:
+    return _for_a_while(nodes, victim, "reset_peer", timeout=0)
+
+
+def _nothing_more(nodes: Nodes, _: str) -> Callable[[], None]:
+    return nothing
+
+
 def _fill_disk(nodes: Nodes, victim: str) -> Callable[[], None]:
     disk = nodes.disk(victim)
     fill(disk)
@@ -117,6 +170,14 @@ FAULTS = {fault.name: fault for fault in (
     Fault("partition for 8 s", lambda lab: Environment(lab=lab), _partition, "error", needs_network=True),
     Fault("300 ms delay and 5 % loss", _lossy, _bad_network, "rows",
           needs_network=True, limit_seconds=120),
+    Fault(f"{NARROW_MBITS} Mbit/s", lambda lab: Environment(lab=lab, settings=SHUFFLE_ALL), _narrow, "rows",
+          needs_network=True, limit_seconds=120),
+    Fault("jitter and slices", _toxic, _in_pieces, "rows", needs_network=True, limit_seconds=120),
+    Fault("truncated streams for 2 s", _toxic, _truncate, "either", needs_network=True),
+    Fault("connections reset for 2 s", _toxic, _reset, "either", needs_network=True),
+    Fault(f"{GROUP_MEMORY_MB} MB of memory", lambda _: Environment(memory_mb=GROUP_MEMORY_MB, settings=SHUFFLE_ALL,
+                                                   worker_options=["--memory-limit", f"{GROUP_MEMORY_MB}MB"]),
+          _nothing_more, "rows"),
     Fault("full spill disk", lambda _: Environment(disk_mb=SMALL_DISK_MB,
                                                    worker_options=["--memory-limit", SMALL_MEMORY],
                                                    settings=SHUFFLE_ALL),

@@ -1,4 +1,5 @@
 #include "main/node_commands.hpp"
+#include "seeded_faults.hpp"
 #include "worker/worker_node.hpp"
 
 #include "duckdb.hpp"
@@ -12,10 +13,11 @@
 #include <thread>
 #include <unistd.h>
 
-//! `duckherder worker` with a point at which a test can make something go wrong: a task stops there, says so, and goes
-//! on when it is told to. $DUCKHERDER_FAULT_POINT is "begin STAGE DIRECTORY" (before a task of that stage runs) or
-//! "end STAGE DIRECTORY" (after it ran, before anybody knows). Only the first attempt of a task that comes by stops: it
-//! makes the file DIRECTORY/reached, and waits for DIRECTORY/go.
+//! `duckherder worker` with faults. $DUCKHERDER_FAULT_SEED is for SeededFaults. And there may be a point at which a
+//! test makes something go wrong: a task stops there, says so, and goes on when it is told to. $DUCKHERDER_FAULT_POINT
+//! is "begin STAGE DIRECTORY" (before a task of that stage runs) or "end STAGE DIRECTORY" (after it ran, before anybody
+//! knows). Only the first attempt of a task that comes by stops: it makes the file DIRECTORY/reached, and waits for
+//! DIRECTORY/go.
 namespace duckherder {
 namespace {
 
@@ -26,12 +28,18 @@ bool Exists(const std::string &path) {
 	return access(path.c_str(), F_OK) == 0;
 }
 
+//! Empty if it is not set
+std::string Variable(const char *name) {
+	auto text = std::getenv(name);
+	return text ? text : "";
+}
+
 class FaultPoint {
 public:
 	FaultPoint() {
-		auto text = std::getenv("DUCKHERDER_FAULT_POINT");
-		std::istringstream words(text ? text : "");
-		if (text && !(words >> when >> stage >> directory)) {
+		auto text = Variable("DUCKHERDER_FAULT_POINT");
+		std::istringstream words(text);
+		if (!text.empty() && !(words >> when >> stage >> directory)) {
 			throw duckdb::InvalidInputException("DUCKHERDER_FAULT_POINT is '%s'", text);
 		}
 	}
@@ -61,18 +69,19 @@ private:
 
 class FaultyWorker : public WorkerService, public AttemptControl {
 public:
-	explicit FaultyWorker(std::shared_ptr<WorkerNode> worker_p) : worker(std::move(worker_p)) {
+	explicit FaultyWorker(std::shared_ptr<WorkerNode> worker_p)
+	    : worker(std::move(worker_p)), faults(Variable("DUCKHERDER_FAULT_SEED")) {
 	}
 
 	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override {
 		point.Pass("begin", request);
-		auto result = worker->RunTask(request, std::move(feed));
+		auto result = faults.RunTask(*worker, request, std::move(feed));
 		point.Pass("end", request);
 		return result;
 	}
 	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                   const duckdb::vector<duckdb::LogicalType> &types) override {
-		return worker->Fetch(request, types);
+		return faults.Fetch(*worker, request, types);
 	}
 	void CancelQuery(const QueryId &query_id) override {
 		worker->CancelQuery(query_id);
@@ -93,6 +102,7 @@ public:
 private:
 	std::shared_ptr<WorkerNode> worker;
 	FaultPoint point;
+	SeededFaults faults;
 };
 
 int Run(const std::vector<std::string> &words) {

@@ -129,6 +129,7 @@ def run_case(fault: Fault, environment: Environment, stage: str, query: Query, r
                 text = judge(fault, query, retries, nodes.answer(fault.limit_seconds))
             seconds = time.monotonic() - injected
             end_fault()
+            nodes.check_memory()
             left = nodes.check_nothing_left()
             return Outcome(text if not fault.ends_client else f"clean after {left:.1f} s", False, seconds)
     except (AssertionError, RuntimeError, TimeoutError, subprocess.TimeoutExpired) as error:

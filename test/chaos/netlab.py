@@ -67,6 +67,16 @@ class NetLab:
     def set_link(self, node: int, state: str) -> None:
         run("ip", "-n", self.name(0), "link", "set", f"v{node}", state)
 
+    def set_rate(self, node: int, megabits: int) -> None:
+        """So many megabits per second, in each direction; 0: as many as there may be."""
+        if megabits == 0:
+            run("tc", "-n", self.name(0), "qdisc", "del", "dev", f"v{node}", "root")
+            run("tc", "-n", self.name(node), "qdisc", "del", "dev", "eth0", "root")
+            return
+        rate = ["root", "tbf", "rate", f"{megabits}mbit", "burst", "64kb", "latency", "200ms"]
+        run("tc", "-n", self.name(0), "qdisc", "replace", "dev", f"v{node}", *rate)
+        run("tc", "-n", self.name(node), "qdisc", "replace", "dev", "eth0", *rate)
+
     def set_loss(self, node: int, probability: float) -> None:
         """So many of the packets that reach the node from now on are lost; 0: none."""
         rules = [*self.command(node), "iptables", "-w"]

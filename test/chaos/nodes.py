@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.memory_group import MemoryGroup
 from chaos.netlab import NetLab, Unavailable
 from chaos.proxies import DamagingProxy, Toxiproxy
 from support import paths
@@ -45,7 +46,11 @@ class Environment:
     toxic: bool = False
     #: Size of a disk of its own for each worker's temporary files
     disk_mb: int = 0
+    #: Of memory for each worker, by the kernel
+    memory_mb: int = 0
     worker_options: list[str] = field(default_factory=list)
+    #: Of each worker's environment
+    variables: dict[str, str] = field(default_factory=dict)
     #: Of the session
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -74,9 +79,10 @@ class Nodes:
         self.proxies: dict[str, DamagingProxy] = {}
         self.toxiproxy: Toxiproxy | None = None
         self.client: subprocess.Popen | None = None
+        self.groups: dict[str, MemoryGroup] = {}
         self._mounts: list[Path] = []
         self._program = worker_program
-        self._variables = {}
+        self._variables = dict(environment.variables)
         if point:
             self._variables["DUCKHERDER_FAULT_POINT"] = f"{point.when} {point.stage} {directory}"
 
@@ -116,6 +122,8 @@ class Nodes:
             proxy.close()
         if self.toxiproxy:
             self.toxiproxy.close()
+        for group in self.groups.values():
+            group.close()
         for mount in self._mounts:
             subprocess.run(["umount", str(mount)], capture_output=True)
         if problems:
@@ -145,7 +153,10 @@ class Nodes:
             assert self.lab
             options += ["--advertise", f"{self.lab.host(0)}:{self.toxiproxy.ports[name]}"]
         subcommand = [] if self._program == FAULTY_WORKER else ["worker"]
-        command = [*self._where(number + 1), str(paths.require(self._program)), *subcommand,
+        if self.environment.memory_mb and name not in self.groups:
+            self.groups[name] = MemoryGroup(f"duckherder-{os.getpid()}-{name}", self.environment.memory_mb)
+        group = self.groups[name].command() if name in self.groups else []
+        command = [*self._where(number + 1), *group, str(paths.require(self._program)), *subcommand,
                    *self._listen(number + 1, 0), *options]
         self.workers[name] = NodeProcess(name, command, self.directory, self._variables)
 
@@ -231,6 +242,12 @@ class Nodes:
         return "\n".join(f"--- {node.name}\n{node.log()[-2000:]}" for node in nodes)
 
     # afterwards
+
+    def check_memory(self) -> None:
+        """The kernel had to kill nobody."""
+        for name, group in self.groups.items():
+            if group.kills or not self.workers[name].alive:
+                raise AssertionError(f"{name} was killed: it needed more than {self.environment.memory_mb} MB")
 
     def check_nothing_left(self) -> float:
         """On the workers that live; after how many seconds. A new worker removes what killed ones left."""

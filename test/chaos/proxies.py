@@ -16,6 +16,8 @@ from support.waiting import wait_until
 #: A smaller piece may be only a sign of life
 DAMAGED_BYTES_MIN = 200
 BUFFER_BYTES = 64 << 10
+FROM_NODE = ("downstream",)
+BOTH_WAYS = ("upstream", "downstream")
 TOXIPROXY = paths.DEPS / "toxiproxy" / "toxiproxy-server"
 
 
@@ -96,17 +98,25 @@ class Toxiproxy:
                                          env=os.environ, preexec_fn=die_with_parent)
         wait_until(lambda: self._ask("GET", "/proxies").returncode == 0, 20, lambda: "toxiproxy does not answer")
 
-    def add(self, proxy: str, kind: str, **attributes: int) -> None:
-        for stream in ("upstream", "downstream"):
+    def add(self, proxy: str, kind: str, streams: tuple[str, ...] = BOTH_WAYS, **attributes: int) -> None:
+        """`streams`: FROM_NODE, or both ways. Counts for connections that there are, too."""
+        for stream in streams:
             toxic = {"name": f"{kind}-{stream}", "type": kind, "stream": stream, "attributes": attributes}
-            done = self._ask("POST", f"/proxies/{proxy}/toxics", json.dumps(toxic))
-            if done.returncode:
-                raise RuntimeError(f"toxiproxy: {done.stderr}")
+            self._tell("POST", f"/proxies/{proxy}/toxics", json.dumps(toxic))
+
+    def remove(self, proxy: str, kind: str, streams: tuple[str, ...] = BOTH_WAYS) -> None:
+        for stream in streams:
+            self._tell("DELETE", f"/proxies/{proxy}/toxics/{kind}-{stream}")
 
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(20)
         self._log.close()
+
+    def _tell(self, method: str, path: str, body: str = "") -> None:
+        done = self._ask(method, path, body)
+        if done.returncode:
+            raise RuntimeError(f"toxiproxy: {done.stderr}")
 
     def _ask(self, method: str, path: str, body: str = "") -> subprocess.CompletedProcess[str]:
         script = ("import sys, urllib.request as r; "
