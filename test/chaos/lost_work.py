@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chaos.matrix import STAGES, Query, check_rows, prepare, settings_of  # noqa: E402
-from chaos.nodes import FAULTY_WORKER, Environment, Nodes  # noqa: E402
+from chaos.nodes import Environment, Nodes  # noqa: E402
 from support import paths, tpch  # noqa: E402
 from support.cluster import use_new_token  # noqa: E402
 
@@ -32,7 +32,7 @@ def cpu_seconds(pid: int) -> float:
 def run(query: Query, stage: str | None, data: Path, directory: Path) -> float:
     directory.mkdir()
     environment = Environment()
-    with Nodes(directory, environment, query.points[stage] if stage else None, FAULTY_WORKER) as nodes:
+    with Nodes(directory, environment, query.points[stage] if stage else None, paths.FAULTY_WORKER) as nodes:
         begin = {name: cpu_seconds(worker.pid) for name, worker in nodes.workers.items()}
         used = 0.0
         nodes.start_client(query.sql, data, settings_of(environment, 3))

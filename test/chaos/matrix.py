@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chaos.faults import FAULTS, Fault  # noqa: E402
 from chaos.netlab import NetLab, Unavailable  # noqa: E402
-from chaos.nodes import FAULTY_WORKER, WORKERS, Answer, Environment, Nodes, Point  # noqa: E402
+from chaos.nodes import WORKERS, Answer, Environment, Nodes, Point  # noqa: E402
 from support import paths, tpch  # noqa: E402
 from support.cluster import use_new_token  # noqa: E402
 from support.compare import Result, difference, fetch  # noqa: E402
@@ -116,7 +116,7 @@ def run_case(fault: Fault, environment: Environment, stage: str, query: Query, r
              directory: Path) -> Outcome:
     directory.mkdir()
     begin = time.monotonic()
-    nodes = Nodes(directory, environment, query.points[stage], FAULTY_WORKER)
+    nodes = Nodes(directory, environment, query.points[stage], paths.FAULTY_WORKER)
     try:
         with nodes:
             nodes.start_client(query.sql, data, settings_of(environment, retries))

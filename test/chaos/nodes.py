@@ -23,7 +23,6 @@ from support.waiting import PATIENCE, wait_until
 WORKERS = 3
 PORT = 8815
 LEASE_SECONDS = 3
-FAULTY_WORKER = paths.BUILD / "test" / "chaos" / "faulty_worker"
 CLIENT = Path(__file__).parent / "client.py"
 REACH_SECONDS = 60 * PATIENCE
 CLEAN_SECONDS = LEASE_SECONDS + 20.0
@@ -152,7 +151,7 @@ class Nodes:
         if self.toxiproxy:
             assert self.lab
             options += ["--advertise", f"{self.lab.host(0)}:{self.toxiproxy.ports[name]}"]
-        subcommand = [] if self._program == FAULTY_WORKER else ["worker"]
+        subcommand = [] if self._program == paths.FAULTY_WORKER else ["worker"]
         if self.environment.memory_mb and name not in self.groups:
             self.groups[name] = MemoryGroup(f"duckherder-{os.getpid()}-{name}", self.environment.memory_mb)
         group = self.groups[name].command() if name in self.groups else []

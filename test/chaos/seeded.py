@@ -21,8 +21,8 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chaos.matrix import PLACE_ERRORS  # noqa: E402
-from chaos.nodes import FAULTY_WORKER, Environment, Nodes  # noqa: E402
-from support import tpch  # noqa: E402
+from chaos.nodes import Environment, Nodes  # noqa: E402
+from support import paths, tpch  # noqa: E402
 from support.cluster import use_new_token  # noqa: E402
 from support.compare import Result, difference, fetch  # noqa: E402
 from support.pair import last_query  # noqa: E402
@@ -79,7 +79,7 @@ def run_seed(seed: int, percent: int, queries: list[Query], data: Path, director
     tally = Tally()
     directory.mkdir()
     environment = Environment(variables={"DUCKHERDER_FAULT_SEED": f"{seed} {percent}"})
-    nodes = Nodes(directory, environment, None, FAULTY_WORKER)
+    nodes = Nodes(directory, environment, None, paths.FAULTY_WORKER)
     try:
         with nodes:
             con = bare_session()

@@ -3,8 +3,8 @@
 import pytest
 
 from chaos.matrix import check_rows
-from chaos.nodes import FAULTY_WORKER, Environment, Nodes, Point
-from support import tpch
+from chaos.nodes import Environment, Nodes, Point
+from support import paths, tpch
 from support.compare import fetch
 from support.session import plain_session
 
@@ -19,7 +19,7 @@ def test_a_slow_task_is_copied(tmp_path):
     with plain_session() as con:
         tpch.create_views(con, data)
         expected = fetch(con, sql)
-    with Nodes(tmp_path, Environment(), Point("begin", 0), FAULTY_WORKER) as nodes:
+    with Nodes(tmp_path, Environment(), Point("begin", 0), paths.FAULTY_WORKER) as nodes:
         nodes.start_client(sql, data, {"duckherder_mode": "always"})
         slow = nodes.wait_reached()
         # the task still stands at its point when the query ends

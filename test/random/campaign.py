@@ -18,6 +18,9 @@ from support.cluster import Cluster
 
 QUERIES_PER_ROUND = 40
 SHRINK_SECONDS = 60.0
+FAULT_RETRIES = 20
+#: What a query with faults may end with: docs/operations.md, "When something fails"
+EXCUSED = ("what came before has been used", "would not make the same rows again", "cannot be read again for a retry")
 #: Counted apart: an empty table or a condition that is always false leaves nothing that workers could read
 NO_SCAN_REASON, NO_SCAN = "the optimizer left no scan in the plan", "no scan"
 #: Of these kinds of problems only so many are shrunk
@@ -32,6 +35,8 @@ class Options:
     #: 0: another number each round
     workers: int = 0
     processes: bool = False
+    #: Of the attempts and reads at worker processes something happens to so many percent
+    faults: int = 0
     only: str | None = None
     shrink: bool = True
     ignore: tuple[str, ...] = ()
@@ -48,6 +53,7 @@ class Campaign:
         self.modes: Counter[tuple[str, str]] = Counter()
         self.features: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.retries = 0
         self.errors: Counter[str] = Counter()
         self._signatures: Counter[str] = Counter()
         self._directory = directory
@@ -84,7 +90,8 @@ class Campaign:
         if not self._cluster:
             directory = self._directory / "cluster"
             directory.mkdir(exist_ok=True)
-            self._cluster = Cluster(directory, self.options.workers or 3).__enter__()
+            faults = f"{self.options.seed} {self.options.faults}" if self.options.faults else ""
+            self._cluster = Cluster(directory, self.options.workers or 3, faults=faults).__enter__()
         return tuple(node.location for node in self._cluster.workers.values())[:workers]
 
     def _round(self, number: int, only_query: int | None) -> None:
@@ -116,6 +123,8 @@ class Campaign:
                     f"SET duckherder_broadcast_limit = {rng.choice((0, 0, 1000, 67108864))}",
                     f"SET duckherder_dynamic_filters = {rng.choice(('true', 'true', 'true', 'false'))}",
                     f"SET duckherder_min_task_bytes = {rng.choice((1, 1, 1, 5000, 1048576))}")
+        if self.options.faults:
+            settings += (f"SET duckherder_task_retries = {FAULT_RETRIES}",)
         if self.options.verbose:
             print(f"{name}: {statement(case.sql)}", flush=True)
         finding = Finding(schema, case.sql, case.ordered, settings, workers, self._locations(workers), Outcome(SAME))
@@ -131,7 +140,8 @@ class Campaign:
         if self.options.verbose:
             print(f"    {outcome.status}, {outcome.mode} {outcome.reason}, {outcome.seconds:.3f} s, plain "
                   f"{outcome.plain_seconds:.3f} s {outcome.detail}", flush=True)
-        if outcome.is_problem and not any(re.search(each, outcome.detail) for each in self.options.ignore):
+        ignored = [*self.options.ignore, *(EXCUSED if self.options.faults else ())]
+        if outcome.is_problem and not any(re.search(each, outcome.detail) for each in ignored):
             self._report(name, Finding(schema, case.sql, case.ordered, settings, workers, finding.locations, outcome))
 
     def _plain_crashes(self, finding: Finding) -> bool:
@@ -146,6 +156,7 @@ class Campaign:
 
     def _count(self, case: Case, outcome: Outcome) -> None:
         self.outcomes[outcome.status] += 1
+        self.retries += outcome.retries
         mode = NO_SCAN if outcome.reason == NO_SCAN_REASON else outcome.mode or "not recorded"
         if outcome.status == SAME:
             self.modes[case.shape, mode] += 1
@@ -178,7 +189,8 @@ class Campaign:
         """Runs the query again."""
         return (f"build/deps/venv/bin/python test/random/run.py --seed {self.options.seed} --only {name}"
                 + (f" --workers {self.options.workers}" if self.options.workers else "")
-                + (" --processes" if self.options.processes else ""))
+                + (" --processes" if self.options.processes else "")
+                + (f" --faults {self.options.faults}" if self.options.faults else ""))
 
     def distributed_share(self) -> float:
         """Of the queries that have equal answers and whose plan reads something."""
@@ -187,7 +199,8 @@ class Campaign:
 
     def summary(self) -> str:
         lines = [f"{self._asked} queries in {time.monotonic() - self._begin:.0f} s, "
-                 f"{100 * self.distributed_share():.1f} % of the equal ones that scan DISTRIBUTED"]
+                 f"{100 * self.distributed_share():.1f} % of the equal ones that scan DISTRIBUTED"
+                 + (f", {self.retries} retries" if self.retries else "")]
         lines += [f"  {count:6} {status}" for status, count in self.outcomes.most_common()]
         for title, counts in (("shape", self.modes), ("feature", self.features)):
             modes = sorted({mode for _, mode in counts})

@@ -90,6 +90,7 @@ class Outcome:
     detail: str = ""
     mode: str = ""
     reason: str = ""
+    retries: int = 0
     seconds: float = 0.0
     plain_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -160,9 +161,10 @@ class Lab:
         actual = answer(self.ours, question.sql, question.seconds)
         outcome = self._judge(question, expected, actual)
         outcome.seconds, outcome.plain_seconds = time.monotonic() - begin, plain_seconds
-        if row := self.ours.execute("SELECT execution_mode, local_reason FROM duckherder_get_query_execution_stats() "
+        if row := self.ours.execute("SELECT execution_mode, local_reason, retries "
+                                    "FROM duckherder_get_query_execution_stats() "
                                     "ORDER BY execution_start_time DESC LIMIT 1").fetchone():
-            outcome.mode, outcome.reason = row[0], row[1] or ""
+            outcome.mode, outcome.reason, outcome.retries = row[0], row[1] or "", row[2] or 0
         comparable = outcome.status in (DIFFERENT, WE_FAILED, PLAIN_FAILED, OTHER_ERROR)
         if comparable and self._undetermined(question, expected):
             outcome.status = UNDETERMINED

@@ -20,6 +20,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="how long at most")
     parser.add_argument("--workers", type=int, default=0, help="1 to 5; a random number per schema if left out")
     parser.add_argument("--processes", action="store_true", help="worker processes instead of embedded workers")
+    parser.add_argument("--faults", type=int, default=0, metavar="PERCENT", help="worker processes, in which something "
+                        "happens to so many of the tasks' attempts and of the reads of their outputs")
     parser.add_argument("--only", metavar="ROUND[/QUERY]", help="one schema, or one query of it")
     parser.add_argument("--print", action="store_true", help="print each query before it runs")
     parser.add_argument("--no-shrink", action="store_true")
@@ -37,7 +39,8 @@ def main() -> int:
             token.touch(mode=0o600)
             token.write_text(secrets.token_hex(32) + "\n")
             os.environ["DUCKHERDER_TOKEN_FILE"] = str(token)
-        options = Options(arguments.seed, arguments.queries, arguments.seconds, arguments.workers, arguments.processes,
+        options = Options(arguments.seed, arguments.queries, arguments.seconds, arguments.workers,
+                          arguments.processes or arguments.faults > 0, arguments.faults,
                           arguments.only, not arguments.no_shrink, tuple(arguments.ignore), arguments.keep,
                           arguments.print)
         campaign = Campaign(options, Path(directory))

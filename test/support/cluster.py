@@ -12,6 +12,7 @@ from support.waiting import PATIENCE, wait_until
 
 STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
+DRIVER = [str(paths.BINARY), "driver"]
 #: All clusters that run now, so that a failed test can show their logs
 running: list["Cluster"] = []
 
@@ -30,12 +31,14 @@ class Cluster:
 
     def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
                  environment: dict[str, str] | None = None, driver_options: list[str] | None = None,
-                 worker_options: list[str] | None = None):
+                 worker_options: list[str] | None = None, faults: str = ""):
+        """`faults`: the workers have them, by what test/chaos/seeded_faults.hpp reads."""
         self.directory = directory
         self.driver: NodeProcess | None = None
         self.workers: dict[str, NodeProcess] = {}
         self._threads = threads
-        self._environment = environment
+        self._environment = {**(environment or {}), "DUCKHERDER_FAULT_SEED": faults} if faults else environment
+        self._worker_program = [str(paths.FAULTY_WORKER)] if faults else [str(paths.BINARY), "worker"]
         self._names = (f"worker-{number}" for number in itertools.count())
         self._worker_count = workers
         self._with_driver = with_driver
@@ -46,7 +49,7 @@ class Cluster:
         running.append(self)
         try:
             if self._with_driver:
-                self.driver = self._launch("driver", "driver", self._driver_options).wait_ready()
+                self.driver = self._launch("driver", DRIVER, self._driver_options).wait_ready()
                 self._launched_drivers = 1
             # Launched together, then waited for: they start in parallel
             names = [self.launch_worker() for _ in range(self._worker_count)]
@@ -76,13 +79,14 @@ class Cluster:
         assert self.driver and not self.driver.alive
         name = f"driver-{self._launched_drivers}"
         self._launched_drivers += 1
-        self.driver = self._launch(name, "driver", self._driver_options,
+        self.driver = self._launch(name, DRIVER, self._driver_options,
                                    f"{self.driver.host}:{self.driver.port}").wait_ready()
         return self.driver
 
-    def _launch(self, name: str, subcommand: str, options: list[str], listen: str = "127.0.0.1:0",
+    def _launch(self, name: str, program: list[str], options: list[str], listen: str = "127.0.0.1:0",
                 within: list[str] | None = None) -> NodeProcess:
-        command = [*(within or []), str(paths.require(paths.BINARY)), subcommand, "--listen", listen, *options]
+        paths.require(Path(program[0]))
+        command = [*(within or []), *program, "--listen", listen, *options]
         return NodeProcess(name, command, self.directory, self._environment)
 
     def launch_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> str:
@@ -93,7 +97,7 @@ class Cluster:
         # A test that has ended needs nothing of its queries any more
         drain = [] if "--drain-timeout" in options else ["--drain-timeout", "0"]
         arguments = ["--id", name, "--threads", str(self._threads), *drain, *driver, *options]
-        self.workers[name] = self._launch(name, "worker", arguments, within=within)
+        self.workers[name] = self._launch(name, self._worker_program, arguments, within=within)
         return name
 
     def add_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> NodeProcess:

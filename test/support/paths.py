@@ -9,6 +9,8 @@ BUILD = Path(os.environ.get("DUCKHERDER_BUILD") or ROOT / "build" / "release").r
 DEPS = ROOT / "build" / "deps"
 EXTENSION = BUILD / "duckherder.duckdb_extension"
 BINARY = BUILD / "duckherder"
+#: `duckherder worker` with faults, which takes the same flags
+FAULTY_WORKER = BUILD / "test" / "chaos" / "faulty_worker"
 SHELL = BUILD / "duckdb"
 STOCK_SHELL = DEPS / "duckdb-cli" / "duckdb"
 PYTHON = sys.executable
