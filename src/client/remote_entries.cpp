@@ -333,23 +333,32 @@ optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transact
 optional_ptr<CatalogEntry> RemoteSchema::FindPast(ClientContext &context, const string &table,
                                                   const BoundAtClause &at) {
 	auto text = " AT (" + at.Unit() + " => " + at.GetValue().ToSQLString() + ")";
+	{
+		std::lock_guard<std::mutex> guard(past_lock);
+		auto known = past.find(table + text);
+		if (known != past.end()) {
+			return known->second.get();
+		}
+	}
+	// without the lock, as it asks the driver
+	auto &session = RemoteTransaction::Get(context, remote).Session();
+	auto sql = "FROM " + KeywordHelper::WriteOptionallyQuoted(remote.RemoteName()) + "." +
+	           KeywordHelper::WriteOptionallyQuoted(name) + "." + KeywordHelper::WriteOptionallyQuoted(table);
+	auto shape = remote.Server().service->Describe(session, sql + text);
+	CreateTableInfo definition(catalog.GetName(), name, table);
+	for (idx_t i = 0; i < shape.types.size(); i++) {
+		definition.columns.AddColumn(ColumnDefinition(shape.names[i], shape.types[i]));
+	}
+	CatalogItem item;
+	auto present = Find(CatalogType::TABLE_ENTRY, table);
+	if (present && present->type == CatalogType::TABLE_ENTRY) {
+		present->Cast<RemoteTable>().CopyScanColumns(item);
+	}
+	auto made = make_uniq<RemoteTable>(catalog, *this, definition, std::move(item));
 	std::lock_guard<std::mutex> guard(past_lock);
 	auto &entry = past[table + text];
 	if (!entry) {
-		auto &session = RemoteTransaction::Get(context, remote).Session();
-		auto sql = "FROM " + KeywordHelper::WriteOptionallyQuoted(remote.RemoteName()) + "." +
-		           KeywordHelper::WriteOptionallyQuoted(name) + "." + KeywordHelper::WriteOptionallyQuoted(table);
-		auto shape = remote.Server().service->Describe(session, sql + text);
-		CreateTableInfo definition(catalog.GetName(), name, table);
-		for (idx_t i = 0; i < shape.types.size(); i++) {
-			definition.columns.AddColumn(ColumnDefinition(shape.names[i], shape.types[i]));
-		}
-		CatalogItem item;
-		auto present = Find(CatalogType::TABLE_ENTRY, table);
-		if (present && present->type == CatalogType::TABLE_ENTRY) {
-			present->Cast<RemoteTable>().CopyScanColumns(item);
-		}
-		entry = make_uniq<RemoteTable>(catalog, *this, definition, std::move(item));
+		entry = std::move(made);
 	}
 	return entry.get();
 }

@@ -1,4 +1,5 @@
 #include "main/node_commands.hpp"
+#include "main/prepare_process.hpp"
 #include "seeded_faults.hpp"
 #include "worker/worker_node.hpp"
 
@@ -120,7 +121,7 @@ int Run(const std::vector<std::string> &words) {
 } // namespace duckherder
 
 int main(int argc, char **argv) {
-	duckherder::BlockStopSignals();
+	duckherder::PrepareProcess();
 	auto code = duckherder::Run(std::vector<std::string>(argv + 1, argv + argc));
 	std::cout.flush();
 	// as in the real program

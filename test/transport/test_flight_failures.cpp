@@ -14,9 +14,14 @@ using duckdb::idx_t;
 class FlightFailures : public testing::Test {
 protected:
 	void Serve(std::shared_ptr<ChunkSource> output) {
-		node.worker->fetch = [output](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
-			return output;
-		};
+		std::lock_guard<std::mutex> guard(lock);
+		served = std::move(output);
+		if (!node.worker->fetch) {
+			node.worker->fetch = [this](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
+				std::lock_guard<std::mutex> served_guard(lock);
+				return served;
+			};
+		}
 	}
 	//! The task reads its feed and counts the rows, unless it has none: then it waits until somebody stops it
 	void CountFeed() {
@@ -32,6 +37,9 @@ protected:
 	}
 
 	TimeLimit limit;
+	//! The node may still serve a call whose client has been cut off
+	std::mutex lock;
+	std::shared_ptr<ChunkSource> served;
 	LoopbackNode node;
 	TcpProxy proxy {node.node->Port()};
 	std::shared_ptr<WorkerConnector> through_proxy = node.MakeConnector();
