@@ -333,9 +333,10 @@ optional_ptr<CatalogEntry> RemoteSchema::LookupEntry(CatalogTransaction transact
 optional_ptr<CatalogEntry> RemoteSchema::FindPast(ClientContext &context, const string &table,
                                                   const BoundAtClause &at) {
 	auto text = " AT (" + at.Unit() + " => " + at.GetValue().ToSQLString() + ")";
+	auto key = table + text;
 	{
 		std::lock_guard<std::mutex> guard(past_lock);
-		auto known = past.find(table + text);
+		auto known = past.find(key);
 		if (known != past.end()) {
 			return known->second.get();
 		}
@@ -356,11 +357,8 @@ optional_ptr<CatalogEntry> RemoteSchema::FindPast(ClientContext &context, const 
 	}
 	auto made = make_uniq<RemoteTable>(catalog, *this, definition, std::move(item));
 	std::lock_guard<std::mutex> guard(past_lock);
-	auto &entry = past[table + text];
-	if (!entry) {
-		entry = std::move(made);
-	}
-	return entry.get();
+	// the first one stays, if another connection has asked at the same time
+	return past.try_emplace(key, std::move(made)).first->second.get();
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::Find(CatalogType type, const string &entry_name) {

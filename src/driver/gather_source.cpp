@@ -37,8 +37,7 @@ bool GatherReader::Ready() {
 		source = DecodePartitions(*output->rows, 0, 1, parent.Types());
 		reader = source->OpenReader();
 	} else {
-		attempt = output->attempt;
-		Open(output->worker);
+		Open(output->worker, output->attempt);
 	}
 	return true;
 }
@@ -77,8 +76,11 @@ bool GatherReader::TryNext(DataChunk &chunk) {
 void GatherReader::GiveUp(const std::exception &error) {
 	// a query that has failed drops its outputs: that is no news
 	parent.coordinator->ThrowIfFailed();
-	auto lost = ToTaskError(error, worker ? *worker : WorkerId());
-	if (!worker || lost.kind != ErrorKind::PLACE) {
+	if (!worker) {
+		throw;
+	}
+	auto lost = ToTaskError(error, *worker);
+	if (lost.kind != ErrorKind::PLACE) {
 		throw;
 	}
 	if (used) {
@@ -88,9 +90,7 @@ void GatherReader::GiveUp(const std::exception &error) {
 		    lost.message;
 		ThrowTaskError(lost);
 	}
-	reader.reset();
-	source.reset();
-	worker.reset();
+	Drop();
 	parent.coordinator->OutputLost(parent.stage, task, attempt, lost);
 }
 
@@ -104,8 +104,9 @@ idx_t GatherReader::BatchIndex() const {
 	return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
 }
 
-void GatherReader::Open(const WorkerAddress &from) {
+void GatherReader::Open(const WorkerAddress &from, Attempt made_by) {
 	worker = from.id;
+	attempt = made_by;
 	auto &coordinator = *parent.coordinator;
 	FetchRequest request;
 	request.query_id = coordinator.query_id;
@@ -118,11 +119,15 @@ void GatherReader::Open(const WorkerAddress &from) {
 	reader = source->OpenReader();
 }
 
-void GatherReader::Close() {
+void GatherReader::Drop() {
 	reader.reset();
 	source.reset();
 	worker.reset();
 	used = false;
+}
+
+void GatherReader::Close() {
+	Drop();
 	parent.coordinator->OutputConsumed(parent.stage, task);
 	claimed = false;
 }

@@ -43,7 +43,9 @@ public:
 private:
 	//! Whether the output is there, or the end; opens it
 	bool Ready();
-	void Open(const WorkerAddress &from);
+	void Open(const WorkerAddress &from, Attempt made_by);
+	//! Lets go of the output
+	void Drop();
 	void Close();
 	//! Returns if another output of the task may come: else throws this, or why the query has failed
 	void GiveUp(const std::exception &error);

@@ -198,14 +198,20 @@ QueryScheduler::TaskRecord *QueryScheduler::FindRunning(TaskKey key, Attempt att
 	if (IsRunning(key, attempt, worker)) {
 		return &Record(key);
 	}
-	auto made_output = IsKnown(key) && Record(key).state == TaskState::DONE && Record(key).main.number == attempt &&
-	                   pool.Name(Record(key).main.worker) == worker;
-	if (made_output) {
+	if (MadeOutput(key, attempt, worker)) {
 		stats.duplicate_results++;
 	} else {
 		stats.stale_results++;
 	}
 	return nullptr;
+}
+
+bool QueryScheduler::MadeOutput(TaskKey key, Attempt attempt, const WorkerId &worker) const {
+	if (!IsKnown(key)) {
+		return false;
+	}
+	auto &record = stages[key.stage].tasks[key.task];
+	return record.state == TaskState::DONE && record.main.number == attempt && pool.Name(record.main.worker) == worker;
 }
 
 void QueryScheduler::On(const event::TaskSucceeded &event) {

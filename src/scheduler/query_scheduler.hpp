@@ -142,6 +142,8 @@ private:
 	void On(const event::TimerFired &event);
 	//! The record, if `attempt` is a running one of a known task; otherwise counts the result as ignored
 	TaskRecord *FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker);
+	//! This attempt of a known task is the one that counts
+	bool MadeOutput(TaskKey key, Attempt attempt, const WorkerId &worker) const;
 	void CountLate(const SchedulerEvent &event);
 	void SetTaskCount(StageRecord &stage, uint32_t task_count);
 

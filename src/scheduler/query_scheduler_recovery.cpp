@@ -73,13 +73,11 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 }
 
 void QueryScheduler::On(const event::TaskOutputLost &event) {
-	if (!IsKnown(event.task)) {
+	if (!MadeOutput(event.task, event.attempt, event.worker)) {
 		return;
 	}
 	auto &record = Record(event.task);
-	auto counts = record.state == TaskState::DONE && record.output_available && record.announced && !record.consumed &&
-	              record.main.number == event.attempt && pool.Name(record.main.worker) == event.worker;
-	if (counts) {
+	if (record.output_available && record.announced && !record.consumed) {
 		LoseOutput(event.task);
 		RecoverLost(event.error);
 	}

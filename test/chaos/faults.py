@@ -47,6 +47,13 @@ def nothing() -> None:
     pass
 
 
+def later(seconds: float, what: Callable[[], None]) -> Callable[[], None]:
+    """Does it then; returns what waits for it."""
+    timer = threading.Timer(seconds, what)
+    timer.start()
+    return timer.join
+
+
 def _plain(_: NetLab | None) -> Environment:
     return Environment()
 
@@ -58,24 +65,24 @@ def _kill(nodes: Nodes, victim: str) -> Callable[[], None]:
 
 def _pause(nodes: Nodes, victim: str) -> Callable[[], None]:
     nodes.workers[victim].signal(signal.SIGSTOP)
-    timer = threading.Timer(AWAY_SECONDS, lambda: nodes.workers[victim].signal(signal.SIGCONT))
-    timer.start()
-    return timer.join
+    return later(AWAY_SECONDS, lambda: nodes.workers[victim].signal(signal.SIGCONT))
 
 
 def _partition(nodes: Nodes, victim: str) -> Callable[[], None]:
     lab, number = nodes.lab, int(victim[-1]) + 1
     assert lab
     lab.set_link(number, "down")
-    timer = threading.Timer(AWAY_SECONDS, lambda: lab.set_link(number, "up"))
-    timer.start()
-    return timer.join
+    return later(AWAY_SECONDS, lambda: lab.set_link(number, "up"))
+
+
+def _toxic(lab: NetLab | None) -> Environment:
+    return Environment(lab=lab, toxic=True)
 
 
 def _lossy(lab: NetLab | None) -> Environment:
     if not shutil.which("iptables"):
         raise Unavailable("packets are lost by iptables, which is not installed")
-    return Environment(lab=lab, toxic=True)
+    return _toxic(lab)
 
 
 def _bad_network(nodes: Nodes, _: str) -> Callable[[], None]:
@@ -102,10 +109,6 @@ def _narrow(nodes: Nodes, _: str) -> Callable[[], None]:
     return lambda: set_rate(0)
 
 
-def _toxic(lab: NetLab | None) -> Environment:
-    return Environment(lab=lab, toxic=True)
-
-
 def _in_pieces(nodes: Nodes, _: str) -> Callable[[], None]:
     assert nodes.toxiproxy
     for number in range(WORKERS):
@@ -119,9 +122,7 @@ def _for_a_while(nodes: Nodes, victim: str, toxic: str, **attributes: int) -> Ca
     toxiproxy = nodes.toxiproxy
     assert toxiproxy
     toxiproxy.add(victim, toxic, FROM_NODE, **attributes)
-    timer = threading.Timer(CUT_SECONDS, lambda: toxiproxy.remove(victim, toxic, FROM_NODE))
-    timer.start()
-    return timer.join
+    return later(CUT_SECONDS, lambda: toxiproxy.remove(victim, toxic, FROM_NODE))
 
 
 def _truncate(nodes: Nodes, victim: str) -> Callable[[], None]:
@@ -130,6 +131,11 @@ def _truncate(nodes: Nodes, victim: str) -> Callable[[], None]:
 
 def _reset(nodes: Nodes, victim: str) -> Callable[[], None]:
     return _for_a_while(nodes, victim, "reset_peer", timeout=0)
+
+
+def _bounded(_: NetLab | None) -> Environment:
+    return Environment(memory_mb=GROUP_MEMORY_MB, settings=SHUFFLE_ALL,
+                       worker_options=["--memory-limit", f"{GROUP_MEMORY_MB}MB"])
 
 
 def _nothing_more(nodes: Nodes, _: str) -> Callable[[], None]:
@@ -175,9 +181,7 @@ FAULTS = {fault.name: fault for fault in (
     Fault("jitter and slices", _toxic, _in_pieces, "rows", needs_network=True, limit_seconds=120),
     Fault("truncated streams for 2 s", _toxic, _truncate, "either", needs_network=True),
     Fault("connections reset for 2 s", _toxic, _reset, "either", needs_network=True),
-    Fault(f"{GROUP_MEMORY_MB} MB of memory", lambda _: Environment(memory_mb=GROUP_MEMORY_MB, settings=SHUFFLE_ALL,
-                                                   worker_options=["--memory-limit", f"{GROUP_MEMORY_MB}MB"]),
-          _nothing_more, "rows"),
+    Fault(f"{GROUP_MEMORY_MB} MB of memory", _bounded, _nothing_more, "rows"),
     Fault("full spill disk", lambda _: Environment(disk_mb=SMALL_DISK_MB,
                                                    worker_options=["--memory-limit", SMALL_MEMORY],
                                                    settings=SHUFFLE_ALL),

@@ -41,10 +41,6 @@ class MemoryGroup:
         lines = (self.path / "memory.oom_control").read_text().splitlines()
         return int(dict(line.split() for line in lines)["oom_kill"])
 
-    @property
-    def peak_mb(self) -> float:
-        return int((self.path / "memory.max_usage_in_bytes").read_text()) / (1 << 20)
-
     def close(self) -> None:
         """All its processes have ended; the kernel may take a moment to see that."""
         for _ in range(100):

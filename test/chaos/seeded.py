@@ -22,16 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chaos.matrix import PLACE_ERRORS  # noqa: E402
 from chaos.nodes import Environment, Nodes  # noqa: E402
-from support import paths, tpch  # noqa: E402
+from support import faults, paths, tpch  # noqa: E402
 from support.cluster import use_new_token  # noqa: E402
 from support.compare import Result, difference, fetch  # noqa: E402
 from support.pair import last_query  # noqa: E402
 from support.session import Connection, bare_session, plain_session  # noqa: E402
 
-#: More than a task of these queries ever needed
-RETRIES = 20
-#: What a query cannot recover from: the session has read a part of an output that breaks off
-USED = "what came before has been used"
 #: A query that takes longer hangs
 LIMIT_SECONDS = 120
 
@@ -64,7 +60,7 @@ def problem_of(con: Connection, query: Query, retries: int, tally: Tally) -> str
         rows = fetch(con, query.sql)
     except duckdb.Error as error:
         tally.errors += 1
-        if retries and USED not in str(error):
+        if retries and faults.USED not in str(error):
             return f"{type(error).__name__}: {error}"
         clear = type(error).__name__ in PLACE_ERRORS and "worker" in str(error).lower()
         return None if clear else f"no clear error: {type(error).__name__}: {error}"
@@ -78,7 +74,7 @@ def problem_of(con: Connection, query: Query, retries: int, tally: Tally) -> str
 def run_seed(seed: int, percent: int, queries: list[Query], data: Path, directory: Path) -> Tally:
     tally = Tally()
     directory.mkdir()
-    environment = Environment(variables={"DUCKHERDER_FAULT_SEED": f"{seed} {percent}"})
+    environment = Environment(variables=faults.variables(seed, percent))
     nodes = Nodes(directory, environment, None, paths.FAULTY_WORKER)
     try:
         with nodes:
@@ -88,7 +84,7 @@ def run_seed(seed: int, percent: int, queries: list[Query], data: Path, director
             con.execute("SET duckherder_mode = 'always'")
             con.execute(f"SET duckherder_query_timeout = {LIMIT_SECONDS * 1000}")
             for query in queries:
-                for retries in (RETRIES, 0):
+                for retries in (faults.RETRIES, 0):
                     if problem := problem_of(con, query, retries, tally):
                         tally.wrong += 1
                         print(f"seed {seed}: Q{query.number} with {retries} retries: {problem[:500]}", flush=True)

@@ -24,15 +24,28 @@ void Wait(uint64_t draw) {
 	std::this_thread::sleep_for(std::chrono::milliseconds(draw / 8 % DELAY_MS_MAX));
 }
 
-//! Breaks off after so many chunks
-class BrokenChunks : public ChunkReader {
+//! An output breaks off after so many of its parts
+class Break {
 public:
-	BrokenChunks(std::unique_ptr<ChunkReader> reader_p, uint64_t chunks) : reader(std::move(reader_p)), left(chunks) {
+	explicit Break(uint64_t parts) : left(parts) {
 	}
-	void Next(duckdb::DataChunk &chunk) override {
+	//! Before each
+	void Pass() {
 		if (left-- == 0) {
 			throw IOException("a fault: the output broke off");
 		}
+	}
+
+private:
+	uint64_t left;
+};
+
+class BrokenChunks : public ChunkReader {
+public:
+	BrokenChunks(std::unique_ptr<ChunkReader> reader_p, Break end_p) : reader(std::move(reader_p)), end(end_p) {
+	}
+	void Next(duckdb::DataChunk &chunk) override {
+		end.Pass();
 		reader->Next(chunk);
 	}
 	duckdb::idx_t BatchIndex() const override {
@@ -41,30 +54,26 @@ public:
 
 private:
 	std::unique_ptr<ChunkReader> reader;
-	uint64_t left;
+	Break end;
 };
 
 class BrokenBatches : public BatchReader {
 public:
-	BrokenBatches(std::unique_ptr<BatchReader> reader_p, uint64_t batches)
-	    : reader(std::move(reader_p)), left(batches) {
+	BrokenBatches(std::unique_ptr<BatchReader> reader_p, Break end_p) : reader(std::move(reader_p)), end(end_p) {
 	}
 	std::shared_ptr<arrow::RecordBatch> Next() override {
-		if (left-- == 0) {
-			throw IOException("a fault: the output broke off");
-		}
+		end.Pass();
 		return reader->Next();
 	}
 
 private:
 	std::unique_ptr<BatchReader> reader;
-	uint64_t left;
+	Break end;
 };
 
 class BrokenOutput : public ChunkSource {
 public:
-	BrokenOutput(std::shared_ptr<ChunkSource> source_p, uint64_t chunks_p)
-	    : source(std::move(source_p)), chunks(chunks_p) {
+	BrokenOutput(std::shared_ptr<ChunkSource> source_p, Break end_p) : source(std::move(source_p)), end(end_p) {
 	}
 	const duckdb::vector<duckdb::LogicalType> &Types() const override {
 		return source->Types();
@@ -73,11 +82,11 @@ public:
 		return source->MaxReaders();
 	}
 	std::unique_ptr<ChunkReader> OpenReader() override {
-		return std::make_unique<BrokenChunks>(source->OpenReader(), chunks);
+		return std::make_unique<BrokenChunks>(source->OpenReader(), end);
 	}
 	std::unique_ptr<BatchReader> OpenBatchReader() override {
 		auto batches = source->OpenBatchReader();
-		return batches ? std::make_unique<BrokenBatches>(std::move(batches), chunks) : nullptr;
+		return batches ? std::make_unique<BrokenBatches>(std::move(batches), end) : nullptr;
 	}
 	void Cancel() override {
 		source->Cancel();
@@ -85,7 +94,8 @@ public:
 
 private:
 	std::shared_ptr<ChunkSource> source;
-	const uint64_t chunks;
+	//! Of each reader
+	const Break end;
 };
 
 TaskResult Failed(const TaskRequest &request, const char *what) {
@@ -153,7 +163,7 @@ std::shared_ptr<ChunkSource> SeededFaults::Fetch(WorkerService &worker, const Fe
 		Wait(draw);
 		return worker.Fetch(request, types);
 	}
-	return std::make_shared<BrokenOutput>(worker.Fetch(request, types), draw / 3 % CHUNKS_MAX);
+	return std::make_shared<BrokenOutput>(worker.Fetch(request, types), Break(draw / 3 % CHUNKS_MAX));
 }
 
 } // namespace duckherder

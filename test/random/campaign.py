@@ -14,13 +14,13 @@ from runner import Runner, SetupFailed
 from schema import Schema, make_schema
 from shrink import Finding, Shrinker, signature
 from sqltree import statement
+from support import faults
 from support.cluster import Cluster
 
 QUERIES_PER_ROUND = 40
 SHRINK_SECONDS = 60.0
-FAULT_RETRIES = 20
 #: What a query with faults may end with: docs/operations.md, "When something fails"
-EXCUSED = ("what came before has been used", "would not make the same rows again", "cannot be read again for a retry")
+EXCUSED = (faults.USED, "would not make the same rows again", "cannot be read again for a retry")
 #: Counted apart: an empty table or a condition that is always false leaves nothing that workers could read
 NO_SCAN_REASON, NO_SCAN = "the optimizer left no scan in the plan", "no scan"
 #: Of these kinds of problems only so many are shrunk
@@ -90,8 +90,8 @@ class Campaign:
         if not self._cluster:
             directory = self._directory / "cluster"
             directory.mkdir(exist_ok=True)
-            faults = f"{self.options.seed} {self.options.faults}" if self.options.faults else ""
-            self._cluster = Cluster(directory, self.options.workers or 3, faults=faults).__enter__()
+            variables = faults.variables(self.options.seed, self.options.faults) if self.options.faults else None
+            self._cluster = Cluster(directory, self.options.workers or 3, faults=variables).__enter__()
         return tuple(node.location for node in self._cluster.workers.values())[:workers]
 
     def _round(self, number: int, only_query: int | None) -> None:
@@ -124,7 +124,7 @@ class Campaign:
                     f"SET duckherder_dynamic_filters = {rng.choice(('true', 'true', 'true', 'false'))}",
                     f"SET duckherder_min_task_bytes = {rng.choice((1, 1, 1, 5000, 1048576))}")
         if self.options.faults:
-            settings += (f"SET duckherder_task_retries = {FAULT_RETRIES}",)
+            settings += (f"SET duckherder_task_retries = {faults.RETRIES}",)
         if self.options.verbose:
             print(f"{name}: {statement(case.sql)}", flush=True)
         finding = Finding(schema, case.sql, case.ordered, settings, workers, self._locations(workers), Outcome(SAME))

@@ -31,13 +31,13 @@ class Cluster:
 
     def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
                  environment: dict[str, str] | None = None, driver_options: list[str] | None = None,
-                 worker_options: list[str] | None = None, faults: str = ""):
-        """`faults`: the workers have them, by what test/chaos/seeded_faults.hpp reads."""
+                 worker_options: list[str] | None = None, faults: dict[str, str] | None = None):
+        """`faults`: the workers have them, as support/faults.py says."""
         self.directory = directory
         self.driver: NodeProcess | None = None
         self.workers: dict[str, NodeProcess] = {}
         self._threads = threads
-        self._environment = {**(environment or {}), "DUCKHERDER_FAULT_SEED": faults} if faults else environment
+        self._environment = {**(environment or {}), **(faults or {})}
         self._worker_program = [str(paths.FAULTY_WORKER)] if faults else [str(paths.BINARY), "worker"]
         self._names = (f"worker-{number}" for number in itertools.count())
         self._worker_count = workers

@@ -92,11 +92,7 @@ TEST(SchedulerRecovery, AnOutputThatTheSessionCannotReadIsMadeAgain) {
 	harness.Succeed({1, 0});
 	auto reader = harness.Where({1, 0});
 	auto unreadable = [&](Attempt attempt) {
-		TaskError error;
-		error.kind = ErrorKind::PLACE;
-		error.message = "the connection broke";
-		error.worker_id = reader;
-		harness.Do(event::TaskOutputLost {{1, 0}, attempt, reader, error});
+		harness.Do(event::TaskOutputLost {{1, 0}, attempt, reader, Harness::Error(ErrorKind::PLACE)});
 	};
 	unreadable(0);
 	// elsewhere, and not what it reads
@@ -123,9 +119,7 @@ TEST(SchedulerRecovery, AnOutputThatIsUnreadableTooOftenFailsTheQuery) {
 	for (Attempt attempt = 0; attempt < 2; attempt++) {
 		harness.Succeed({0, 0});
 		auto worker = harness.Where({0, 0});
-		TaskError error;
-		error.kind = ErrorKind::PLACE;
-		error.message = "the connection broke";
+		auto error = Harness::Error(ErrorKind::PLACE, "the connection broke");
 		harness.Do(event::TaskOutputLost {{0, 0}, attempt, worker, error});
 	}
 	auto failed = harness.Of<action::QueryFailed>();
