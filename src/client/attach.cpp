@@ -6,6 +6,7 @@
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
 #include "codec/view_scan.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/catalog/catalog_transaction.hpp"
 #include "duckdb/main/attached_database.hpp"
@@ -99,6 +100,8 @@ void AddSecret(ClientContext &context, AttachRequest &request) {
 
 unique_ptr<Catalog> Attach(optional_ptr<StorageExtensionInfo> storage_info, ClientContext &context,
                            AttachedDatabase &db, const string &, AttachInfo &info, AttachOptions &options) {
+	// it would be asked with this process's own token, wherever it is
+	SessionRole::Require(context, Role::NODE, "ATTACH of another driver");
 	AttachRequest request;
 	for (auto &option : options.options) {
 		ReadOption(request, StringUtil::Lower(option.first), option.second);

@@ -2,6 +2,7 @@
 
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/main/database_manager.hpp"
@@ -40,8 +41,14 @@ struct RemoteQueryState : public GlobalTableFunctionState {
 	const std::unique_ptr<ChunkReader> reader;
 };
 
+//! A client of a driver does not run statements at the drivers that this one has attached with a token of its own
+void CheckCaller(ClientContext &context) {
+	SessionRole::Require(context, Role::NODE, "A statement for another driver");
+}
+
 unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
                                    vector<string> &names) {
+	CheckCaller(context);
 	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
 	auto &catalog = Find(context, data->database);
 	auto &transaction = RemoteTransaction::Get(context, catalog);
@@ -55,6 +62,7 @@ unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInpu
 }
 
 unique_ptr<GlobalTableFunctionState> StartQuery(ClientContext &context, TableFunctionInitInput &input) {
+	CheckCaller(context);
 	auto &data = input.bind_data->Cast<RemoteQueryData>();
 	auto &catalog = Find(context, data.database);
 	return make_uniq<RemoteQueryState>(catalog, context, RunRemoteText(context, catalog, data.sql, data.types));
@@ -70,6 +78,7 @@ struct ExecuteState : public GlobalTableFunctionState {
 
 unique_ptr<FunctionData> BindExecute(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
                                      vector<string> &names) {
+	CheckCaller(context);
 	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
 	Find(context, data->database);
 	types = {LogicalType::BOOLEAN};
@@ -85,6 +94,7 @@ void Execute(ClientContext &context, TableFunctionInput &input, DataChunk &) {
 	auto &data = input.bind_data->Cast<RemoteQueryData>();
 	auto &state = input.global_state->Cast<ExecuteState>();
 	if (!state.done) {
+		CheckCaller(context);
 		state.done = true;
 		auto &catalog = Find(context, data.database);
 		RunRemoteSql(context, catalog, data.sql);

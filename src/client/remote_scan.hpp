@@ -1,12 +1,11 @@
 #pragma once
 
 #include "client/remote_entries.hpp"
+#include "codec/driver_names.hpp"
 
 #include "duckdb/function/table_function.hpp"
 
 namespace duckherder {
-
-constexpr const char *REMOTE_SCAN_NAME = "duckherder_remote_scan";
 
 //! What a scan of a table of an attached driver reads
 struct RemoteScanData : public duckdb::TableFunctionData {

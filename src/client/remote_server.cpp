@@ -14,7 +14,7 @@ using namespace duckdb;
 RemoteServer::RemoteServer(std::shared_ptr<DatabaseService> service_p, std::string location_p, SessionRequest request_p)
     : service(std::move(service_p)), location(std::move(location_p)), request(std::move(request_p)) {
 	request.wants_functions = true;
-	info = service->OpenSession(request);
+	info = service->OpenSession(request, Role::READ);
 	request.wants_functions = false;
 	// all sessions are to see the same database, whatever is the driver's main one later
 	request.database = info.database;
@@ -57,7 +57,7 @@ RemoteServer::Session RemoteServer::Take() {
 }
 
 RemoteServer::Session RemoteServer::TakeNew() {
-	auto opened = service->OpenSession(request);
+	auto opened = service->OpenSession(request, Role::READ);
 	std::lock_guard<std::mutex> guard(lock);
 	open.insert(opened.id);
 	return {opened.id, opened.driver_instance};

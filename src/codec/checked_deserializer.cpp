@@ -16,6 +16,7 @@ namespace {
 //! LEB128 needs this for 64 bits
 constexpr idx_t VARINT_BYTES_MAX = 10;
 constexpr const char *TYPE_INFO_TAG = "type_info";
+constexpr field_id_t BOUND_FUNCTION_FIELD = 500;
 
 //! What the parameters of a type may be. INVALID: it has none of its own, only an alias or the like.
 ExtraTypeInfoType InfoOf(LogicalTypeId id) {
@@ -148,14 +149,25 @@ void CheckedDeserializer::OnPropertyBegin(const field_id_t field_id, const char 
 	if (field != field_id) {
 		throw SerializationException("field %d stands where %d (%s) was expected", field, field_id, tag_p);
 	}
+	BeginProperty(field_id, tag_p);
+}
+
+void CheckedDeserializer::BeginProperty(const field_id_t field_id, const char *tag_p) {
 	tag = tag_p;
+	text = Text::ANY;
+	// as FunctionSerializer and the parser's expressions write them
+	if (field_id == BOUND_FUNCTION_FIELD && std::strcmp(tag_p, "name") == 0) {
+		text = Text::BOUND_FUNCTION;
+	} else if (std::strcmp(tag_p, "function_name") == 0) {
+		text = Text::PARSED_FUNCTION;
+	}
 }
 
 bool CheckedDeserializer::OnOptionalPropertyBegin(const field_id_t field_id, const char *tag_p) {
 	auto present = PeekField() == field_id;
 	if (present) {
 		NextField();
-		tag = tag_p;
+		BeginProperty(field_id, tag_p);
 	} else if (std::strcmp(tag_p, TYPE_INFO_TAG) == 0) {
 		CheckNeedsNoInfo();
 	}
@@ -290,6 +302,10 @@ string CheckedDeserializer::ReadString() {
 	}
 	string result(bytes.data() + position, length);
 	position += length;
+	if (text != Text::ANY && function_check) {
+		function_check(result, text == Text::BOUND_FUNCTION);
+	}
+	text = Text::ANY;
 	return result;
 }
 

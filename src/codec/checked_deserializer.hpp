@@ -3,6 +3,7 @@
 #include "duckdb.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ public:
 
 	//! The bytes must outlive it
 	CheckedDeserializer(const std::string &bytes, Types types);
+
+	//! `check` is called with the name of each function of a plan before DuckDB looks it up and binds it, which may
+	//! open files; it may throw. `bound`: in a plan; otherwise in an expression as the parser made it.
+	void CheckFunctions(std::function<void(const std::string &name, bool bound)> check) {
+		function_check = std::move(check);
+	}
 
 	void Begin() {
 		OnObjectBegin();
@@ -77,6 +84,7 @@ private:
 
 	//! The tag of the value that is read next; each is used once
 	bool TagIs(const char *name);
+	void BeginProperty(duckdb::field_id_t field_id, const char *tag);
 	//! The parameters of a type are not there
 	void CheckNeedsNoInfo() const;
 	duckdb::idx_t Remaining() const {
@@ -96,6 +104,10 @@ private:
 	bool has_buffered_field = false;
 	duckdb::field_id_t buffered_field = 0;
 	const char *tag = nullptr;
+	std::function<void(const std::string &name, bool bound)> function_check;
+	//! What the text means that is read next
+	enum class Text : uint8_t { ANY, BOUND_FUNCTION, PARSED_FUNCTION };
+	Text text = Text::ANY;
 	std::vector<Object> objects;
 };
 

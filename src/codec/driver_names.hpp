@@ -5,6 +5,9 @@
 //! is written, except while a plan is made ready for the driver.
 namespace duckherder {
 
+//! The scan of a table of a driver in the plan of its client. The driver looks the table up when it reads the plan.
+constexpr const char *REMOTE_SCAN_NAME = "duckherder_remote_scan";
+
 //! While one lives, what this thread writes is for the driver.
 class DriverNames {
 public:

@@ -117,12 +117,15 @@ std::string EncodeFragment(ClientContext &, const LogicalOperator &plan) {
 
 namespace {
 
-unique_ptr<LogicalOperator> DecodeUnnamed(ClientContext &context, const std::string &bytes) {
+using FunctionCheck = std::function<void(const std::string &name, bool bound)>;
+
+unique_ptr<LogicalOperator> DecodeUnnamed(ClientContext &context, const std::string &bytes, FunctionCheck check) {
 	bound_parameter_map_t parameters;
 	unique_ptr<LogicalOperator> plan;
 	OperatorList operators;
 
 	CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::ALL);
+	deserializer.CheckFunctions(std::move(check));
 	deserializer.Set<ClientContext &>(context);
 	deserializer.Set<bound_parameter_map_t &>(parameters);
 	deserializer.Begin();
@@ -148,9 +151,9 @@ unique_ptr<LogicalOperator> DecodeUnnamed(ClientContext &context, const std::str
 
 } // namespace
 
-unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::string &bytes) {
+unique_ptr<LogicalOperator> DecodeFragment(ClientContext &context, const std::string &bytes, FunctionCheck check) {
 	try {
-		return DecodeUnnamed(context, bytes);
+		return DecodeUnnamed(context, bytes, std::move(check));
 	} catch (const Exception &error) {
 		ErrorData data(error);
 		// what DuckDB did not expect in a plan says nothing about this database, which would not be used again

@@ -3,6 +3,7 @@
 #include "duckdb.hpp"
 #include "duckdb/planner/logical_operator.hpp"
 
+#include <functional>
 #include <string>
 
 namespace duckherder {
@@ -16,7 +17,10 @@ std::string EncodeFragment(duckdb::ClientContext &context, const duckdb::Logical
 //! The plan again, types resolved; it is optimized already. Functions and tables are looked up by name, and functions
 //! that cannot be serialized are bound again: a transaction must be active. Throws SerializationException if the bytes
 //! are not a fragment, or what the look-ups and binds throw.
-duckdb::unique_ptr<duckdb::LogicalOperator> DecodeFragment(duckdb::ClientContext &context, const std::string &bytes);
+//! `check` as in CheckedDeserializer; what it throws is thrown.
+duckdb::unique_ptr<duckdb::LogicalOperator>
+DecodeFragment(duckdb::ClientContext &context, const std::string &bytes,
+               std::function<void(const std::string &name, bool bound)> check = nullptr);
 
 //! Of all operators of the plan: operators that are added take numbers above it
 duckdb::idx_t LargestTableIndex(duckdb::LogicalOperator &op);

@@ -45,7 +45,8 @@ struct FunctionPower {
 		OTHERS = 64,     //! statements, logs and files of other connections
 		CODE = 128,      //! runs SQL, plans or addresses that are given as arguments
 		NODES = 256,     //! controls or shows the nodes of the cluster
-		ALL = 511
+		COUNTS = 512,    //! moves a sequence of the database on
+		ALL = 1023
 	};
 };
 

@@ -1,17 +1,16 @@
 #pragma once
 
-#include "protocol/database_service.hpp"
+#include "protocol/role.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/parser/sql_statement.hpp"
-#include "duckdb/planner/logical_operator.hpp"
 
 namespace duckherder {
 
-//! Throw PermissionException, which says what is not allowed, for COPY … TO, for functions that control nodes, for SET,
-//! ATTACH, LOAD and the like, and, to readers, for scans of files.
-void CheckPlan(const duckdb::LogicalOperator &plan, Trust trust);
-//! By its kind only, before anything of it is bound; its plan is another question
-void CheckKind(const duckdb::SQLStatement &statement, Trust trust);
+//! Throws PermissionException, which says what is not allowed, unless the role may run the statement. Looks at the
+//! parsed statement alone, by lists of what is allowed, before anything of it is bound, named or described: 'read' may
+//! query, 'write' also change and define what is in databases, both without whatever else the driver could do. A
+//! transaction has to be active. Only reads, though DuckDB enumerates through non-const references.
+void CheckStatement(duckdb::ClientContext &context, duckdb::SQLStatement &statement, Role role);
 
 } // namespace duckherder

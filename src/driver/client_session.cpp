@@ -6,17 +6,20 @@
 #include "codec/plan_statement.hpp"
 #include "codec/result_settings.hpp"
 #include "common/limits.hpp"
+#include "driver/check_plan.hpp"
 #include "driver/check_statement.hpp"
 #include "driver/expand_views.hpp"
 #include "driver/list_catalog.hpp"
 #include "driver/statement_result.hpp"
 #include "planner/internal_query.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/parsed_data/create_index_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/statement/alter_statement.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
@@ -81,9 +84,10 @@ private:
 	ColumnDataAppendState append;
 };
 
-ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p, Trust trust_p)
-    : database(std::move(database_p)), read_only(read_only_p), trust(trust_p), connection(instance),
+ClientSession::ClientSession(DatabaseInstance &instance, std::string database_p, bool read_only_p, Role role_p)
+    : database(std::move(database_p)), read_only(read_only_p), role(role_p), connection(instance),
       earlier(connection.context->registered_state->GetOrCreate<EarlierChanges>(EarlierChanges::NAME)) {
+	SessionRole::Install(*connection.context, role);
 	// it is shown by the client
 	auto &config = ClientConfig::GetConfig(*connection.context);
 	config.enable_progress_bar = true;
@@ -290,27 +294,50 @@ void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
 	plan = std::move(get);
 }
 
-void ClientSession::MarkModified() {
-	if (read_only) {
-		throw PermissionException("This session may only read: it was attached READ_ONLY, or its token has the role "
-		                          "'read'");
-	}
+void ClientSession::MarkModified(const std::set<std::string> &databases) {
 	auto &context = *connection.context;
-	auto attached = DatabaseManager::Get(context).GetDatabase(context, database);
-	if (!attached) {
-		throw CatalogException("The driver has no database \"%s\" any more", database);
+	for (auto &name : databases) {
+		auto attached = DatabaseManager::Get(context).GetDatabase(context, name);
+		if (!attached) {
+			throw CatalogException("The driver has no database \"%s\" any more", name);
+		}
+		if (read_only && !attached->IsTemporary()) {
+			throw PermissionException("This session may only read: it was attached READ_ONLY, or its token has the "
+			                          "role 'read'");
+		}
+		DatabaseModificationType modification;
+		for (auto type : {DatabaseModificationType::INSERT_DATA, DatabaseModificationType::DELETE_DATA,
+		                  DatabaseModificationType::UPDATE_DATA, DatabaseModificationType::SEQUENCE,
+		                  DatabaseModificationType::CREATE_CATALOG_ENTRY}) {
+			modification |= type;
+		}
+		MetaTransaction::Get(context).ModifyDatabase(*attached, modification);
 	}
-	DatabaseModificationType modification;
-	for (auto type : {DatabaseModificationType::INSERT_DATA, DatabaseModificationType::DELETE_DATA,
-	                  DatabaseModificationType::UPDATE_DATA, DatabaseModificationType::SEQUENCE,
-	                  DatabaseModificationType::CREATE_CATALOG_ENTRY}) {
-		modification |= type;
+}
+
+vector<unique_ptr<SQLStatement>> ClientSession::Parse(const std::string &sql) {
+	if (role >= Role::ADMIN) {
+		return connection.ExtractStatements(sql);
 	}
-	MetaTransaction::Get(context).ModifyDatabase(*attached, modification);
+	// DuckDB's own ExtractStatements runs pragmas, some of which read files
+	try {
+		Parser parser(connection.context->GetParserOptions());
+		parser.ParseQuery(sql);
+		return std::move(parser.statements);
+	} catch (const std::exception &error) {
+		ErrorData data(error);
+		data.AddErrorLocation(sql);
+		data.Throw();
+	}
+}
+
+void ClientSession::Check(SQLStatement &statement) {
+	auto &context = *connection.context;
+	context.RunFunctionInTransaction([&] { CheckStatement(context, statement, role); }, false);
 }
 
 unique_ptr<SQLStatement> ClientSession::ParseText(const std::string &sql) {
-	auto statements = connection.ExtractStatements(sql);
+	auto statements = Parse(sql);
 	if (statements.size() != 1) {
 		throw InvalidInputException("One SQL statement is needed, not %llu", idx_t(statements.size()));
 	}
@@ -318,54 +345,39 @@ unique_ptr<SQLStatement> ClientSession::ParseText(const std::string &sql) {
 		throw InvalidInputException("The transaction here is that of the client: BEGIN, COMMIT and ROLLBACK belong "
 		                            "there");
 	}
-	CheckKind(*statements[0], trust);
+	Check(*statements[0]);
 	return std::move(statements[0]);
 }
 
-void ClientSession::CheckText(const std::string &sql) {
-	InternalQuery internal;
-	// as it was bound: the optimizer replaces functions by what they return
-	auto &config = ClientConfig::GetConfig(*connection.context);
-	auto optimizes = config.enable_optimizer;
-	config.enable_optimizer = false;
-	unique_ptr<LogicalOperator> plan;
-	try {
-		plan = connection.context->ExtractPlan(sql);
-	} catch (...) {
-		config.enable_optimizer = optimizes;
-		throw;
+unique_ptr<LogicalOperator> ClientSession::DecodePlan(const SessionStatement &statement) {
+	auto &context = *connection.context;
+	auto plan = DecodeFragment(context, statement.body,
+	                           [this](const std::string &name, bool bound) { CheckSentFunction(name, bound, role); });
+	CheckSentPlan(context, *plan, role);
+	auto written = DatabasesWrittenBy(context, *plan);
+	if (statement.writes) {
+		written.insert(database);
 	}
-	config.enable_optimizer = optimizes;
-	CheckPlan(*plan, trust);
+	MarkModified(written);
+	changed = changed || !written.empty();
+	ExpandViews(context, plan);
+	InsertUploads(plan);
+	plan->ResolveOperatorTypes();
+	return plan;
 }
 
 unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statement) {
 	if (statement.kind == StatementKind::DEFINITION) {
 		auto result = StatementFor(DecodeDefinition(statement.body));
+		Check(*result);
 		result->query = statement.text;
 		return result;
 	}
-	auto &context = *connection.context;
 	if (statement.kind == StatementKind::SQL) {
-		auto parsed = ParseText(statement.body);
-		if (trust != Trust::FULL) {
-			CheckText(statement.body);
-		}
-		return parsed;
+		return ParseText(statement.body);
 	}
 	unique_ptr<LogicalOperator> plan;
-	context.RunFunctionInTransaction(
-	    [&] {
-		    if (statement.writes) {
-			    MarkModified();
-		    }
-		    plan = DecodeFragment(context, statement.body);
-		    CheckPlan(*plan, trust);
-		    ExpandViews(context, plan);
-		    InsertUploads(plan);
-		    plan->ResolveOperatorTypes();
-	    },
-	    false);
+	connection.context->RunFunctionInTransaction([&] { plan = DecodePlan(statement); }, false);
 	return make_uniq<PlanStatement>(std::move(plan), statement.text);
 }
 
@@ -375,7 +387,8 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	EnsureTransaction(statement.transaction_start_us);
 	ApplySettings(statement);
 	earlier->any = changed;
-	changed = changed || statement.writes || statement.kind != StatementKind::PLAN;
+	// of a plan it is found out when it is decoded
+	changed = changed || statement.kind != StatementKind::PLAN;
 	auto prepared = Prepare(statement);
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 namespace duckherder {
@@ -20,7 +21,7 @@ namespace duckherder {
 class ClientSession : public std::enable_shared_from_this<ClientSession> {
 public:
 	//! `database` is the name of one of the instance's databases
-	ClientSession(duckdb::DatabaseInstance &instance, std::string database, bool read_only, Trust trust);
+	ClientSession(duckdb::DatabaseInstance &instance, std::string database, bool read_only, Role role);
 	~ClientSession();
 
 	CatalogListing ListCatalog(bool knows, uint64_t known_version);
@@ -53,16 +54,20 @@ private:
 	void EnsureTransaction(int64_t start_us);
 	void ApplySettings(const SessionStatement &statement);
 	duckdb::unique_ptr<duckdb::SQLStatement> Prepare(const SessionStatement &statement);
+	duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>> Parse(const std::string &sql);
+	//! Throws PermissionException unless the client's role may run it
+	void Check(duckdb::SQLStatement &statement);
+	//! In a transaction
+	duckdb::unique_ptr<duckdb::LogicalOperator> DecodePlan(const SessionStatement &statement);
 	//! One statement that the client may send
 	duckdb::unique_ptr<duckdb::SQLStatement> ParseText(const std::string &sql);
-	void CheckText(const std::string &sql);
 	void InsertUploads(duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
-	void MarkModified();
+	void MarkModified(const std::set<std::string> &databases);
 	void Execute(const std::string &sql);
 
 	const std::string database;
 	const bool read_only;
-	const Trust trust;
+	const Role role;
 	duckdb::Connection connection;
 	//! For the planner, and what it will be told of the next statement
 	duckdb::shared_ptr<EarlierChanges> earlier;

@@ -54,7 +54,7 @@ ClientSessions::~ClientSessions() {
 	watch.join();
 }
 
-SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
+SessionInfo ClientSessions::OpenSession(const SessionRequest &request, Role caller) {
 	CheckVersions(request);
 	auto database = instance.lock();
 	if (!database) {
@@ -73,7 +73,7 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
 		info.database = attached->GetName();
 		info.default_schema = attached->GetCatalog().GetDefaultSchema();
 		info.catalog_type = attached->GetCatalog().GetCatalogType();
-		info.read_only = request.read_only || attached->IsReadOnly();
+		info.read_only = request.read_only || caller < Role::WRITE || attached->IsReadOnly();
 	});
 	if (request.wants_functions) {
 		info.functions = FunctionsOf(connection);
@@ -81,7 +81,7 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request) {
 	// more random bits than anybody can guess; the generator is seeded by the system
 	info.id = UUID::ToString(UUID::GenerateRandomUUID()) + UUID::ToString(UUID::GenerateRandomUUID());
 	info.driver_instance = driver_instance;
-	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only, request.trust);
+	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only, caller);
 	session->last_use = clock->NowMs();
 	std::lock_guard<std::mutex> guard(lock);
 	if (sessions.size() >= limits::CLIENT_SESSIONS_MAX) {

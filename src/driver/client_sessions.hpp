@@ -16,7 +16,7 @@ public:
 	//! Rolls all back
 	~ClientSessions() override;
 
-	SessionInfo OpenSession(const SessionRequest &request) override;
+	SessionInfo OpenSession(const SessionRequest &request, Role caller) override;
 	void CloseSession(const SessionId &session) override;
 	std::vector<double> KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;

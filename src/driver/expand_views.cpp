@@ -2,7 +2,12 @@
 
 #include "codec/fragment.hpp"
 #include "codec/view_scan.hpp"
+#include "driver/check_parsed.hpp"
+#include "driver/granted.hpp"
+#include "protocol/session_role.hpp"
 
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/select_statement.hpp"
@@ -54,6 +59,7 @@ public:
 		}
 		auto &get = op->Cast<LogicalGet>();
 		auto &data = get.bind_data->Cast<ViewScanData>();
+		CheckView(data);
 		auto bound = BindView(data);
 		if (bound.types != data.types) {
 			throw TransactionException("The view \"%s\" was altered while the statement was planned", data.view);
@@ -82,6 +88,19 @@ public:
 	}
 
 private:
+	//! The client may name what it likes: a view of its session that came in place of another one, for example
+	void CheckView(const ViewScanData &data) {
+		auto &catalog = Catalog::GetCatalog(context, data.database);
+		auto role = SessionRole::Of(context);
+		if (catalog.IsTemporaryCatalog() || !IsServed(catalog.GetAttached(), role)) {
+			throw PermissionException("\"%s\" is no database whose views clients of a driver can read", data.database);
+		}
+		auto &view = catalog.GetEntry<ViewCatalogEntry>(context, data.schema, data.view);
+		if (role < Role::ADMIN) {
+			ParsedCheck(context, role).View(view);
+		}
+	}
+
 	BoundStatement BindView(const ViewScanData &data) {
 		auto ref = make_uniq<BaseTableRef>();
 		ref->catalog_name = data.database;

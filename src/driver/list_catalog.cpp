@@ -1,6 +1,8 @@
 #include "driver/list_catalog.hpp"
 
 #include "codec/catalog_items.hpp"
+#include "driver/check_parsed.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
@@ -36,10 +38,14 @@ void AddEntry(ClientContext &context, CatalogEntry &entry, std::vector<CatalogIt
 	}
 	if (entry.type == CatalogType::VIEW_ENTRY) {
 		try {
-			// clients are told its columns
+			// clients are told its columns, as far as they may read it
+			auto role = SessionRole::Of(context);
+			if (role < Role::ADMIN) {
+				ParsedCheck(context, role).View(entry.Cast<ViewCatalogEntry>());
+			}
 			entry.Cast<ViewCatalogEntry>().BindView(context);
 		} catch (const std::exception &) {
-			// it reads what is not there: whoever uses it is told
+			// it reads what is not there, or what is not for this client: whoever uses it is told
 		}
 	}
 	CatalogItem item;

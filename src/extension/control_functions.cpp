@@ -1,11 +1,13 @@
 #include "codec/extension_versions.hpp"
 #include "driver/client_sessions.hpp"
 #include "extension/functions.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/main/extension_helper.hpp"
+#include "duckdb/main/settings.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 
 namespace duckherder {
@@ -18,16 +20,31 @@ using Control = Value (*)(ClientContext &context, DatabaseState &database, const
 
 //! Carries the database's state and what to do into DuckDB's function call
 struct ControlInfo : public ScalarFunctionInfo {
-	ControlInfo(std::shared_ptr<DatabaseState> database_p, Control control_p)
-	    : database(std::move(database_p)), control(control_p) {
+	ControlInfo(std::shared_ptr<DatabaseState> database_p, Control control_p, Role needed_p)
+	    : database(std::move(database_p)), control(control_p), needed(needed_p) {
 	}
 	std::shared_ptr<DatabaseState> database;
 	Control control;
+	//! Of a client of the driver that calls it
+	Role needed;
 };
+
+void CheckCaller(ClientContext &context, const ScalarFunction &function) {
+	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
+	SessionRole::Require(context, info.needed, "The function " + function.name);
+}
+
+unique_ptr<FunctionData> BindControl(ClientContext &context, ScalarFunction &function,
+                                     vector<unique_ptr<Expression>> &) {
+	CheckCaller(context, function);
+	return nullptr;
+}
 
 void RunControl(DataChunk &input, ExpressionState &state, Vector &result) {
 	auto &function = state.expr.Cast<BoundFunctionExpression>().function;
 	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
+	// again, whoever has bound it
+	CheckCaller(state.GetContext(), function);
 	for (idx_t row = 0; row < input.size(); row++) {
 		vector<Value> arguments;
 		for (auto &column : input.data) {
@@ -108,6 +125,11 @@ Value ClearRecorder(ClientContext &, DatabaseState &database, const vector<Value
 
 Value LoadExtension(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto name = arguments[0].ToString();
+	if (!Settings::Get<EnableExternalAccessSetting>(context)) {
+		throw PermissionException("This driver serves clients with roles, and so loads no extensions any more: LOAD "
+		                          "\"%s\" in its --init file",
+		                          name);
+	}
 	ExtensionHelper::LoadExternalExtension(context, name);
 	auto extensions = LoadedExtensions(*context.db);
 	auto workers = database.ActiveWorkers();
@@ -127,14 +149,14 @@ public:
 	    : loader(loader_p), database(std::move(database_p)) {
 	}
 
-	void Add(const string &name, const vector<vector<LogicalType>> &signatures, Control control,
+	void Add(const string &name, const vector<vector<LogicalType>> &signatures, Control control, Role needed,
 	         const LogicalType &return_type = LogicalType::VARCHAR) {
 		ScalarFunctionSet set(name);
 		for (auto &arguments : signatures) {
-			ScalarFunction function(name, arguments, return_type, RunControl);
+			ScalarFunction function(name, arguments, return_type, RunControl, BindControl);
 			function.SetStability(FunctionStability::VOLATILE);
 			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
-			function.SetExtraFunctionInfo(make_shared_ptr<ControlInfo>(database, control));
+			function.SetExtraFunctionInfo(make_shared_ptr<ControlInfo>(database, control, needed));
 			set.AddFunction(function);
 		}
 		loader.RegisterFunction(set);
@@ -151,16 +173,16 @@ void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<Dat
 	auto number = LogicalType::BIGINT;
 	auto text = LogicalType::VARCHAR;
 	ControlRegistrar registrar(loader, database);
-	registrar.Add("duckherder_start_local_server", {{number}, {number, number}}, StartLocalServer);
-	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer);
-	registrar.Add("duckherder_start_standalone_worker", {{number}}, StartStandaloneWorker);
-	registrar.Add("duckherder_register_worker", {{text, text}}, RegisterWorker);
-	registrar.Add("duckherder_unregister_worker", {{text}}, UnregisterWorker);
-	registrar.Add("duckherder_register_or_replace_driver", {{text, number}}, ReplaceDriver);
-	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, LogicalType::BIGINT);
-	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder);
-	registrar.Add("duckherder_kill", {{text}}, KillQuery, LogicalType::BOOLEAN);
-	registrar.Add("duckherder_load_extension", {{text}}, LoadExtension);
+	registrar.Add("duckherder_start_local_server", {{number}, {number, number}}, StartLocalServer, Role::NODE);
+	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer, Role::NODE);
+	registrar.Add("duckherder_start_standalone_worker", {{number}}, StartStandaloneWorker, Role::NODE);
+	registrar.Add("duckherder_register_worker", {{text, text}}, RegisterWorker, Role::NODE);
+	registrar.Add("duckherder_unregister_worker", {{text}}, UnregisterWorker, Role::ADMIN);
+	registrar.Add("duckherder_register_or_replace_driver", {{text, number}}, ReplaceDriver, Role::NODE);
+	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, Role::ADMIN, LogicalType::BIGINT);
+	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder, Role::ADMIN);
+	registrar.Add("duckherder_kill", {{text}}, KillQuery, Role::ADMIN, LogicalType::BOOLEAN);
+	registrar.Add("duckherder_load_extension", {{text}}, LoadExtension, Role::ADMIN);
 }
 
 } // namespace duckherder

@@ -4,6 +4,7 @@
 #include "codec/aggregate_state.hpp"
 #include "codec/exchange_scan.hpp"
 #include "codec/result_settings.hpp"
+#include "driver/check_plan.hpp"
 #include "driver/trace.hpp"
 #include "extension/functions.hpp"
 #include "extension/optimizer_hook.hpp"
@@ -24,6 +25,7 @@ std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::sh
 	auto database = std::make_shared<DatabaseState>(std::move(nodes));
 	RegisterSettings(instance.config);
 	instance.GetLogManager().RegisterLogType(make_uniq<LogType>(TRACE_LOG_TYPE, LogLevel::LOG_INFO));
+	RegisterPlanCheck(instance);
 	RegisterAggregateStateFunctions(instance);
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);

@@ -103,6 +103,16 @@ void RegisterSettings(DBConfig &config) {
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
 }
 
+std::vector<std::string> DistributionSettingNames() {
+	return {MODE,           REQUIRE_DISTRIBUTED, MIN_ROWS,     TASKS_PER_WORKER, BROADCAST_LIMIT,
+	        MIN_TASK_BYTES, DYNAMIC_FILTERS,     TASK_RETRIES, SPECULATION,      QUERY_TIMEOUT,
+	        TRACE};
+}
+
+std::vector<std::string> SharedPathsOf(ClientContext &context) {
+	return Paths(Get(context, SHARED_PATHS));
+}
+
 DistributionMode ModeOf(ClientContext &context) {
 	auto mode = Get(context, MODE).ToString();
 	return mode == "always"  ? DistributionMode::ALWAYS

@@ -5,6 +5,9 @@
 
 #include "duckdb.hpp"
 
+#include <string>
+#include <vector>
+
 namespace duckherder {
 
 class DatabaseState;
@@ -13,6 +16,11 @@ enum class DistributionMode { AUTO, ALWAYS, NEVER };
 
 //! Adds the duckherder_* settings to a database; bad values are refused when they are set.
 void RegisterSettings(duckdb::DBConfig &config);
+
+//! Those that say how statements are distributed: whatever a session sets them to, it can do no more by it
+std::vector<std::string> DistributionSettingNames();
+//! duckherder_shared_paths
+std::vector<std::string> SharedPathsOf(duckdb::ClientContext &context);
 
 DistributionMode ModeOf(duckdb::ClientContext &context);
 bool RequiresDistributed(duckdb::ClientContext &context);

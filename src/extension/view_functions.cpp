@@ -1,5 +1,6 @@
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
+#include "protocol/session_role.hpp"
 
 #include "duckdb/function/table_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
@@ -17,6 +18,8 @@ struct View {
 	const char *name;
 	vector<pair<string, LogicalType>> columns;
 	Rows (*rows)(DatabaseState &database);
+	//! Of a client of the driver that asks; other people's statements are for administrators
+	Role needed = Role::ADMIN;
 };
 
 struct ViewInfo : public TableFunctionInfo {
@@ -43,6 +46,12 @@ struct ViewState : public GlobalTableFunctionState {
 
 constexpr const char *DRIVER_PARAMETER = "database";
 
+void CheckCaller(ClientContext &context, const View &view, bool asks_other_driver) {
+	// another driver is asked with this one's own token
+	auto needed = asks_other_driver ? Role::NODE : view.needed;
+	SessionRole::Require(context, needed, string("The function ") + view.name);
+}
+
 unique_ptr<FunctionData> BindView(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
                                   vector<string> &names) {
 	auto &view = input.info->Cast<ViewInfo>().view;
@@ -53,6 +62,7 @@ unique_ptr<FunctionData> BindView(ClientContext &context, TableFunctionBindInput
 	auto result = make_uniq<ViewBindData>();
 	result->info = input.table_function.function_info;
 	auto driver = input.named_parameters.find(DRIVER_PARAMETER);
+	CheckCaller(context, view, driver != input.named_parameters.end());
 	if (driver != input.named_parameters.end()) {
 		if (driver->second.IsNull()) {
 			throw BinderException("%s: %s is the name of an attached database of a driver, not NULL", view.name,
@@ -68,6 +78,7 @@ unique_ptr<GlobalTableFunctionState> InitView(ClientContext &context, TableFunct
 	auto &data = input.bind_data->Cast<ViewBindData>();
 	auto &info = data.info->Cast<ViewInfo>();
 	auto result = make_uniq<ViewState>();
+	CheckCaller(context, info.view, !data.driver.empty());
 	if (data.driver.empty()) {
 		result->rows = info.view.rows(*info.database);
 		return result;
@@ -145,7 +156,8 @@ View WorkersView() {
 			                        Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;
-	        }};
+	        },
+	        Role::READ};
 }
 
 void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskRecord &record) {

@@ -35,7 +35,7 @@ CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec>
 			                            FlagHelp(flags));
 		}
 		auto takes_value = flag->value[0] != '\0';
-		if (values.count(name) > 0) {
+		if (values.count(name) > 0 && !flag->repeats) {
 			throw InvalidInputException("%s is given twice", name);
 		}
 		if (!takes_value && equals != std::string::npos) {
@@ -44,7 +44,8 @@ CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec>
 		if (takes_value && equals == std::string::npos && i + 1 == words.size()) {
 			throw InvalidInputException("%s needs a value: %s %s", name, name, flag->value);
 		}
-		values[name] = !takes_value ? "" : equals != std::string::npos ? word.substr(equals + 1) : words[++i];
+		auto value = !takes_value ? "" : equals != std::string::npos ? word.substr(equals + 1) : words[++i];
+		values[name].push_back(std::move(value));
 	}
 }
 
@@ -54,7 +55,12 @@ bool CommandLine::Has(const std::string &name) const {
 
 std::string CommandLine::Get(const std::string &name, const std::string &fallback) const {
 	auto entry = values.find(name);
-	return entry == values.end() ? fallback : entry->second;
+	return entry == values.end() ? fallback : entry->second.back();
+}
+
+std::vector<std::string> CommandLine::GetAll(const std::string &name) const {
+	auto entry = values.find(name);
+	return entry == values.end() ? std::vector<std::string>() : entry->second;
 }
 
 uint64_t CommandLine::GetNumber(const std::string &name, uint64_t fallback, uint64_t minimum, uint64_t maximum) const {

@@ -13,6 +13,8 @@ struct FlagSpec {
 	//! Empty for flags without a value
 	const char *value;
 	const char *help;
+	//! It may be given several times
+	bool repeats = false;
 };
 
 //! The parsed words behind a subcommand. Flags are given as --name VALUE or --name=VALUE.
@@ -23,11 +25,13 @@ public:
 
 	bool Has(const std::string &name) const;
 	std::string Get(const std::string &name, const std::string &fallback = std::string()) const;
+	//! Of a flag that may be given several times
+	std::vector<std::string> GetAll(const std::string &name) const;
 	//! A whole number between the bounds
 	uint64_t GetNumber(const std::string &name, uint64_t fallback, uint64_t minimum, uint64_t maximum) const;
 
 private:
-	std::map<std::string, std::string> values;
+	std::map<std::string, std::vector<std::string>> values;
 };
 
 struct HostPort {

@@ -6,6 +6,7 @@
 #include "driver/cluster.hpp"
 #include "main/command_line.hpp"
 #include "main/driver_database.hpp"
+#include "main/lock_down.hpp"
 #include "main/process_nodes.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
@@ -53,6 +54,10 @@ const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connectin
 const FlagSpec TLS_SHOWN_CERT {"--tls-cert", "F", "show this certificate to nodes that ask for one (PEM)"};
 const FlagSpec TLS_CLIENT_CA {"--tls-client-ca", "F", "take only clients with a certificate of this authority (PEM)"};
 const FlagSpec CLIENT_TOKENS {"--client-tokens", "F", "further tokens, a line 'read|write|admin TOKEN' each"};
+const FlagSpec ALLOW_PATH {"--allow-path", "PATH",
+                           "files, directories or URLs that statements of clients may reach where there are roles "
+                           "(--client-tokens); may be repeated",
+                           true};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
 const FlagSpec CORE_DUMPS {"--core-dumps", "", "allow core dumps and debuggers: whoever reads a dump has the token"};
 
@@ -87,6 +92,31 @@ FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &def
 	options.client_tokens = LoadClientTokens(flags.Get(CLIENT_TOKENS.name));
 	options.insecure = flags.Has(INSECURE.name);
 	return options;
+}
+
+//! Files of the node's user that no statement of a client with a role may reach
+std::vector<std::string> SecretFiles(const CommandLine &flags, const std::string &history) {
+	std::vector<std::string> files = {history};
+	for (auto &flag : {TOKEN, CLIENT_TOKENS, TLS_KEY}) {
+		files.push_back(flags.Get(flag.name));
+	}
+	// it may hold secrets, too
+	files.push_back(flags.Get("--init"));
+	auto variable = std::getenv("DUCKHERDER_TOKEN_FILE");
+	files.emplace_back(variable ? variable : "");
+	auto home = std::getenv("HOME");
+	files.push_back(home && *home ? std::string(home) + "/.duckherder/token" : "");
+	return files;
+}
+
+//! Once all is attached and loaded
+void LockForRoles(duckdb::DuckDB &database, const CommandLine &flags, const FlightNodeOptions &node,
+                  const std::string &history) {
+	if (!node.client_tokens.empty()) {
+		LockDown(database, {flags.GetAll(ALLOW_PATH.name), SecretFiles(flags, history)});
+	} else if (flags.Has(ALLOW_PATH.name)) {
+		throw duckdb::InvalidInputException("--allow-path is about clients with roles: it needs --client-tokens");
+	}
 }
 
 FlightClientSettings ClientSettingsOf(const CommandLine &flags) {
@@ -243,6 +273,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
 	                               TOKEN,
 	                               CLIENT_TOKENS,
+	                               ALLOW_PATH,
 	                               TLS_CERT,
 	                               TLS_KEY,
 	                               TLS_CA,
@@ -281,7 +312,9 @@ int RunDriver(const std::vector<std::string> &words) {
 		throw duckdb::InvalidInputException("--data-path is where a lake has its files: it needs --lake");
 	}
 	driver.state->services.cluster->SetAdmissionLimits(admission);
-	FlightNode node(NodeOptionsOf(flags, DEFAULT_DRIVER));
+	auto node_options = NodeOptionsOf(flags, DEFAULT_DRIVER);
+	LockForRoles(*driver.database, flags, node_options, options.history);
+	FlightNode node(std::move(node_options));
 	node.SetDriver(driver.state->services.cluster);
 	node.SetDatabase(std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
 	                                                  driver.state->services.clock, main_database));

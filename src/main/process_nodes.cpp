@@ -91,15 +91,6 @@ struct ProcessNodes::Server {
 
 namespace {
 
-std::unique_ptr<FlightNode> Listen(uint16_t port) {
-	FlightNodeOptions options;
-	options.port = port;
-	options.token = LoadOrCreateToken(std::nullopt);
-	auto node = std::make_unique<FlightNode>(std::move(options));
-	node->Start();
-	return node;
-}
-
 std::shared_ptr<WorkerNode> MakeWorker(const WorkerAddress &address, uint32_t workers,
                                        std::shared_ptr<WorkerConnector> peers) {
 	WorkerDatabaseOptions options;
@@ -113,8 +104,9 @@ std::shared_ptr<WorkerNode> MakeWorker(const WorkerAddress &address, uint32_t wo
 ProcessNodes::ProcessNodes() : connector(std::make_shared<NodeConnector>()) {
 }
 
-ProcessNodes::ProcessNodes(FlightClientSettings settings)
-    : connector(std::make_shared<NodeConnector>(std::move(settings))) {
+ProcessNodes::ProcessNodes(const FlightClientSettings &settings)
+    : given(std::make_unique<const FlightClientSettings>(settings)),
+      connector(std::make_shared<NodeConnector>(settings)) {
 }
 
 ProcessNodes::~ProcessNodes() {
@@ -122,6 +114,19 @@ ProcessNodes::~ProcessNodes() {
 		worker->node->Stop();
 		connector->Remove(worker->workers[0]);
 	}
+}
+
+FlightClientSettings ProcessNodes::Settings() const {
+	return given ? *given : ClientSettings();
+}
+
+std::unique_ptr<FlightNode> ProcessNodes::Listen(uint16_t port) const {
+	FlightNodeOptions options;
+	options.port = port;
+	options.token = given ? given->token : LoadOrCreateToken(std::nullopt);
+	auto node = std::make_unique<FlightNode>(std::move(options));
+	node->Start();
+	return node;
 }
 
 std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster,
@@ -185,7 +190,7 @@ WorkerInfo ProcessNodes::Probe(const std::string &id, const std::string &locatio
 
 std::shared_ptr<DriverService> ProcessNodes::DriverAt(const std::string &host, uint16_t port) {
 	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
-	auto settings = ClientSettings();
+	auto settings = Settings();
 	auto scheme = settings.tls_roots.empty() ? "grpc://" : "grpc+tls://";
 	return std::make_shared<FlightDriverClient>(scheme + bracketed + ":" + std::to_string(port), std::move(settings));
 }
@@ -196,7 +201,9 @@ std::shared_ptr<DatabaseService> ProcessNodes::DatabaseAt(const RemoteAddress &a
 		settings.token = address.token;
 	} else {
 		settings.token =
-		    LoadOrCreateToken(address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file));
+		    given && address.token_file.empty()
+		        ? given->token
+		        : LoadOrCreateToken(address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file));
 	}
 	settings.tls_roots = address.tls_ca.empty() ? FileOf("DUCKHERDER_TLS_CA") : ReadTextFile(address.tls_ca);
 	settings.tls_certificate = FileOf("DUCKHERDER_TLS_CERT");

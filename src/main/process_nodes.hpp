@@ -17,7 +17,7 @@ class ProcessNodes : public LocalNodes {
 public:
 	ProcessNodes();
 	//! Nodes elsewhere are reached with these, which otherwise come from the environment
-	explicit ProcessNodes(FlightClientSettings settings);
+	explicit ProcessNodes(const FlightClientSettings &settings);
 	~ProcessNodes() override;
 
 	std::string StartServer(const std::shared_ptr<Cluster> &cluster, const std::shared_ptr<DatabaseService> &database,
@@ -35,6 +35,12 @@ private:
 	//! A listening port and the workers behind it
 	struct Server;
 
+	//! Those that it was given: their files are not read again
+	FlightClientSettings Settings() const;
+	//! Listens with the process's token
+	std::unique_ptr<FlightNode> Listen(uint16_t port) const;
+
+	const std::unique_ptr<const FlightClientSettings> given;
 	std::shared_ptr<NodeConnector> connector;
 	std::mutex lock;
 	std::unique_ptr<Server> server;

@@ -2,6 +2,7 @@
 
 #include "protocol/chunk_source.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/role.hpp"
 
 #include "duckdb/common/types/value.hpp"
 
@@ -17,15 +18,7 @@ namespace duckherder {
 //! Names one client's session at a driver. Nobody can guess it.
 using SessionId = std::string;
 
-//! What the client of a session may do. The database keeps those that only read from changing it (their transactions
-//! are read only); what is not about the database is for FULL only.
-enum class Trust : uint8_t {
-	READER = 0, //! no files either, as far as they are named by the statement itself
-	WRITER = 1, //! may read files that the driver can read
-	FULL = 2    //! 'admin', and the cluster's own token
-};
-
-//! Who asks for a session
+//! What a client wants of its session
 struct SessionRequest {
 	std::string duckdb_version;
 	uint32_t protocol_version = PROTOCOL_VERSION;
@@ -35,8 +28,6 @@ struct SessionRequest {
 	bool read_only = false;
 	//! The answer lists the functions
 	bool wants_functions = false;
-	//! Set by the transport at the driver, from the caller's token; does not travel
-	Trust trust = Trust::FULL;
 };
 
 struct SessionInfo {
@@ -81,7 +72,7 @@ struct SessionStatement {
 	std::string body;
 	//! The user's text, for people and statistics
 	std::string text;
-	//! A plan that changes the session's database
+	//! A plan that changes the session's database, as its sender says; the driver looks itself
 	bool writes = false;
 	//! The whole result is made first, and kept at the driver, so that the next statement need not wait for its end
 	bool buffered = false;
@@ -144,7 +135,9 @@ class DatabaseService {
 public:
 	virtual ~DatabaseService() = default;
 
-	virtual SessionInfo OpenSession(const SessionRequest &request) = 0;
+	//! `caller`: of the token that asks, which only the transport at the driver knows. What a client's side says does
+	//! not travel. Statements of the session may do what this role may, see docs/security.md.
+	virtual SessionInfo OpenSession(const SessionRequest &request, Role caller) = 0;
 	//! Idempotent; rolls back.
 	virtual void CloseSession(const SessionId &session) = 0;
 	//! Returns how much of the statement that runs in each of them is done, in percent; negative if nobody knows, or if

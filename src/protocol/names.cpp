@@ -1,4 +1,5 @@
 #include "protocol/messages.hpp"
+#include "protocol/role.hpp"
 
 namespace duckherder {
 
@@ -10,6 +11,20 @@ const char *WorkerStateName(WorkerState state) {
 		return "draining";
 	case WorkerState::LOST:
 		return "lost";
+	}
+	return "unknown";
+}
+
+const char *RoleName(Role role) {
+	switch (role) {
+	case Role::READ:
+		return "read";
+	case Role::WRITE:
+		return "write";
+	case Role::ADMIN:
+		return "admin";
+	case Role::NODE:
+		return "node";
 	}
 	return "unknown";
 }

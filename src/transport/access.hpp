@@ -1,24 +1,15 @@
 #pragma once
 
-#include <cstdint>
+#include "protocol/role.hpp"
+
 #include <string>
 #include <vector>
 
 namespace duckherder {
 
-//! What the holder of a token may do at a node. Each role may do what those before it may.
-enum class Role : uint8_t {
-	READ = 0,  //! look at the cluster: its workers, their state
-	WRITE = 1, //! change data through a driver
-	ADMIN = 2, //! change nodes: load extensions, remove workers, cancel queries
-	NODE = 3   //! be part of the cluster: register workers, run tasks on them, read their outputs. A plan is code.
-};
-
-const char *RoleName(Role role);
-
 //! A token other than the cluster's own one
 struct ClientToken {
-	Role role = Role::READ;
+	Role role;
 	std::string token;
 };
 

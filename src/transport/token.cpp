@@ -114,20 +114,6 @@ bool TokensEqual(const std::string &left, const std::string &right) {
 	return difference == 0;
 }
 
-const char *RoleName(Role role) {
-	switch (role) {
-	case Role::READ:
-		return "read";
-	case Role::WRITE:
-		return "write";
-	case Role::ADMIN:
-		return "admin";
-	case Role::NODE:
-		return "node";
-	}
-	return "unknown";
-}
-
 std::vector<ClientToken> LoadClientTokens(const std::string &path) {
 	std::vector<ClientToken> result;
 	if (path.empty()) {

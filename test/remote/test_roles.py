@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from remote.conftest import attach
-from support.cluster import Cluster
+from support.cluster import Cluster, run_binary
 from support.session import Connection, bare_session, scalar
 
 pytestmark = pytest.mark.timeout(120)
@@ -26,12 +26,15 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
     tokens = directory / "tokens"
     tokens.touch(mode=0o600)
     tokens.write_text("".join(f"{role} {token}\n" for role, token in TOKENS.items()))
-    with Cluster(directory, workers=1, with_driver=True, driver_options=["--client-tokens", str(tokens)]) as cluster:
+    data = directory / "data"
+    data.mkdir()
+    options = ["--client-tokens", str(tokens), "--allow-path", str(data)]
+    with Cluster(directory, workers=1, with_driver=True, driver_options=options) as cluster:
         owner = bare_session()
         attach(owner, cluster)
         owner.execute("CREATE TABLE dh.t AS SELECT range AS i FROM range(100)")
-        owner.execute(f"COPY dh.t TO '{directory}/t.parquet'")
-        owner.execute(f"CREATE VIEW dh.v AS FROM '{directory}/t.parquet'")
+        owner.execute(f"COPY dh.t TO '{data}/t.parquet'")
+        owner.execute(f"CREATE VIEW dh.v AS FROM '{data}/t.parquet'")
         owner.close()
         yield cluster
 
@@ -90,13 +93,18 @@ def test_statements_of_others_are_for_admins(as_role, cluster, role: str):
     refused(con, at_driver("SELECT duckherder_clear_query_recorder_stats()"), "needs the role 'admin'")
     # as `duckherder status`, which each role may ask; but not about another driver, asked with a token of this one
     assert scalar(con, "SELECT count(*) FROM duckherder_workers(database := 'dh')") == 1
-    admin = as_role("admin")
-    admin.execute(f"CALL duckherder_execute('dh', 'ATTACH ''{cluster.driver.host}:{cluster.driver.port}'' AS other "
-                  f"(TYPE duckherder, TOKEN ''{TOKENS['read']}'')')")
+    attach_other = (f"CALL duckherder_execute('dh', 'ATTACH ''{cluster.driver.host}:{cluster.driver.port}'' AS other "
+                    f"(TYPE duckherder, TOKEN ''{TOKENS['read']}'')')")
     asked = at_driver("FROM duckherder_workers(database := 'other')")
-    assert len(admin.execute(asked).fetchall()) == 1
-    refused(con, asked, "needs the role 'admin'")
-    admin.execute("CALL duckherder_execute('dh', 'DETACH other')")
+    with bare_session() as owner:
+        attach(owner, cluster)
+        owner.execute(attach_other)
+        assert len(owner.execute(asked).fetchall()) == 1
+        refused(con, asked, "needs the role 'admin'")
+        refused(con, at_driver("FROM other.t"), "needs the role")
+        refused(as_role("admin"), asked, "needs the role 'node'")
+        owner.execute("CALL duckherder_execute('dh', 'DETACH other')")
+    refused(as_role("admin"), attach_other, "needs the role 'node'")
 
 
 def test_write(as_role):
@@ -114,3 +122,57 @@ def test_admin(as_role):
     assert scalar(con, "SELECT sum(i) FROM dh.t") == 4950
     assert scalar(con, "SELECT count(*) FROM duckherder_get_query_history(database := 'dh') WHERE sql = "
                        "'SELECT sum(i) FROM dh.t'") > 0
+
+
+def test_views(as_role, cluster, tmp_path: Path):
+    """Views are read for who asks, by what their text says, and nothing of the session comes in their place."""
+    secret = "FROM duckherder_get_query_history()"
+    with bare_session() as owner:
+        attach(owner, cluster)
+        for sql in (f"CREATE VIEW hidden AS SELECT sql {secret}", "CREATE VIEW through AS FROM hidden",
+                    "CREATE VIEW shadowed AS SELECT i FROM t", f"CREATE MACRO listed() AS TABLE SELECT sql {secret}",
+                    "CREATE VIEW by_macro AS FROM listed()"):
+            owner.execute(f"CALL duckherder_execute('dh', $${sql}$$)")
+        owner.execute("FROM dh.t").fetchall()
+    for role in ("read", "write"):
+        con = as_role(role)
+        for name in ("hidden", "through", "by_macro"):
+            refused(con, f"FROM dh.{name}", "needs the role 'admin'|cannot bind its view")
+            refused(con, at_driver(f"FROM {name}"), "needs the role 'admin'")
+            refused(con, at_driver(f"DESCRIBE {name}"), "needs the role 'admin'")
+        refused(con, at_driver("FROM duckherder_view_scan('dh', 'temp', 'main', 't')"), "needs the role 'admin'")
+        assert scalar(con, "SELECT count(*) FROM dh.shadowed") == 100
+    # a temporary view of the name of another one, in the same session at the driver
+    con = as_role("write")
+    con.execute("BEGIN")
+    refused(con, f"CALL duckherder_execute('dh', $$CREATE TEMP VIEW shadowed AS SELECT sql {secret}$$)",
+            "needs the role 'admin'")
+    con.execute("ROLLBACK")
+    # a view that a table was taken away from names no file instead
+    outside = tmp_path / "outside.csv"
+    outside.write_text("secret")
+    name = str(outside)
+    con.execute(f'CREATE TABLE dh."{name}" (i INTEGER)')
+    con.execute(f"CALL duckherder_execute('dh', 'CREATE VIEW late AS FROM \"{name}\"')")
+    con.execute(f'DROP TABLE dh."{name}"')
+    refused(con, at_driver("FROM late"), "permission|Permission|disabled|does not exist")
+
+
+def test_secret_files_are_out_of_reach(cluster, tmp_path: Path):
+    tokens = tmp_path / "inner" / "tokens"
+    tokens.parent.mkdir()
+    tokens.touch(mode=0o600)
+    tokens.write_text(f"read {TOKENS['read']}\n")
+    (tmp_path / "link").symlink_to(tmp_path / "inner")
+
+    def start(*options: str):
+        return run_binary(["driver", "--listen", "127.0.0.1:0", "--client-tokens", str(tokens), *options])
+    for path in ("inner", ".", "link", "inner/tokens"):
+        done = start("--allow-path", str(tmp_path / path))
+        assert done.returncode == 1 and "is within what clients with roles may read" in done.stderr, (path, done)
+    database = tmp_path / "data" / "x.duckdb"
+    database.parent.mkdir()
+    done = start("--allow-path", str(database.parent), "--database", str(database))
+    assert done.returncode == 1 and "x.duckdb.history\" is within" in done.stderr, done
+    done = run_binary(["driver", "--listen", "127.0.0.1:0", "--allow-path", str(tmp_path)])
+    assert done.returncode == 1 and "needs --client-tokens" in done.stderr, done

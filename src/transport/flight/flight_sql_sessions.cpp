@@ -50,8 +50,7 @@ FlightSqlSessions::~FlightSqlSessions() {
 SessionId FlightSqlSessions::Open(Role role) {
 	SessionRequest request;
 	request.duckdb_version = duckdb::DuckDB::LibraryVersion();
-	request.read_only = role == Role::READ;
-	return database->OpenSession(request).id;
+	return database->OpenSession(request, role).id;
 }
 
 void FlightSqlSessions::Close(const SessionId &session) noexcept {
@@ -90,6 +89,10 @@ SessionId FlightSqlSessions::Enter(const std::string &transaction, Role role) {
 			return Enter(transaction, role);
 		}
 		entry->second.session = session;
+		entry->second.role = role;
+	}
+	if (entry->second.role != role) {
+		throw duckdb::PermissionException("The transaction is that of a client with another role");
 	}
 	entry->second.uses++;
 	entry->second.last_use = clock.NowMs();

@@ -60,6 +60,8 @@ private:
 	struct Transaction {
 		//! Empty as long as there was no statement
 		SessionId session;
+		//! Of its first statement; others may not use it
+		Role role = Role::READ;
 		uint32_t uses = 0;
 		TimeMs last_use = 0;
 	};

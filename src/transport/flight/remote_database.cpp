@@ -108,7 +108,7 @@ std::string RemoteDatabase::Call(const std::string &action, const std::vector<st
 	return connections->Call(location, peer, action, flight_protocol::Pack(parts), timeout_ms);
 }
 
-SessionInfo RemoteDatabase::OpenSession(const SessionRequest &request) {
+SessionInfo RemoteDatabase::OpenSession(const SessionRequest &request, Role) {
 	return DecodeSessionInfo(
 	    Call(flight_protocol::OPEN_SESSION, {EncodeSessionRequest(request)}, limits::CONTROL_CALL_TIMEOUT_MS));
 }

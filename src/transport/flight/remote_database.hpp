@@ -17,7 +17,7 @@ public:
 	RemoteDatabase(std::string location, FlightClientSettings settings);
 	~RemoteDatabase() override;
 
-	SessionInfo OpenSession(const SessionRequest &request) override;
+	SessionInfo OpenSession(const SessionRequest &request, Role) override;
 	void CloseSession(const SessionId &session) override;
 	std::vector<double> KeepSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;

@@ -104,9 +104,7 @@ std::string SessionCalls::Act(const flight::Action &action) {
 	}
 	if (type == flight_protocol::OPEN_SESSION) {
 		auto request = DecodeSessionRequest(parts[0]);
-		request.read_only = request.read_only || role == Role::READ;
-		request.trust = role == Role::READ ? Trust::READER : role == Role::WRITE ? Trust::WRITER : Trust::FULL;
-		return EncodeSessionInfo(database->OpenSession(request));
+		return EncodeSessionInfo(database->OpenSession(request, role));
 	}
 	if (type == flight_protocol::CLOSE_SESSION) {
 		database->CloseSession(parts[0]);
