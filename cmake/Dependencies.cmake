@@ -16,6 +16,14 @@ if(DUCKHERDER_FORCE_ASSERT)
     target_compile_definitions(duckdb INTERFACE DUCKDB_FORCE_ASSERT)
 endif()
 
+# The Parquet reader of libduckdb: its headers are those of an extension, and name those of the libraries below it.
+add_library(duckdb_parquet INTERFACE)
+target_link_libraries(duckdb_parquet INTERFACE duckdb)
+target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/extension/parquet/include)
+foreach(library parquet thrift lz4 snappy brotli/include zstd/include fastpforlib)
+    target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/${library})
+endforeach()
+
 add_library(arrow SHARED IMPORTED GLOBAL)
 set_target_properties(arrow PROPERTIES
     IMPORTED_LOCATION ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600 IMPORTED_SONAME libarrow.so.2600)

@@ -1,5 +1,6 @@
 #include "codec/errors.hpp"
 
+#include "codec/scan_file.hpp"
 #include "common/text.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -27,6 +28,9 @@ int NumberInExtraInfo(const ErrorData &error, const char *name) {
 
 //! Whether an IO error says something about a file that the query names: true everywhere, and next time as well
 bool IsAboutTheFile(const ErrorData &error) {
+	if (error.ExtraInfo().count(FileVersionException::EXTRA_INFO) > 0) {
+		return true;
+	}
 	switch (NumberInExtraInfo(error, "errno")) {
 	case ENOENT:
 	case EACCES:

@@ -1,5 +1,6 @@
 #include "codec/fragment.hpp"
 
+#include "codec/bound_scan.hpp"
 #include "codec/checked_deserializer.hpp"
 #include "codec/serialized.hpp"
 
@@ -107,6 +108,7 @@ std::string EncodeFragment(ClientContext &, const LogicalOperator &plan) {
 	// only read, but DuckDB casts operators through non-const references
 	ListOperators(const_cast<LogicalOperator &>(plan), operators);
 
+	SerializeBoundScans bound_scans(operators);
 	return Serialized([&](Serializer &serializer) {
 		serializer.WriteObject(100, "plan", [&](Serializer &object) { plan.Serialize(object); });
 		serializer.WriteList(101, "notes", operators.size(), [&](Serializer::List &list, idx_t i) {

@@ -67,6 +67,11 @@ public:
 			});
 		});
 	}
+	//! A list of one or none
+	template <class T>
+	void OptionalObject(field_id_t id, const char *name, const std::optional<T> &value) {
+		Objects(id, name, value ? std::vector<T> {*value} : std::vector<T>());
+	}
 	void Text(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
 		serializer.WriteProperty(id, name, value ? *value : std::string());
 	}
@@ -127,6 +132,12 @@ public:
 			});
 		});
 	}
+	template <class T>
+	void OptionalObject(field_id_t id, const char *name, std::optional<T> &value) {
+		std::vector<T> objects;
+		Objects(id, name, objects);
+		value = objects.empty() ? std::nullopt : std::optional<T>(objects[0]);
+	}
 	void Text(field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
 		std::string text;
 		Field(id, name, text);
@@ -181,6 +192,15 @@ void Fields(FIELDS &fields, T &slice) {
 	fields.Field(12, "end_task", slice.end_task);
 }
 
+template <class FIELDS, Is<LocalFileVersion> T>
+void Fields(FIELDS &fields, T &version) {
+	fields.Field(10, "host", version.host);
+	fields.Field(11, "device", version.device);
+	fields.Field(12, "inode", version.inode);
+	fields.Field(13, "size_bytes", version.size_bytes);
+	fields.Field(14, "modified_ns", version.modified_ns);
+}
+
 template <class FIELDS, Is<ScanFile> T>
 void Fields(FIELDS &fields, T &file) {
 	fields.Field(10, "path", file.path);
@@ -190,6 +210,9 @@ void Fields(FIELDS &fields, T &file) {
 	fields.Field(14, "etag", file.etag);
 	fields.Field(15, "last_modified_us", file.last_modified_us);
 	fields.Field(16, "footer_bytes", file.footer_bytes);
+	fields.Field(17, "written", file.written);
+	fields.OptionalObject(18, "local", file.local);
+	fields.Field(19, "footer_hash", file.footer_hash);
 }
 
 template <class FIELDS, Is<ScanSplit> T>
@@ -205,7 +228,6 @@ void Fields(FIELDS &fields, T &split) {
 	fields.Field(18, "partition", split.partition);
 	fields.Field(19, "partition_count", split.partition_count);
 	fields.Object(20, "slice", split.slice);
-	fields.Object(21, "first_file", split.first_file);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>

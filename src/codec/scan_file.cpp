@@ -3,6 +3,8 @@
 #include "duckdb/common/file_system.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <sys/stat.h>
 
 namespace duckherder {
 
@@ -26,12 +28,25 @@ optional_ptr<const Value> Find(const OpenFileInfo &file, const char *name) {
 	return entry == options.end() || entry->second.IsNull() ? nullptr : &entry->second;
 }
 
+//! The kernel makes another boot id each time a machine starts, and all containers of the machine see the same one.
+uint64_t ThisMachine() {
+	static const uint64_t hash = [] {
+		std::string boot_id;
+		std::ifstream("/proc/sys/kernel/random/boot_id") >> boot_id;
+		return boot_id.empty() ? 0 : Hash(boot_id.c_str(), boot_id.size());
+	}();
+	return hash;
+}
+
 } // namespace
 
 ScanFile DescribeFile(const OpenFileInfo &file) {
 	ScanFile result(file.path);
 	auto validate = Find(file, VALIDATE);
 	result.immutable = validate && !validate->GetValue<bool>();
+	if (IsLocalPath(file.path) && !result.immutable) {
+		return result;
+	}
 	auto size = Find(file, SIZE);
 	auto etag = Find(file, ETAG);
 	auto last_modified = Find(file, LAST_MODIFIED);
@@ -66,6 +81,71 @@ OpenFileInfo ToOpenFileInfo(const ScanFile &file) {
 		options[VALIDATE] = Value::BOOLEAN(false);
 	}
 	return result;
+}
+
+FileVersionException::FileVersionException(const std::string &path, const std::string &difference)
+    : IOException({{EXTRA_INFO, path}},
+                  "The file \"%s\" is not the one that the query was planned with: %s. Run the query again if it was "
+                  "replaced; otherwise there is another file at that path here than where the query was planned",
+                  path, difference) {
+}
+
+std::optional<LocalFileVersion> VersionOfLocalFile(const std::string &path) {
+	struct stat status;
+	if (stat(path.c_str(), &status) != 0) {
+		return std::nullopt;
+	}
+	constexpr int64_t NS_PER_SECOND = 1'000'000'000;
+	LocalFileVersion result;
+	result.host = ThisMachine();
+	result.device = status.st_dev;
+	result.inode = status.st_ino;
+	result.size_bytes = static_cast<uint64_t>(status.st_size);
+	result.modified_ns = status.st_mtim.tv_sec * NS_PER_SECOND + status.st_mtim.tv_nsec;
+	return result;
+}
+
+std::string DifferenceOf(const LocalFileVersion &planned, const LocalFileVersion &found) {
+	if (planned.size_bytes != found.size_bytes) {
+		return StringUtil::Format("it has %llu bytes, and had %llu when the query was planned", found.size_bytes,
+		                          planned.size_bytes);
+	}
+	if (planned.modified_ns != found.modified_ns) {
+		auto text = [](int64_t ns) { return Timestamp::ToString(Timestamp::FromEpochNanoSeconds(ns)); };
+		return StringUtil::Format("it was written at %s UTC, and the one that the query was planned with at %s",
+		                          text(found.modified_ns), text(planned.modified_ns));
+	}
+	auto same_file_system = planned.host == found.host && planned.device == found.device;
+	if (same_file_system && planned.inode != found.inode) {
+		return "another file has taken its name since the query was planned";
+	}
+	return std::string();
+}
+
+bool IsLocalPath(const std::string &path) {
+	return path.find("://") == std::string::npos || StringUtil::StartsWith(path, "file:/");
+}
+
+void LocateFile(ClientContext &context, ScanFile &file) {
+	if (!IsLocalPath(file.path)) {
+		return;
+	}
+	auto &system = FileSystem::GetFileSystem(context);
+	auto path = system.ExpandPath(file.path);
+	if (!system.IsPathAbsolute(path)) {
+		path = system.JoinPath(FileSystem::GetWorkingDirectory(), path);
+	}
+	if (path != file.path) {
+		file.written = std::move(file.path);
+		file.path = std::move(path);
+	}
+	if (file.immutable) {
+		return;
+	}
+	file.local = VersionOfLocalFile(file.path);
+	if (!file.local) {
+		throw IOException("Cannot open file \"%s\": it is not there any more", file.Written());
+	}
 }
 
 bool IsRemote(const ScanFile &file) {

@@ -3,18 +3,43 @@
 #include "plan/pipeline_task.hpp"
 
 #include "duckdb.hpp"
+#include "duckdb/common/exception.hpp"
 #include "duckdb/common/open_file_info.hpp"
+
+#include <optional>
+#include <string>
 
 namespace duckherder {
 
 //! What a list of files knows of one of them: DuckDB's extended information, as lakes and listings of object stores
-//! fill it in.
+//! fill it in. What a listing of a local directory says is left out: it counts seconds, see LocateFile.
 ScanFile DescribeFile(const duckdb::OpenFileInfo &file);
 
 //! The other way round: who opens this asks the store for nothing that is known.
 duckdb::OpenFileInfo ToOpenFileInfo(const ScanFile &file);
 
-//! Behind a network protocol (s3://, https://, ...): reading it is mostly waiting.
+//! Of a local file: its path from the root of the file system, as this session's directory and home have it, and its
+//! version. Throws an IOException if it is not there. Others stay as they are.
+void LocateFile(duckdb::ClientContext &context, ScanFile &file);
+
+//! Another file is where the query has planned to read one: replaced since, or another one on this machine. It is told
+//! to the user at once, as trying again elsewhere would hide that a machine has other files than the session.
+class FileVersionException : public duckdb::IOException {
+public:
+	//! What errors of this kind have in their extra information, which survives the way through DuckDB
+	static constexpr const char *EXTRA_INFO = "file_version";
+
+	FileVersionException(const std::string &path, const std::string &difference);
+};
+
+//! Nothing if there is no such file
+std::optional<LocalFileVersion> VersionOfLocalFile(const std::string &path);
+//! In words; empty if they are the same
+std::string DifferenceOf(const LocalFileVersion &planned, const LocalFileVersion &found);
+
+//! Not behind a protocol: a path of the machine's own file system, or a file:/ URL
+bool IsLocalPath(const std::string &path);
+//! Behind a network protocol that DuckDB's own extensions speak (s3://, https://, ...): reading it is mostly waiting.
 bool IsRemote(const ScanFile &file);
 //! Whether a worker that reads the split reads such a file
 bool HasRemoteFiles(const ScanSplit &split);

@@ -1,8 +1,9 @@
 #include "planner/partition_information.hpp"
 
+#include "codec/bound_scan.hpp"
+#include "codec/parquet_file.hpp"
 #include "codec/scan_file.hpp"
 #include "common/limits.hpp"
-#include "planner/internal_query.hpp"
 #include "planner/lake_scans.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
@@ -11,6 +12,7 @@
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/function/table/table_scan.hpp"
+#include "duckdb/parallel/task_executor.hpp"
 
 namespace duckherder {
 
@@ -50,54 +52,51 @@ vector<RowGroupInfo> RowGroupsFromStatistics(ClientContext &context, LogicalGet 
 	return result;
 }
 
-//! DuckDB's own parquet_metadata function: one row per row group (and column, hence column 0 only)
-vector<RowGroupInfo> RowGroupsFromFooters(ClientContext &context, const vector<ScanFile> &files) {
-	vector<Value> paths;
-	for (auto &file : files) {
-		paths.emplace_back(file.path);
+//! Opens one file, as the scan itself would
+class ReadFooter : public BaseExecutorTask {
+public:
+	ReadFooter(TaskExecutor &executor, ClientContext &context_p, const MultiFileBindData &bind_data_p,
+	           const OpenFileInfo &info_p, ScanFile &file_p, vector<idx_t> &rows_p)
+	    : BaseExecutorTask(executor), context(context_p), bind_data(bind_data_p), info(info_p), file(file_p),
+	      rows(rows_p) {
 	}
-	InternalQuery internal;
-	Connection connection(*context.db);
-	auto prepared = connection.Prepare("SELECT DISTINCT file_name, row_group_id, row_group_num_rows FROM "
-	                                   "parquet_metadata($1) WHERE column_id = 0 ORDER BY file_name, row_group_id");
-	if (prepared->HasError()) {
-		prepared->error.Throw();
+
+	void ExecuteTask() override {
+		// DuckDB hands a scan's state to its readers when it opens them, and that of Parquet does not look at it.
+		GlobalTableFunctionState no_state;
+		auto reader = bind_data.multi_file_reader->CreateReader(context, no_state, info, 0, bind_data);
+		AddOpenedVersion(file, *reader);
+		rows = RowGroupRows(*reader);
 	}
-	vector<Value> parameters {Value::LIST(LogicalType::VARCHAR, paths)};
-	auto query_result = prepared->Execute(parameters, false);
-	if (query_result->HasError()) {
-		query_result->ThrowError();
+
+private:
+	ClientContext &context;
+	const MultiFileBindData &bind_data;
+	const OpenFileInfo &info;
+	ScanFile &file;
+	vector<idx_t> &rows;
+};
+
+//! Reads all footers, several at a time, and the versions of their files on the way. A file may stand in the list more
+//! than once.
+void ReadFooters(ClientContext &context, const MultiFileBindData &bind_data, PartitionInformation &result) {
+	auto infos = bind_data.file_list->GetAllFiles();
+	vector<vector<idx_t>> rows(infos.size());
+	TaskExecutor executor(context);
+	for (idx_t file = 0; file < infos.size(); file++) {
+		executor.ScheduleTask(
+		    make_uniq<ReadFooter>(executor, context, bind_data, infos[file], result.files[file], rows[file]));
 	}
-	unordered_map<string, vector<idx_t>> rows_by_file;
-	for (auto &row : *query_result) {
-		rows_by_file[row.GetValue<string>(0)].push_back(row.GetValue<idx_t>(2));
-	}
-	vector<RowGroupInfo> result;
-	for (idx_t file = 0; file < files.size(); file++) {
+	executor.WorkOnTasks();
+	for (idx_t file = 0; file < infos.size(); file++) {
 		idx_t row_start = 0;
-		for (auto rows : rows_by_file[files[file].path]) {
-			if (rows > 0) {
-				result.push_back({file, row_start, rows});
+		for (auto count : rows[file]) {
+			if (count > 0) {
+				result.row_groups.push_back({file, row_start, count});
 			}
-			row_start += rows;
+			row_start += count;
 		}
 	}
-	return result;
-}
-
-//! Several tasks that read parts of one file must all read the same version of it, and each would ask the store which
-//! one there is. The scan has asked when it was bound, which is remembered until the query ends.
-void FindVersion(ClientContext &context, ScanFile &file) {
-	if (file.has_version || !IsRemote(file)) {
-		return;
-	}
-	auto &system = FileSystem::GetFileSystem(context);
-	auto handle = system.OpenFile(file.path, FileFlags::FILE_FLAGS_READ);
-	file.etag = system.GetVersionTag(*handle);
-	file.last_modified_us = system.GetLastModifiedTime(*handle).value;
-	file.size_bytes = NumericCast<uint64_t>(handle->GetFileSize());
-	// a store without etags: nobody would notice another version
-	file.has_version = !file.etag.empty();
 }
 
 //! A lake's catalog knows the rows of each file, but not its row groups. Where they begin only decides how much of one
@@ -131,32 +130,41 @@ table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, co
 	return entry->Cast<TableFunctionCatalogEntry>().functions.GetFunctionByOffset(0).get_partition_stats;
 }
 
-bool IsParquetScan(const LogicalGet &get) {
-	auto &name = get.function.name;
-	return (name == "parquet_scan" || name == "read_parquet") && get.function.serialize && get.bind_data;
-}
-
 bool IsTableScan(const LogicalGet &get) {
 	return get.function.name == "seq_scan" && get.bind_data;
 }
 
-PartitionInformation GetPartitionInformation(ClientContext &context, LogicalGet &get) {
+vector<ScanFile> FilesOf(ClientContext &context, const LogicalGet &get) {
+	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
+	auto &bound_file = bind_data.initial_reader;
+	vector<ScanFile> result;
+	for (auto &info : bind_data.file_list->GetAllFiles()) {
+		auto file = DescribeFile(info);
+		LocateFile(context, file);
+		if (bound_file && bound_file->GetFileName() == info.path) {
+			// What the optimizer did relied on the footer that was read then.
+			AddOpenedVersion(file, *bound_file);
+		}
+		result.push_back(std::move(file));
+	}
+	return result;
+}
+
+PartitionInformation GetPartitionInformation(ClientContext &context, LogicalGet &get, const vector<ScanFile> &files) {
 	PartitionInformation result;
+	result.files = files;
 	if (IsTableScan(get)) {
 		result.has_row_ids = true;
 		result.row_groups = RowGroupsFromStatistics(context, get);
 	} else if (IsParquetScan(get)) {
 		result.has_row_ids = true;
-		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
-			result.files.push_back(DescribeFile(file));
-		}
-		if (AddCountedRows(get, result)) {
-			// nothing has to be opened
-		} else if (result.files.size() == 1) {
-			FindVersion(context, result.files[0]);
-			result.row_groups = RowGroupsFromStatistics(context, get);
-		} else if (result.files.size() <= FOOTERS_READ_MAX) {
-			result.row_groups = RowGroupsFromFooters(context, result.files);
+		auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
+		if (!AddCountedRows(get, result) && files.size() <= FOOTERS_READ_MAX) {
+			if (files.size() == 1 && bind_data.initial_reader) {
+				result.row_groups = RowGroupsFromStatistics(context, get);
+			} else {
+				ReadFooters(context, bind_data, result);
+			}
 		}
 	}
 	for (auto &row_group : result.row_groups) {

@@ -31,10 +31,15 @@ struct PartitionInformation {
 	}
 };
 
-//! Reads metadata only. May open files; throws what DuckDB throws.
-PartitionInformation GetPartitionInformation(duckdb::ClientContext &context, duckdb::LogicalGet &get);
+//! The list of files of a Parquet scan, with what is known of them without opening any that is not open already.
+//! Throws an IOException if a local one is gone, a FileVersionException if it is not the one that was bound.
+duckdb::vector<ScanFile> FilesOf(duckdb::ClientContext &context, const duckdb::LogicalGet &get);
 
-bool IsParquetScan(const duckdb::LogicalGet &get);
+//! Reads metadata only. May open files, which adds their versions; throws what DuckDB throws. `files`: of a Parquet
+//! scan, as FilesOf has them.
+PartitionInformation GetPartitionInformation(duckdb::ClientContext &context, duckdb::LogicalGet &get,
+                                             const duckdb::vector<ScanFile> &files);
+
 bool IsTableScan(const duckdb::LogicalGet &get);
 
 //! The function's partition statistics as the catalog knows it: planning may have hidden them in the plan's copy, so

@@ -1,5 +1,6 @@
 #include "planner/split_scans.hpp"
 
+#include "codec/bound_scan.hpp"
 #include "codec/scan_file.hpp"
 #include "planner/lake_scans.hpp"
 
@@ -164,13 +165,16 @@ void SplitFilesByRows(const PartitionInformation &information, idx_t task_count,
 		}
 		result.tasks.push_back(std::move(task));
 	}
-	// within each file no row may be left out either
-	for (idx_t i = 0; i < result.tasks.size(); i++) {
-		auto &split = result.tasks[i].split;
-		auto next_same_file = i + 1 < result.tasks.size() && result.tasks[i + 1].split.files == split.files;
-		auto previous_same_file = i > 0 && result.tasks[i - 1].split.files == split.files;
-		split.row_end = next_same_file ? result.tasks[i + 1].split.row_start : ROWS_UNBOUNDED;
-		split.row_start = previous_same_file ? split.row_start : 0;
+	// Within each file no row may be left out either. Pieces of one file have one position in the list, while a path
+	// may stand there several times.
+	auto &tasks = result.tasks;
+	auto same_file = [&](idx_t left, idx_t right) {
+		return right < tasks.size() && tasks[left].partition_indices == tasks[right].partition_indices;
+	};
+	for (idx_t i = 0; i < tasks.size(); i++) {
+		auto &split = tasks[i].split;
+		split.row_end = same_file(i, i + 1) ? tasks[i + 1].split.row_start : ROWS_UNBOUNDED;
+		split.row_start = i > 0 && same_file(i - 1, i) ? split.row_start : 0;
 	}
 }
 
@@ -208,15 +212,14 @@ void NumberRows(const PartitionInformation &information, PipelineTasks &result) 
 	}
 }
 
-PipelineTasks SplitWithoutInformation(const StagePlan &stage, const PlannerOptions &options, const string &reason) {
+PipelineTasks SplitWithoutInformation(const StagePlan &stage, const PlannerOptions &options,
+                                      const vector<ScanFile> &files, const string &reason) {
 	PipelineTasks result;
 	result.fallback_reason = reason;
 	auto &get = stage.scan->Get();
 	if (IsParquetScan(get)) {
 		PartitionInformation information;
-		for (auto &file : get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles()) {
-			information.files.push_back(DescribeFile(file));
-		}
+		information.files = files;
 		SplitFilesByCount(information, options.workers, result);
 		return result;
 	}
@@ -302,7 +305,15 @@ bool MakesRowsFromConstants(const LogicalGet &get) {
 }
 
 StageScan::Reader ReaderOf(const LogicalGet &get) {
-	return IsParquetScan(get) ? StageScan::Reader::WORKER : StageScan::Reader::FEED;
+	if (!IsParquetScan(get)) {
+		return StageScan::Reader::FEED;
+	}
+	// Behind other protocols are file systems that were registered in this process, as fsspec's in Python.
+	auto files = get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles();
+	auto reachable = [](const OpenFileInfo &file) {
+		return IsLocalPath(file.path) || FileSystem::IsRemoteFile(file.path);
+	};
+	return std::all_of(files.begin(), files.end(), reachable) ? StageScan::Reader::WORKER : StageScan::Reader::FEED;
 }
 
 void RemoveDynamicFilters(LogicalGet &get) {
@@ -359,19 +370,25 @@ ScanSplitter::ScanSplitter(ClientContext &context, const StagePlan &stage_p, con
                            const PlannerOptions &options_p)
     : stage(stage_p), options(options_p), sql(base_sql) {
 	auto &get = stage.scan->Get();
-	if (!IsParquetScan(get) && !IsTableScan(get)) {
+	auto in_session = stage.scan->reader == StageScan::Reader::FEED && !IsTableScan(get);
+	if (in_session) {
 		return;
 	}
+	if (IsParquetScan(get)) {
+		files = FilesOf(context, get);
+	}
 	try {
-		information = GetPartitionInformation(context, get);
-	} catch (std::exception &error) {
+		information = GetPartitionInformation(context, get, files);
+	} catch (const FileVersionException &) {
+		throw;
+	} catch (const std::exception &error) {
 		failure = ErrorData(error).Message();
 	}
 }
 
 PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 	auto result = information ? SplitByInformation(*information, options, few_tasks)
-	              : failure   ? SplitWithoutInformation(stage, options, *failure)
+	              : failure   ? SplitWithoutInformation(stage, options, files, *failure)
 	                          : SplitFeed(stage, options);
 	for (idx_t i = 0; i < result.tasks.size(); i++) {
 		auto &task = result.tasks[i];
@@ -382,10 +399,6 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.task_sql = sql.Write(task.split);
 		auto &split = task.split;
 		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0].path;
-		if (information && !split.files.empty() && information->files[0].has_version &&
-		    split.files[0] != information->files[0]) {
-			split.first_file = information->files[0];
-		}
 		task.affinity_key = name + "#" + to_string(split.row_start) + "-" + to_string(split.row_end);
 	}
 	return result;

@@ -50,6 +50,8 @@ private:
 	const StagePlan &stage;
 	PlannerOptions options;
 	TaskSqlWriter sql;
+	//! Of a scan that workers read themselves
+	duckdb::vector<ScanFile> files;
 	//! Empty if it could not be read, or if there is none
 	std::optional<PartitionInformation> information;
 	//! Why it could not be read

@@ -34,13 +34,19 @@ unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, 
 unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original) {
 	vector<Value> paths;
 	for (auto &file : split.files) {
-		paths.emplace_back(file.path);
+		paths.emplace_back(file.Written());
 	}
-	vector<unique_ptr<ParsedExpression>> arguments;
-	arguments.push_back(
-	    make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths)));
+	auto list = make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths));
 	auto result = make_uniq<TableFunctionRef>();
-	result->function = make_uniq<FunctionExpression>("read_parquet", std::move(arguments));
+	if (original.type == TableReferenceType::TABLE_FUNCTION) {
+		// The options stay those of the whole scan.
+		result->function = original.Cast<TableFunctionRef>().function->Copy();
+		result->function->Cast<FunctionExpression>().children[0] = std::move(list);
+	} else {
+		vector<unique_ptr<ParsedExpression>> arguments;
+		arguments.push_back(std::move(list));
+		result->function = make_uniq<FunctionExpression>("read_parquet", std::move(arguments));
+	}
 	result->alias = original.alias;
 	return result;
 }
@@ -84,7 +90,7 @@ string TaskSqlWriter::Write(const ScanSplit &split) const {
 	auto is_view_or_function = !split.files.empty();
 	if (is_view_or_function && node.from_table->type == TableReferenceType::BASE_TABLE) {
 		auto &name = node.from_table->Cast<BaseTableRef>().table_name;
-		if (split.files.size() != 1 || name != split.files[0].path) {
+		if (split.files.size() != 1 || name != split.files[0].Written()) {
 			// a view over files may do more than read them
 			if (name.find('.') == string::npos && name.find('*') == string::npos) {
 				return string();

@@ -2,6 +2,7 @@
 
 #include "codec/scan_file.hpp"
 #include "codec/scan_filter.hpp"
+#include "worker/bound_scan_reader.hpp"
 
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
@@ -53,13 +54,12 @@ void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
 		    "file_index is the place of a file in the whole list, a task only has a part of it");
 	}
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
-	vector<OpenFileInfo> paths;
+	vector<OpenFileInfo> infos;
 	for (auto &file : files) {
-		paths.push_back(ToOpenFileInfo(file));
+		infos.push_back(ToOpenFileInfo(file));
 	}
-	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(paths));
-	// a reader that bind opened is used only for the file it belongs to
-	MultiFileReader::PruneReaders(bind_data, *bind_data.file_list);
+	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(infos));
+	bind_data.multi_file_reader->Cast<BoundScanReader>().SetFiles(files);
 }
 
 //! A filter on the row number, which skips row groups by their borders before it looks at rows
@@ -93,8 +93,7 @@ void ApplySplit(LogicalOperator &plan, const ScanSplit &split) {
 		return;
 	}
 	auto get = FindScan(plan, split.table_index);
-	// by name: asking for the type of the bind data would need its type information from the host program
-	if (!get || !get->bind_data || (get->function.name != "parquet_scan" && get->function.name != "read_parquet")) {
+	if (!get || !IsParquetScan(*get)) {
 		throw InternalException("The fragment has no Parquet scan with table index %llu to apply the split to",
 		                        split.table_index);
 	}

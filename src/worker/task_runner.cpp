@@ -8,7 +8,7 @@
 #include "exchange/exchange_sink.hpp"
 #include "worker/apply_split.hpp"
 #include "worker/join_filters.hpp"
-#include "worker/known_files.hpp"
+#include "worker/worker_file_system.hpp"
 
 #include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
@@ -63,13 +63,13 @@ public:
 	TaskConnection(ClientContext &context_p, RunningTask &task_p, const ScanSplit &split, shared_ptr<TaskInputs> inputs)
 	    : context(context_p), task(task_p) {
 		TaskInputs::Install(context, inputs);
-		KnownFiles::Install(context, split);
+		TaskFileVersions::Install(context, split);
 		task.Attach(context.shared_from_this(), std::move(inputs));
 	}
 	~TaskConnection() {
 		task.Detach();
 		RemoveExchangeSink(context);
-		KnownFiles::Remove(context);
+		TaskFileVersions::Remove(context);
 		TaskInputs::Remove(context);
 	}
 
@@ -275,6 +275,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 		TaskConnection connected(context, task, request.split, inputs.scans);
 		TaskTransaction transaction(context, request.transaction_start_us);
 		output = ExecuteOn(context, task, request, inputs);
+		TaskFileVersions::CheckUnchanged(context);
 		transaction.Commit();
 	}
 	// after a failure the connection is not used again: what state it is in is not worth finding out. Nor if the task

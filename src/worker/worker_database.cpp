@@ -2,7 +2,8 @@
 
 #include "codec/exchange_scan.hpp"
 #include "exchange/exchange_scan_function.hpp"
-#include "worker/known_files.hpp"
+#include "worker/bound_scan_reader.hpp"
+#include "worker/worker_file_system.hpp"
 
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/database.hpp"
@@ -128,12 +129,14 @@ std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options)
 
 	RegisterExchangeScanOperator(DBConfig::GetConfig(instance));
 	RegisterExchangeScanFunction(instance);
+	BoundScanReader::Register(instance);
 	for (auto &register_functions : options.register_functions) {
 		register_functions(instance);
 	}
 
 	Connection connection(*result);
-	// each task opens its files anew; their footers are checked by modification time
+	// Each task opens its files anew. A footer is taken from the cache if WorkerFileSystem says that it is of the same
+	// version.
 	Execute(connection, "SET GLOBAL parquet_metadata_cache = true", "Preparing the worker's database");
 	return result;
 }

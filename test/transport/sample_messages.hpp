@@ -53,15 +53,13 @@ inline auto Members(const OutputSlice &m) {
 }
 
 inline auto Members(const ScanFile &m) {
-	auto &[path, has_version, immutable, size, etag, last_modified, footer] = m;
-	return std::tie(path, has_version, immutable, size, etag, last_modified, footer);
+	auto &[path, written, has_version, immutable, size, etag, last_modified, footer, local, footer_hash] = m;
+	return std::tie(path, written, has_version, immutable, size, etag, last_modified, footer, local, footer_hash);
 }
 
 inline auto Members(const ScanSplit &m) {
-	auto &[kind, table_index, files, first_file, row_start, row_end, modulus, remainder, fed, partition, count, slice] =
-	    m;
-	return std::tie(kind, table_index, files, first_file, row_start, row_end, modulus, remainder, fed, partition, count,
-	                slice);
+	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice] = m;
+	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice);
 }
 
 inline auto Members(const TaskRequest &m) {
@@ -164,7 +162,6 @@ inline TaskRequest SampleTaskRequest() {
 	file.last_modified_us = -5;
 	file.footer_bytes = 812;
 	request.split.files = {file, ScanFile(), ScanFile("it's one.parquet")};
-	request.split.first_file = file;
 	request.split.row_start = 122880;
 	request.split.row_end = (1ULL << 63) + 1;
 	request.split.modulus = 7;

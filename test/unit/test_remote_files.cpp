@@ -50,6 +50,40 @@ TEST(RemoteFiles, WithoutAnEtagOnlyWhatIsNeverWrittenAgainHasAVersion) {
 	EXPECT_FALSE(DescribeFile(info).has_version);
 }
 
+TEST(LocalFiles, AListingDoesNotSayWhichVersion) {
+	auto info = ToOpenFileInfo(VersionedFile());
+	info.path = "/data/a.parquet";
+	EXPECT_FALSE(DescribeFile(info).has_version) << "it counts in seconds";
+	EXPECT_TRUE(IsLocalPath("a.parquet"));
+	EXPECT_TRUE(IsLocalPath("file:///data/a.parquet"));
+	EXPECT_FALSE(IsLocalPath("s3://bucket/a.parquet"));
+	EXPECT_FALSE(IsLocalPath("memory://a.parquet"));
+}
+
+TEST(LocalFiles, TheInodeCountsWhereBothSeeTheSameFileSystem) {
+	LocalFileVersion planned;
+	planned.host = 1;
+	planned.device = 2;
+	planned.inode = 3;
+	planned.size_bytes = 4;
+	planned.modified_ns = 5;
+	EXPECT_EQ(DifferenceOf(planned, planned), "");
+	auto other = planned;
+	other.size_bytes = 400;
+	EXPECT_NE(DifferenceOf(planned, other), "");
+	other = planned;
+	other.modified_ns++;
+	EXPECT_NE(DifferenceOf(planned, other), "") << "within a second too";
+	other = planned;
+	other.inode++;
+	EXPECT_NE(DifferenceOf(planned, other), "");
+	other.device++;
+	EXPECT_EQ(DifferenceOf(planned, other), "") << "another mount of the same files";
+	other.device--;
+	other.host++;
+	EXPECT_EQ(DifferenceOf(planned, other), "") << "another machine";
+}
+
 TEST(RemoteFiles, MoreThreadsWhileATaskReadsThem) {
 	WorkerDatabaseOptions options;
 	options.threads = 2;

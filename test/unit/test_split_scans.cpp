@@ -126,6 +126,28 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	}
 }
 
+TEST(SplitScans, AFileThatIsListedTwiceIsReadTwice) {
+	PartitionInformation information;
+	for (duckdb::idx_t file = 0; file < 3; file++) {
+		information.files.emplace_back("the same");
+		for (duckdb::idx_t group = 0; group < 10; group++) {
+			information.row_groups.push_back(RowGroupInfo {file, group * 2048, 2048});
+			information.total_rows += 2048;
+		}
+	}
+	auto split = SplitByInformation(information, Options(3), false);
+	std::map<uint64_t, uint64_t> read_to;
+	for (auto &task : split.tasks) {
+		auto position = task.partition_indices.at(0);
+		EXPECT_EQ(task.split.row_start, read_to[position]);
+		read_to[position] = task.split.row_end;
+	}
+	ASSERT_EQ(read_to.size(), 3U);
+	for (auto &entry : read_to) {
+		EXPECT_EQ(entry.second, ROWS_UNBOUNDED) << entry.first;
+	}
+}
+
 TEST(SplitScans, FilesWithoutFootersAreDealtOutByCount) {
 	PartitionInformation information;
 	for (int file = 0; file < 100; file++) {

@@ -34,6 +34,7 @@ TEST(WorkerTasks, FragmentRoundTrip) {
 	auto fragments = session.Catch(sql);
 	Workers workers(1);
 	auto request = MakeRequest(fragments.whole);
+	request.split = RowSplit(fragments, directory.File("a.parquet"), 0, ROWS_UNBOUNDED);
 	auto location = workers.Run(0, request);
 	auto types = vector<LogicalType> {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::VARCHAR};
 	EXPECT_EQ(session.Query(sql), workers.Read(location, request, 0, types));

@@ -1,0 +1,128 @@
+#include "worker/bound_scan_reader.hpp"
+
+#include "codec/parquet_file.hpp"
+
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
+#include "duckdb/common/hive_partitioning.hpp"
+#include "duckdb/common/multi_file/multi_file_list.hpp"
+#include "duckdb/common/multi_file/multi_file_states.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+unique_ptr<MultiFileReader> MakeReader(const TableFunction &) {
+	return make_uniq<BoundScanReader>();
+}
+
+bool IsFileName(const MultiFileReaderBindData &options, column_t column) {
+	return column == MultiFileReader::COLUMN_IDENTIFIER_FILENAME ||
+	       (options.filename_idx.IsValid() && column == options.filename_idx.GetIndex());
+}
+
+} // namespace
+
+void BoundScanReader::Register(DatabaseInstance &db) {
+	Connection connection(db);
+	auto &context = *connection.context;
+	context.RunFunctionInTransaction([&] {
+		for (auto name : {"parquet_scan", "read_parquet"}) {
+			auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, name);
+			for (auto &function : entry.functions.functions) {
+				function.get_multi_file_reader = MakeReader;
+			}
+		}
+	});
+}
+
+void BoundScanReader::SetFiles(std::vector<ScanFile> task_files) {
+	files = std::make_shared<const std::vector<ScanFile>>(std::move(task_files));
+}
+
+shared_ptr<MultiFileList> BoundScanReader::CreateFileList(ClientContext &context, const vector<string> &paths,
+                                                          const FileGlobInput &glob_input) {
+	bound = DecodeBoundScan(paths);
+	if (!bound) {
+		return MultiFileReader::CreateFileList(context, paths, glob_input);
+	}
+	// Each task brings its files.
+	return make_shared_ptr<SimpleMultiFileList>(vector<OpenFileInfo>());
+}
+
+bool BoundScanReader::Bind(MultiFileOptions &options, MultiFileList &list, vector<LogicalType> &types,
+                           vector<string> &names, MultiFileReaderBindData &bind_data) {
+	if (!bound) {
+		return MultiFileReader::Bind(options, list, types, names, bind_data);
+	}
+	types = bound->types;
+	names = bound->names;
+	bind_data = bound->reader_bind;
+	return true;
+}
+
+void BoundScanReader::BindOptions(MultiFileOptions &options, MultiFileList &list, vector<LogicalType> &types,
+                                  vector<string> &names, MultiFileReaderBindData &bind_data) {
+	if (!bound) {
+		MultiFileReader::BindOptions(options, list, types, names, bind_data);
+	}
+}
+
+unique_ptr<MultiFileList> BoundScanReader::DynamicFilterPushdown(
+    ClientContext &context, const MultiFileList &list, const MultiFileOptions &options, const vector<string> &names,
+    const vector<LogicalType> &types, const vector<column_t> &column_ids, TableFilterSet &filters) {
+	if (!bound) {
+		return MultiFileReader::DynamicFilterPushdown(context, list, options, names, types, column_ids, filters);
+	}
+	// It would look at paths as they are here. Each file is asked once its columns are known: see FinalizeBind.
+	return nullptr;
+}
+
+shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context, GlobalTableFunctionState &gstate,
+                                                         const OpenFileInfo &file, idx_t file_idx,
+                                                         const MultiFileBindData &bind_data) {
+	auto result = MultiFileReader::CreateReader(context, gstate, file, file_idx, bind_data);
+	PrepareDecryption(context, *result);
+	if (files) {
+		CheckOpenedVersion(files->at(file_idx), *result);
+	}
+	return result;
+}
+
+void BoundScanReader::FinalizeBind(MultiFileReaderData &reader_data, const MultiFileOptions &file_options,
+                                   const MultiFileReaderBindData &options,
+                                   const vector<MultiFileColumnDefinition> &global_columns,
+                                   const vector<ColumnIndex> &global_column_ids, ClientContext &context,
+                                   optional_ptr<MultiFileReaderGlobalState> global_state) {
+	MultiFileReader::FinalizeBind(reader_data, file_options, options, global_columns, global_column_ids, context,
+	                              global_state);
+	if (!files) {
+		return;
+	}
+	// What is made of a file's name is made of the name that the user wrote.
+	auto &written = files->at(reader_data.reader->file_list_idx.GetIndex()).Written();
+	for (auto &constant : reader_data.constant_map) {
+		auto column = global_column_ids[constant.column_idx.GetIndex()].GetPrimaryIndex();
+		if (IsFileName(options, column)) {
+			constant.value = Value(written);
+		}
+		for (auto &partition : options.hive_partitioning_indexes) {
+			if (partition.index == column) {
+				auto values = HivePartitioning::Parse(written);
+				constant.value = file_options.GetHivePartitionValue(values[partition.value], partition.value, context);
+			}
+		}
+	}
+}
+
+unique_ptr<MultiFileReader> BoundScanReader::Copy() const {
+	auto result = make_uniq<BoundScanReader>();
+	result->function_name = function_name;
+	result->bound = bound;
+	result->files = files;
+	return result;
+}
+
+} // namespace duckherder
