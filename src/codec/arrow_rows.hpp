@@ -3,6 +3,7 @@
 #include "duckdb.hpp"
 #include "duckdb/common/types/data_chunk.hpp"
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@ public:
 	//! are text.
 	std::shared_ptr<arrow::Schema> SchemaOf(const duckdb::vector<duckdb::LogicalType> &types,
 	                                        const std::vector<std::string> &names);
+	//! Likewise, of parameters: times are in milliseconds, as the JDBC driver sends them in whatever unit it is told.
+	//! Clients that know better send others.
+	std::shared_ptr<arrow::Schema> ParameterSchemaOf(const duckdb::vector<duckdb::LogicalType> &types,
+	                                                 const std::vector<std::string> &names);
 	//! The types of columns that come as Arrow. Throws as above.
 	duckdb::vector<duckdb::LogicalType> TypesOf(const arrow::Schema &schema);
 
@@ -46,7 +51,10 @@ private:
 	std::unique_ptr<duckdb::Connection> connection;
 };
 
-//! Collects chunks into batches that are worth a message. Used by one thread.
+//! The batch in pieces that are at most CLIENT_BATCH_BYTES_MAX as messages, or one row. They share its buffers.
+std::vector<std::shared_ptr<arrow::RecordBatch>> CutBatch(const std::shared_ptr<arrow::RecordBatch> &batch);
+
+//! Collects chunks into batches that are worth a message, and are none too large. Used by one thread.
 class ArrowRowsEncoder {
 public:
 	ArrowRowsEncoder(std::shared_ptr<ArrowTypes> types, duckdb::vector<duckdb::LogicalType> columns,
@@ -56,17 +64,23 @@ public:
 	const std::shared_ptr<arrow::Schema> &Schema() const {
 		return schema;
 	}
-	//! The rows are copied. True if there are enough for a batch.
-	bool Append(duckdb::DataChunk &chunk);
-	//! The rows that were appended since the last one; null if there are none.
-	std::shared_ptr<arrow::RecordBatch> Flush();
+	//! The rows are copied.
+	void Append(duckdb::DataChunk &chunk);
+	//! No rows follow: those that wait for others become batches too
+	void Finish();
+	//! The next batch, in the order of the rows; null if there are not enough rows for one yet
+	std::shared_ptr<arrow::RecordBatch> Take();
 
 private:
+	void Append(duckdb::DataChunk &chunk, duckdb::idx_t begin, duckdb::idx_t end);
+	void Encode();
+
 	std::shared_ptr<ArrowTypes> types;
 	const duckdb::vector<duckdb::LogicalType> columns;
 	std::shared_ptr<arrow::Schema> schema;
 	std::unique_ptr<duckdb::ArrowAppender> appender;
 	uint64_t waiting_bytes = 0;
+	std::deque<std::shared_ptr<arrow::RecordBatch>> ready;
 };
 
 } // namespace duckherder

@@ -88,16 +88,25 @@ constexpr uint64_t SESSION_BUSY_WAIT_MS = 10000;
 constexpr uint64_t RESULT_QUEUE_BYTES = 8ULL << 20;
 //! How long a thread that has nothing to do for its query waits before it looks again
 constexpr uint64_t TASK_WAIT_US = 200;
-//! A client of Flight SQL gives no sign of life: so long its transaction waits for its next statement, and so long for
-//! its first one. Transactions that wait, and statements that are prepared or described but not yet run, at a driver;
-//! the statements that were not used for the longest time are forgotten.
-constexpr uint64_t FLIGHT_SQL_IDLE_MS = 1800000;
+//! A transaction of a Flight SQL client waits so long for its next statement, and so long for its first one. It ends
+//! earlier if so many looks in a row, one each interval, find that the connection that it was used over is closed; one
+//! whose machine has vanished counts as closed after so many seconds.
+constexpr uint64_t FLIGHT_SQL_IDLE_DEFAULT_MS = 300000;
+constexpr uint64_t FLIGHT_SQL_IDLE_MIN_MS = 1000;
 constexpr uint64_t FLIGHT_SQL_UNUSED_MS = 86400000;
+constexpr uint64_t FLIGHT_SQL_LOOK_INTERVAL_MS = 1000;
+constexpr uint32_t FLIGHT_SQL_GONE_LOOKS = 2;
+constexpr int FLIGHT_SQL_PROBE_SECONDS = 20;
+//! Transactions that wait, and statements that are prepared or described but not yet run, at a driver; the statements
+//! that were not used for the longest time are forgotten.
 constexpr uint32_t FLIGHT_SQL_TRANSACTIONS_MAX = 10000;
 constexpr uint32_t FLIGHT_SQL_STATEMENTS_MAX = 10000;
 //! Rows of parameters that wait for a prepared statement's next run; a statement that runs once for each as they come
 //! has no limit.
 constexpr uint32_t FLIGHT_SQL_BOUND_ROWS_MAX = 10000;
+//! A batch for programs that were not made for Duckherder: gRPC's own default for a message is 4 MiB. Only a single row
+//! may be larger.
+constexpr int64_t CLIENT_BATCH_BYTES_MAX = 3LL << 20;
 //! Batches of a statement's result that are made ahead; gRPC's flow control holds back the rest
 constexpr uint32_t RESULT_QUEUE_BATCHES = 4;
 //! Batches of a result that its client reads before they are wanted, and threads that may share them; so much of them

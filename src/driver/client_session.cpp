@@ -22,7 +22,10 @@
 #include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/statement/alter_statement.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
+#include "duckdb/parser/statement/insert_statement.hpp"
+#include "duckdb/parser/tableref/column_data_ref.hpp"
 #include "duckdb/planner/operator/logical_column_data_get.hpp"
 #include "duckdb/planner/planner.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
@@ -125,6 +128,26 @@ bool ClientSession::Busy() {
 	return busy;
 }
 
+SessionDescription ClientSession::Describe() {
+	auto result = description;
+	result.read_only = read_only;
+	std::lock_guard<std::mutex> guard(lock);
+	result.running = busy;
+	result.transaction_us = transaction_us;
+	result.statement = last_statement;
+	return result;
+}
+
+void ClientSession::NameHolders(ErrorData &error) const {
+	if (error.Type() != ExceptionType::TRANSACTION || !other_transactions) {
+		return;
+	}
+	auto others = other_transactions();
+	if (!others.empty()) {
+		error = ErrorData(error.Type(), error.RawMessage() + "\nOther sessions have transactions open: " + others);
+	}
+}
+
 double ClientSession::Progress() {
 	return executing ? connection.context->GetQueryProgress().GetPercentage() : -1;
 }
@@ -142,6 +165,24 @@ void ClientSession::EnsureTransaction(int64_t start_us) {
 			MetaTransaction::Get(context).start_timestamp = timestamp_t(start_us);
 		}
 		changed = false;
+		std::lock_guard<std::mutex> guard(lock);
+		transaction_us = Timestamp::GetEpochMicroSeconds(Timestamp::GetCurrentTimestamp());
+	}
+}
+
+void ClientSession::EndTransaction(const char *sql) {
+	if (!connection.context->transaction.HasActiveTransaction()) {
+		return;
+	}
+	auto result = connection.Query(sql);
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		transaction_us = 0;
+	}
+	if (result->HasError()) {
+		auto &error = result->GetErrorObject();
+		NameHolders(error);
+		error.Throw();
 	}
 }
 
@@ -261,6 +302,31 @@ unique_ptr<SQLStatement> StatementFor(unique_ptr<ParseInfo> definition) {
 
 } // namespace
 
+ClientSession::Rows ClientSession::TakeUpload(uint32_t number) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = uploads.find(number);
+	if (entry == uploads.end()) {
+		throw InvalidInputException("The statement reads rows that were not sent before it");
+	}
+	auto rows = std::move(entry->second);
+	uploads.erase(entry);
+	return rows;
+}
+
+void ClientSession::ReplaceSource(SQLStatement &statement, uint32_t upload) {
+	if (statement.type != StatementType::INSERT_STATEMENT) {
+		throw InvalidInputException("Only an INSERT takes rows that were sent before it");
+	}
+	auto &select = *statement.Cast<InsertStatement>().select_statement;
+	if (select.node->type != QueryNodeType::SELECT_NODE) {
+		throw InvalidInputException("An INSERT of rows that were sent before it has one source");
+	}
+	optionally_owned_ptr<ColumnDataCollection> rows(TakeUpload(upload));
+	auto source = make_uniq<ColumnDataRef>(std::move(rows));
+	source->alias = "rows";
+	select.node->Cast<SelectNode>().from_table = std::move(source);
+}
+
 void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
 	for (auto &child : plan->children) {
 		InsertUploads(child);
@@ -269,16 +335,7 @@ void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
 	if (!scan) {
 		return;
 	}
-	Rows rows;
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		auto entry = uploads.find(scan->source.stage);
-		if (entry == uploads.end()) {
-			throw InvalidInputException("The plan reads rows that were not sent before it");
-		}
-		rows = std::move(entry->second);
-		uploads.erase(entry);
-	}
+	auto rows = TakeUpload(scan->source.stage);
 	if (rows->Types() != scan->return_types || scan->bindings.empty()) {
 		throw InvalidInputException("The plan reads other rows than were sent before it");
 	}
@@ -338,6 +395,9 @@ void ClientSession::Check(SQLStatement &statement) {
 
 unique_ptr<SQLStatement> ClientSession::ParseText(const std::string &sql) {
 	auto statements = Parse(sql);
+	if (statements.empty()) {
+		throw InvalidInputException("There is no SQL statement in the text: it is empty, or only a comment");
+	}
 	if (statements.size() != 1) {
 		throw InvalidInputException("One SQL statement is needed, not %llu", idx_t(statements.size()));
 	}
@@ -374,7 +434,11 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 		return result;
 	}
 	if (statement.kind == StatementKind::SQL) {
-		return ParseText(statement.body);
+		auto parsed = ParseText(statement.body);
+		if (statement.upload) {
+			ReplaceSource(*parsed, *statement.upload);
+		}
+		return parsed;
 	}
 	unique_ptr<LogicalOperator> plan;
 	connection.context->RunFunctionInTransaction([&] { plan = DecodePlan(statement); }, false);
@@ -389,16 +453,23 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	earlier->any = changed;
 	// of a plan it is found out when it is decoded
 	changed = changed || statement.kind != StatementKind::PLAN;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		last_statement = statement.text;
+	}
 	auto prepared = Prepare(statement);
 	use.Pass();
 	auto definition = statement.kind == StatementKind::DEFINITION;
+	auto self = shared_from_this();
+	auto on_change = [self](bool started) {
+		self->executing = started;
+		if (!started) {
+			self->Release();
+		}
+	};
+	auto on_error = [self](ErrorData &error) { self->NameHolders(error); };
 	return RunStatement(connection, std::move(prepared), statement.parameters, types, statement.buffered,
-	                    statement.encoded, definition, std::move(gone), [self = shared_from_this()](bool started) {
-		                    self->executing = started;
-		                    if (!started) {
-			                    self->Release();
-		                    }
-	                    });
+	                    statement.encoded, definition, std::move(gone), std::move(on_change), std::move(on_error));
 }
 
 std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vector<LogicalType> &types) {
@@ -410,9 +481,7 @@ std::unique_ptr<ChunkSink> ClientSession::OpenUpload(uint32_t number, const vect
 
 void ClientSession::Commit() {
 	Use use(*this);
-	if (connection.context->transaction.HasActiveTransaction()) {
-		Execute("COMMIT");
-	}
+	EndTransaction("COMMIT");
 }
 
 void ClientSession::Rollback() {
@@ -425,9 +494,7 @@ void ClientSession::Rollback() {
 		std::lock_guard<std::mutex> guard(lock);
 		uploads.clear();
 	}
-	if (connection.context->transaction.HasActiveTransaction()) {
-		Execute("ROLLBACK");
-	}
+	EndTransaction("ROLLBACK");
 }
 
 } // namespace duckherder

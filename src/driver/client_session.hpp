@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,23 @@
 #include <string>
 
 namespace duckherder {
+
+//! What is told of an open session
+struct SessionDescription {
+	//! Among those of this process, from 1 on; no secret
+	uint64_t number = 0;
+	//! Where its client is: "ipv4:127.0.0.1:4711"
+	std::string client;
+	std::string protocol;
+	bool read_only = false;
+	//! Microseconds since the epoch
+	int64_t opened_us = 0;
+	//! When its transaction began; 0: there is none
+	int64_t transaction_us = 0;
+	bool running = false;
+	//! The last one
+	std::string statement;
+};
 
 //! One client's connection to the driver's database. One statement at a time: whoever comes meanwhile waits for its
 //! end, at most SESSION_BUSY_WAIT_MS. Thread-safe.
@@ -36,11 +54,16 @@ public:
 	//! Stops the running statement, if there is one. Does not wait.
 	void Interrupt();
 	bool Busy();
+	SessionDescription Describe();
 	//! Of the running statement, in percent; negative if nobody knows, or if none runs
 	double Progress();
 
 	//! When it was last used; kept by the owner
 	std::atomic<TimeMs> last_use {0};
+	//! Set by the owner before others know the session: who the client is, and since when
+	SessionDescription description;
+	//! Set likewise: who else has a transaction open, for errors that such a transaction may be the cause of
+	std::function<std::string()> other_transactions;
 
 private:
 	class Upload;
@@ -63,7 +86,14 @@ private:
 	duckdb::unique_ptr<duckdb::SQLStatement> ParseText(const std::string &sql);
 	void InsertUploads(duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 	void MarkModified(const std::set<std::string> &databases);
+	//! Takes it away
+	Rows TakeUpload(uint32_t number);
+	void ReplaceSource(duckdb::SQLStatement &statement, uint32_t upload);
+	//! An error that another session's transaction may be the cause of says who has one
+	void NameHolders(duckdb::ErrorData &error) const;
 	void Execute(const std::string &sql);
+	//! By COMMIT or ROLLBACK, if there is one
+	void EndTransaction(const char *sql);
 
 	const std::string database;
 	const bool read_only;
@@ -81,6 +111,8 @@ private:
 	//! Its progress is that of the connection
 	std::atomic<bool> executing {false};
 	std::map<uint32_t, Rows> uploads;
+	std::string last_statement;
+	int64_t transaction_us = 0;
 };
 
 } // namespace duckherder

@@ -83,10 +83,19 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request, Role call
 	info.driver_instance = driver_instance;
 	auto session = std::make_shared<ClientSession>(*database, info.database, info.read_only, caller);
 	session->last_use = clock->NowMs();
+	auto &description = session->description;
+	description.client = request.client;
+	description.protocol = request.protocol;
+	description.opened_us = Timestamp::GetEpochMicroSeconds(Timestamp::GetCurrentTimestamp());
 	std::lock_guard<std::mutex> guard(lock);
 	if (sessions.size() >= limits::CLIENT_SESSIONS_MAX) {
 		throw ConnectionException("The driver has %d sessions already, it takes no more", limits::CLIENT_SESSIONS_MAX);
 	}
+	description.number = ++last_number;
+	session->other_transactions = [self = weak_from_this(), number = last_number] {
+		auto owner = self.lock();
+		return owner ? owner->TransactionsBeside(number) : std::string();
+	};
 	sessions[info.id] = std::move(session);
 	return info;
 }
@@ -168,6 +177,36 @@ void ClientSessions::Rollback(const SessionId &session) {
 size_t ClientSessions::Count() {
 	std::lock_guard<std::mutex> guard(lock);
 	return sessions.size();
+}
+
+std::vector<SessionDescription> ClientSessions::List() {
+	std::vector<std::shared_ptr<ClientSession>> open;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		for (auto &entry : sessions) {
+			open.push_back(entry.second);
+		}
+	}
+	std::vector<SessionDescription> list;
+	for (auto &session : open) {
+		list.push_back(session->Describe());
+	}
+	return list;
+}
+
+std::string ClientSessions::TransactionsBeside(uint64_t number) {
+	std::string text;
+	auto now_us = Timestamp::GetEpochMicroSeconds(Timestamp::GetCurrentTimestamp());
+	for (auto &session : List()) {
+		if (session.number == number || session.transaction_us == 0) {
+			continue;
+		}
+		text += text.empty() ? "" : ", ";
+		text += StringUtil::Format("session %llu (%s of %s, for %lld s%s)", session.number, session.protocol,
+		                           session.client, (now_us - session.transaction_us) / 1000000,
+		                           session.running ? ", running" : "");
+	}
+	return text;
 }
 
 void ClientSessions::WatchLeases() {

@@ -8,7 +8,7 @@
 namespace duckherder {
 
 //! The sessions of a driver's clients, on a database that it does not keep alive without them. Thread-safe.
-class ClientSessions : public DatabaseService {
+class ClientSessions : public DatabaseService, public std::enable_shared_from_this<ClientSessions> {
 public:
 	//! `main_database`: what clients get that name none; empty: the instance's own
 	ClientSessions(duckdb::weak_ptr<duckdb::DatabaseInstance> instance, std::shared_ptr<Clock> clock,
@@ -33,9 +33,12 @@ public:
 
 	//! Those that are open
 	size_t Count();
+	std::vector<SessionDescription> List();
 
 private:
 	std::shared_ptr<ClientSession> Find(const SessionId &session);
+	//! Of sessions other than this one; empty: none has one
+	std::string TransactionsBeside(uint64_t number);
 	//! Closes those whose clients are silent, until the end
 	void WatchLeases();
 
@@ -45,6 +48,7 @@ private:
 	const std::string driver_instance;
 	std::mutex lock;
 	std::map<SessionId, std::shared_ptr<ClientSession>> sessions;
+	uint64_t last_number = 0;
 	std::condition_variable wake;
 	bool stopping = false;
 	std::thread watch;

@@ -19,9 +19,10 @@ namespace {
 //! A statement that runs, on a thread of its own which DuckDB's threads help. It has the connection until it ends.
 class Execution {
 public:
-	Execution(Connection &connection_p, bool encoded_p, GoneCheck gone_p, std::function<void(bool started)> on_change_p)
+	Execution(Connection &connection_p, bool encoded_p, GoneCheck gone_p, std::function<void(bool started)> on_change_p,
+	          std::function<void(ErrorData &error)> on_error_p)
 	    : connection(connection_p), encoded(encoded_p), gone(std::move(gone_p)), on_change(std::move(on_change_p)),
-	      queue(std::make_shared<ResultQueue>()) {
+	      on_error(std::move(on_error_p)), queue(std::make_shared<ResultQueue>()) {
 	}
 
 	~Execution() {
@@ -38,7 +39,9 @@ public:
 		}
 		RemoveResultQueue(*connection.context);
 		if (pending->HasError()) {
-			pending->ThrowError();
+			auto &error = pending->GetErrorObject();
+			on_error(error);
+			error.Throw();
 		}
 		on_change(true);
 		thread = std::thread([this] { Run(); });
@@ -108,12 +111,17 @@ private:
 		return connection.PendingQuery(std::move(statement), values, false);
 	}
 
+	void Fail(ErrorData error) {
+		on_error(error);
+		queue->Fail(std::move(error));
+	}
+
 	void Run() {
 		try {
 			while (!queue->IsClosed()) {
 				auto state = pending->ExecuteTask();
 				if (state == PendingExecutionResult::EXECUTION_ERROR) {
-					queue->Fail(pending->GetErrorObject());
+					Fail(pending->GetErrorObject());
 					return;
 				}
 				if (PendingQueryResult::IsResultReady(state)) {
@@ -132,12 +140,12 @@ private:
 			}
 			auto result = pending->Execute();
 			if (result->HasError()) {
-				queue->Fail(result->GetErrorObject());
+				Fail(result->GetErrorObject());
 			} else {
 				queue->Finish();
 			}
 		} catch (const std::exception &error) {
-			queue->Fail(ErrorData(error));
+			Fail(ErrorData(error));
 		}
 	}
 
@@ -145,6 +153,7 @@ private:
 	const bool encoded;
 	GoneCheck gone;
 	std::function<void(bool started)> on_change;
+	const std::function<void(ErrorData &error)> on_error;
 	std::shared_ptr<ResultQueue> queue;
 	unique_ptr<PendingQueryResult> pending;
 	std::thread thread;
@@ -265,9 +274,11 @@ private:
 std::shared_ptr<ChunkSource> RunStatement(Connection &connection, unique_ptr<SQLStatement> statement,
                                           const vector<Value> &parameters, const vector<LogicalType> &types,
                                           bool buffered, bool encoded, bool discard_rows, GoneCheck gone,
-                                          std::function<void(bool started)> on_change) {
+                                          std::function<void(bool started)> on_change,
+                                          std::function<void(ErrorData &error)> on_error) {
 	encoded = encoded && !buffered && !discard_rows;
-	auto execution = std::make_shared<Execution>(connection, encoded, std::move(gone), std::move(on_change));
+	auto execution =
+	    std::make_shared<Execution>(connection, encoded, std::move(gone), std::move(on_change), std::move(on_error));
 	execution->Start(std::move(statement), parameters);
 	if (discard_rows) {
 		while (execution->Fetch()) {

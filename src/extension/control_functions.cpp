@@ -75,6 +75,7 @@ Value StartLocalServer(ClientContext &context, DatabaseState &database, const ve
 		                            limits::EMBEDDED_WORKERS_MAX);
 	}
 	auto sessions = std::make_shared<ClientSessions>(context.db->shared_from_this(), database.services.clock);
+	database.SetSessions(sessions);
 	auto location = database.nodes->StartServer(database.services.cluster, sessions, PortOf(arguments[0]),
 	                                            static_cast<uint32_t>(workers));
 	return Value("listening on " + location + " with " + to_string(workers) + " workers");

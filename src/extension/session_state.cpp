@@ -175,6 +175,20 @@ void DatabaseState::KeepHistory(std::unique_ptr<HistoryFile> file, std::function
 	history = std::make_unique<HistoryWriter>(services.recorder, std::move(file), std::move(say));
 }
 
+void DatabaseState::SetSessions(const std::shared_ptr<ClientSessions> &sessions_p) {
+	std::lock_guard<std::mutex> guard(lock);
+	sessions = sessions_p;
+}
+
+std::vector<SessionDescription> DatabaseState::ListSessions() {
+	std::shared_ptr<ClientSessions> open;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		open = sessions.lock();
+	}
+	return open ? open->List() : std::vector<SessionDescription>();
+}
+
 void DatabaseState::FlushHistory() {
 	if (history) {
 		history->Flush();

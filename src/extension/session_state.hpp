@@ -1,5 +1,6 @@
 #pragma once
 
+#include "driver/client_sessions.hpp"
 #include "driver/history_writer.hpp"
 #include "driver/query_coordinator.hpp"
 #include "extension/local_nodes.hpp"
@@ -54,6 +55,9 @@ public:
 	//! The records of queries are kept in a file as well from now on, behind those that are there. Not for a state that
 	//! others use already. `say` as in HistoryWriter.
 	void KeepHistory(std::unique_ptr<HistoryFile> file, std::function<void(const std::string &)> say);
+	//! The sessions that clients have at this database, which may end before this
+	void SetSessions(const std::shared_ptr<ClientSessions> &sessions);
+	std::vector<SessionDescription> ListSessions();
 	//! Returns when the file, if there is one, has all that has happened. Throws IOException if it cannot be written.
 	void FlushHistory();
 
@@ -71,6 +75,7 @@ private:
 	TimeMs last_refresh = 0;
 	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
 	std::unique_ptr<HistoryWriter> history;
+	std::weak_ptr<ClientSessions> sessions;
 };
 
 //! A connection's part: what the hooks tell each other, and the coordinators of its running query. DuckDB calls its

@@ -253,10 +253,38 @@ View HistoryView() {
 	        }};
 }
 
+Value TimeOrNull(int64_t us) {
+	return us == 0 ? Value(LogicalType::TIMESTAMP) : Value::TIMESTAMP(timestamp_t(us));
+}
+
+View SessionsView() {
+	auto text = LogicalType::VARCHAR;
+	auto time = LogicalType::TIMESTAMP;
+	return {"duckherder_sessions",
+	        {{"session_id", LogicalType::BIGINT},
+	         {"client", text},
+	         {"protocol", text},
+	         {"read_only", LogicalType::BOOLEAN},
+	         {"state", text},
+	         {"opened", time},
+	         {"transaction_start", time},
+	         {"last_statement", text}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        for (auto &session : database.ListSessions()) {
+			        auto state = session.running ? "running" : session.transaction_us > 0 ? "in transaction" : "idle";
+			        rows.push_back({Number(session.number), TextOrNull(session.client), TextOrNull(session.protocol),
+			                        Value::BOOLEAN(session.read_only), Value(state), TimeOrNull(session.opened_us),
+			                        TimeOrNull(session.transaction_us), TextOrNull(session.statement)});
+		        }
+		        return rows;
+	        }};
+}
+
 } // namespace
 
 void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
-	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView()}) {
+	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView(), SessionsView()}) {
 		TableFunction function(view.name, {}, ScanView, BindView, InitView);
 		function.function_info = make_shared_ptr<ViewInfo>(database, view);
 		function.named_parameters[DRIVER_PARAMETER] = LogicalType::VARCHAR;

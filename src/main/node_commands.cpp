@@ -271,6 +271,9 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
 	                               {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
 	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
+	                               {"--transaction-idle", "SECONDS",
+	                                "how long a transaction of a Flight SQL client may wait for its next statement; "
+	                                "default 300"},
 	                               TOKEN,
 	                               CLIENT_TOKENS,
 	                               ALLOW_PATH,
@@ -314,10 +317,14 @@ int RunDriver(const std::vector<std::string> &words) {
 	driver.state->services.cluster->SetAdmissionLimits(admission);
 	auto node_options = NodeOptionsOf(flags, DEFAULT_DRIVER);
 	LockForRoles(*driver.database, flags, node_options, options.history);
+	node_options.transaction_idle_ms =
+	    MsOf(flags, "--transaction-idle", limits::FLIGHT_SQL_IDLE_DEFAULT_MS, limits::FLIGHT_SQL_IDLE_MIN_MS);
 	FlightNode node(std::move(node_options));
 	node.SetDriver(driver.state->services.cluster);
-	node.SetDatabase(std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
-	                                                  driver.state->services.clock, main_database));
+	auto sessions = std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
+	                                                 driver.state->services.clock, main_database);
+	driver.state->SetSessions(sessions);
+	node.SetDatabase(std::move(sessions));
 	node.Start();
 	SayListening(node);
 	auto &instance = *driver.database->instance;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,10 @@ struct SessionRequest {
 	bool read_only = false;
 	//! The answer lists the functions
 	bool wants_functions = false;
+	// Set by the transport at the driver, for people; does not travel.
+	//! Where the client's connection comes from: "ipv4:127.0.0.1:4711"
+	std::string client;
+	std::string protocol;
 };
 
 struct SessionInfo {
@@ -85,6 +90,8 @@ struct SessionStatement {
 	duckdb::vector<duckdb::Value> parameters;
 	//! The caller would encode the rows: the threads that make them do it, unless the result is buffered
 	bool encoded = false;
+	//! Of an INSERT: it takes its rows from the upload with this number. Its text has a source with as many columns.
+	std::optional<uint32_t> upload;
 
 	static SessionStatement OfText(SessionId session, const std::string &sql) {
 		SessionStatement statement;

@@ -221,6 +221,41 @@ def test_what_is_there(client, served):
     assert "1.5.5" in info["vendor_version"]
 
 
+def test_columns_are_described_as_duckdb_does(client):
+    kinds = ["TINYINT", "INTEGER", "UBIGINT", "HUGEINT", "DECIMAL(18, 3)", "DOUBLE", "VARCHAR", "BLOB", "DATE", "TIME",
+             "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "INTERVAL", "UUID", "INTEGER[]", "BOOLEAN",
+             "STRUCT(a INTEGER, b VARCHAR[])", "ENUM('a', 'b')", "MAP(VARCHAR, INTEGER)", "BIT", "INTEGER[3]"]
+    columns = ", ".join(f'"c {number}" {kind}{" NOT NULL" if number % 3 == 0 else ""}'
+                        for number, kind in enumerate(kinds))
+    update(client, f"CREATE TABLE t ({columns}, k INTEGER PRIMARY KEY DEFAULT 42, d DATE DEFAULT current_date, "
+                   "g INTEGER GENERATED ALWAYS AS (k + 1))")
+    update(client, "COMMENT ON COLUMN t.\"c 3\" IS 'its comment'")
+    update(client, 'CREATE VIEW v AS SELECT "c 1", k FROM t')
+    expected = query(client, """
+        SELECT c.table_name, c.column_name, c.ordinal_position::INTEGER, c.data_type, c.is_nullable, d.comment::VARCHAR,
+               c.column_default
+        FROM information_schema.columns c
+        JOIN duckdb_columns() d ON c.table_name = d.table_name AND c.column_name = d.column_name
+        WHERE c.table_schema = 'main' AND c.table_catalog = 'memory' ORDER BY 1, 3""")
+    objects = client.adbc_get_objects(depth="all", catalog_filter="memory").read_all().to_pylist()
+    told = sorted((table["table_name"], column["column_name"], column["ordinal_position"], column["xdbc_type_name"])
+                  for entry in objects for schema in entry["catalog_db_schemas"]
+                  for table in schema["db_schema_tables"] for column in table["table_columns"])
+    assert told == sorted(row[:4] for row in expected)
+    assert len(told) == len(kinds) + 5
+    # what the driver's objects have no place for
+    for name in ("t", "v"):
+        told = [(name, field.name, number, field.metadata[b"ARROW:FLIGHT:SQL:TYPE_NAME"].decode(),
+                 "YES" if field.nullable else "NO", decoded(field, b"ARROW:FLIGHT:SQL:REMARKS"),
+                 decoded(field, b"XDBC_COLUMN_DEF"))
+                for number, field in enumerate(client.adbc_get_table_schema(name), 1)]
+        assert told == [row for row in expected if row[0] == name]
+
+
+def decoded(field: pyarrow.Field, key: bytes) -> str | None:
+    return field.metadata[key].decode() if key in field.metadata else None
+
+
 def message(field: int, text: str) -> bytes:
     """A field of a protobuf message."""
     return bytes([field << 3 | 2, len(text)]) + text.encode()
@@ -260,6 +295,8 @@ def test_keys_and_types(client, served, token_file):
     assert ask(served, token, "CommandGetXdbcTypeInfo", bytes([8, 91]))["type_name"].to_pylist() == ["DATE"]
     infos = {row["info_name"]: row["value"] for row in ask(served, token, "CommandGetSqlInfo").to_pylist()}
     assert (infos[0], infos[3], infos[8], infos[504], infos[517]) == ("Duckherder", False, 1, '"', [])
+    # transactions by the protocol's calls, ingestions belong to them; what JDBC calls transactions there are not
+    assert (infos[10], infos[11], infos[562], infos[563], infos[564]) == (True, True, 0, False, 1)
     assert ask(served, CLIENT_TOKENS["read"], "CommandGetSqlInfo", bytes([8, 3]))["value"].to_pylist() == [True]
     with pytest.raises(pyarrow.ArrowNotImplementedError, match="CommandStatementSubstraitPlan is not supported"):
         ask(served, token, "CommandStatementSubstraitPlan")

@@ -3,6 +3,7 @@
 #include "codec/errors.hpp"
 #include "codec/messages.hpp"
 #include "common/limits.hpp"
+#include "transport/flight/client_cookie.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/flight_sql.hpp"
 #include "transport/flight/guard.hpp"
@@ -83,6 +84,9 @@ void CheckSafe(const FlightNodeOptions &options) {
 
 class FlightNode::Server : public flight::FlightServerBase {
 public:
+	explicit Server(uint64_t transaction_idle_ms_p) : transaction_idle_ms(transaction_idle_ms_p) {
+	}
+
 	void AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
 		std::lock_guard<std::mutex> guard(lock);
 		workers[id] = std::move(worker);
@@ -212,7 +216,7 @@ public:
 		try {
 			Guard::Require(context, RoleFor(action.type), "The action " + action.type);
 			auto reply = SessionCalls::Knows(action.type)
-			                 ? SessionCalls(Database(), Guard::RoleOf(context, action.type)).Act(action)
+			                 ? SessionCalls(Database(), Guard::RoleOf(context, action.type)).Act(action, context.peer())
 			                 : Act(action, worker);
 			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, std::move(reply)};
 			answer = flight_protocol::EncodeMark(mark);
@@ -308,7 +312,7 @@ private:
 	std::shared_ptr<FlightSql> Sql() {
 		std::lock_guard<std::mutex> guard(lock);
 		if (!sql) {
-			sql = std::make_shared<FlightSql>(DatabaseLocked());
+			sql = std::make_shared<FlightSql>(DatabaseLocked(), transaction_idle_ms);
 		}
 		return sql;
 	}
@@ -386,6 +390,7 @@ private:
 		return "";
 	}
 
+	const uint64_t transaction_idle_ms;
 	std::mutex lock;
 	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
 	std::shared_ptr<DriverService> driver;
@@ -398,7 +403,7 @@ private:
 };
 
 FlightNode::FlightNode(FlightNodeOptions options_p)
-    : options(std::move(options_p)), server(std::make_shared<Server>()) {
+    : options(std::move(options_p)), server(std::make_shared<Server>(options.transaction_idle_ms)) {
 }
 
 FlightNode::~FlightNode() {
@@ -414,6 +419,7 @@ std::string FlightNode::Start() {
 	flight::FlightServerOptions server_options(*location);
 	auto guard = std::make_shared<Guard>(options.token, options.client_tokens, options.login_wait_ms);
 	server_options.middleware.emplace_back(Guard::NAME, std::move(guard));
+	server_options.middleware.emplace_back(ClientCookie::NAME, std::make_shared<ClientCookie>());
 	// the guard has seen the token by then: a handshake only brings its answer back
 	server_options.auth_handler = std::make_shared<flight::NoOpAuthHandler>();
 	if (!options.tls_certificate.empty()) {

@@ -33,6 +33,8 @@ struct FlightNodeOptions {
 	std::string tls_key;
 	//! PEM text of the authority whose certificates clients have to show; empty: they need none
 	std::string tls_client_authority;
+	//! A transaction of a Flight SQL client waits so long for its next statement
+	uint64_t transaction_idle_ms = limits::FLIGHT_SQL_IDLE_DEFAULT_MS;
 	//! The operator takes the risk of listening beyond loopback without TLS
 	bool insecure = false;
 };

@@ -1,9 +1,12 @@
 #include "transport/flight/flight_sql.hpp"
 
 #include "common/limits.hpp"
+#include "transport/flight/client_cookie.hpp"
+#include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/flight_sql_batches.hpp"
 #include "transport/flight/flight_sql_metadata.hpp"
 #include "transport/flight/flight_sql_rows.hpp"
+#include "transport/flight/open_peers.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -56,8 +59,15 @@ std::shared_ptr<arrow::RecordBatch> CountBatch(const std::shared_ptr<arrow::Sche
 
 std::unique_ptr<flight::FlightDataStream> StreamOf(std::shared_ptr<arrow::RecordBatch> batch) {
 	auto schema = batch->schema();
-	auto reader = Checked(arrow::RecordBatchReader::Make({std::move(batch)}, schema));
+	auto reader = Checked(arrow::RecordBatchReader::Make(CutBatch(batch), schema));
 	return std::make_unique<flight::RecordBatchStream>(std::move(reader));
+}
+
+//! A value as a parameter: DuckDB casts microseconds to all other units, but others not to each other
+duckdb::Value ParameterOf(duckdb::Value value) {
+	auto type = value.type().id();
+	auto coarse = type == duckdb::LogicalTypeId::TIMESTAMP_MS || type == duckdb::LogicalTypeId::TIMESTAMP_SEC;
+	return coarse ? value.DefaultCastAs(duckdb::LogicalType::TIMESTAMP) : value;
 }
 
 std::vector<ParameterRow> RowsOf(duckdb::DataChunk &chunk) {
@@ -65,7 +75,7 @@ std::vector<ParameterRow> RowsOf(duckdb::DataChunk &chunk) {
 	for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
 		ParameterRow values;
 		for (duckdb::idx_t column = 0; column < chunk.ColumnCount(); column++) {
-			values.push_back(chunk.GetValue(column, row));
+			values.push_back(ParameterOf(chunk.GetValue(column, row)));
 		}
 		rows.push_back(std::move(values));
 	}
@@ -78,16 +88,26 @@ void Write(flight::FlightMetadataWriter &writer, const std::string &bytes) {
 	static_cast<void>(status);
 }
 
+[[noreturn]] void ThrowBrokenOff() {
+	throw duckdb::IOException("The rows of the client broke off before their end: nothing of them is kept");
+}
+
+void CheckStillThere(const GoneCheck &gone) {
+	if (gone()) {
+		ThrowBrokenOff();
+	}
+}
+
 } // namespace
 
-void ReadBatches(flight::FlightMessageReader &reader,
+void ReadBatches(flight::FlightMessageReader &reader, const GoneCheck &gone,
                  const std::function<void(const std::shared_ptr<arrow::RecordBatch> &)> &take) {
 	auto empty = 0;
 	// the message with the descriptor may have neither rows nor metadata, and so looks like an end
 	while (empty < 2) {
 		auto message = reader.Next();
 		if (!message.ok()) {
-			throw InvalidInputException("The rows of the client broke off: %s", message.status().message());
+			throw InvalidInputException("The rows of the client cannot be read: %s", message.status().message());
 		}
 		if (message->data) {
 			take(message->data);
@@ -96,11 +116,34 @@ void ReadBatches(flight::FlightMessageReader &reader,
 			empty++;
 		}
 	}
+	// Arrow says the same of a client that has sent all and of one whose stream was reset
+	CheckStillThere(gone);
 }
 
-FlightSql::FlightSql(std::shared_ptr<DatabaseService> database_p)
+void AnswerBeforeCommit(flight::FlightMetadataWriter &writer, const GoneCheck &gone, const std::string &answer) {
+	// gRPC refuses to write to a stream that it has seen reset, even where it has not told the call of that yet
+	auto status = writer.WriteMetadata(*arrow::Buffer::FromString(answer));
+	if (!status.ok()) {
+		ThrowBrokenOff();
+	}
+	CheckStillThere(gone);
+}
+
+FlightSqlClient FlightSql::Caller::Client() const {
+	FlightSqlClient client;
+	client.role = role;
+	client.peer = context.peer();
+	client.cookie = ClientCookie::Of(context.incoming_headers());
+	auto header = context.incoming_headers().find(flight_protocol::AUTHORIZATION_HEADER);
+	if (header != context.incoming_headers().end()) {
+		client.authorization = std::string(header->second);
+	}
+	return client;
+}
+
+FlightSql::FlightSql(std::shared_ptr<DatabaseService> database_p, uint64_t idle_ms)
     : database(std::move(database_p)), types(std::make_shared<ArrowTypes>()),
-      sessions(std::make_shared<FlightSqlSessions>(database)) {
+      sessions(std::make_shared<FlightSqlSessions>(database, idle_ms, OpenPeers)) {
 }
 
 FlightSql::~FlightSql() = default;
@@ -124,6 +167,25 @@ std::shared_ptr<arrow::Schema> FlightSql::SchemaOf(const ResultShape &shape) {
 	return types->SchemaOf(shape.types, shape.names);
 }
 
+int64_t FlightSql::RunForAll(const Caller &caller, FlightSqlSessions::Use &use, const PendingStatement &statement,
+                             const std::vector<ParameterRow> &rows) {
+	int64_t changed = 0;
+	auto began = false;
+	try {
+		for (auto &row : rows) {
+			changed += RunToEnd(caller, use, statement.sql, statement.shape.answer, row);
+			began = true;
+		}
+		use.Commit();
+	} catch (...) {
+		if (began) {
+			use.Fail();
+		}
+		throw;
+	}
+	return changed;
+}
+
 FlightSql::Info FlightSql::InfoOf(const Caller &caller, const Descriptor &descriptor, PendingStatement statement,
                                   std::unique_ptr<FlightSqlSessions::Use> use, std::vector<ParameterRow> rows) {
 	auto schema = SchemaOf(statement.shape);
@@ -132,14 +194,9 @@ FlightSql::Info FlightSql::InfoOf(const Caller &caller, const Descriptor &descri
 	}
 	if (statement.shape.answer != StatementAnswer::ROWS) {
 		if (!use) {
-			use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, caller.role);
+			use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, caller.Client());
 		}
-		int64_t changed = 0;
-		for (auto &row : rows) {
-			changed += RunToEnd(caller, *use, statement.sql, statement.shape.answer, row);
-		}
-		use->Commit();
-		statement.changed = changed;
+		statement.changed = RunForAll(caller, *use, statement, rows);
 	} else if (rows.size() > 1) {
 		throw InvalidInputException("A statement that returns rows takes one row of parameters, not %llu", rows.size());
 	} else {
@@ -160,7 +217,7 @@ FlightSql::Info FlightSql::InfoOf(const Caller &caller, const Descriptor &descri
 
 FlightSql::Info FlightSql::StatementInfo(const Caller &caller, const Descriptor &descriptor,
                                          const flight_sql::StatementRequest &request) {
-	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, request.transaction, caller.role);
+	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, request.transaction, caller.Client());
 	PendingStatement statement;
 	statement.sql = request.query;
 	statement.transaction = request.transaction;
@@ -181,7 +238,7 @@ FlightSql::Info FlightSql::PreparedInfo(const Caller &caller, const Descriptor &
 	}
 	if (rows.size() == 1 && !SchemaOf(statement.shape)) {
 		// now that the values are there
-		FlightSqlSessions::Use use(sessions, statement.transaction, caller.role);
+		FlightSqlSessions::Use use(sessions, statement.transaction, caller.Client());
 		statement.shape = database->Describe(use.Session(), statement.sql, rows[0]);
 	}
 	return InfoOf(caller, descriptor, std::move(statement), nullptr, std::move(rows));
@@ -223,7 +280,7 @@ arrow::Status FlightSql::GetSchema(const Caller &caller, const Descriptor &descr
 		std::shared_ptr<arrow::Schema> schema;
 		if (command.name == "CommandStatementQuery") {
 			auto request = flight_sql::ReadStatementRequest(command.body);
-			FlightSqlSessions::Use use(sessions, request.transaction, caller.role);
+			FlightSqlSessions::Use use(sessions, request.transaction, caller.Client());
 			schema = SchemaOf(database->Describe(use.Session(), request.query));
 		} else if (command.name == "CommandPreparedStatementQuery") {
 			schema = SchemaOf(statements.Prepared(flight_sql::ReadHandle(command.body))->shape);
@@ -248,7 +305,13 @@ std::shared_ptr<ChunkSource> FlightSql::Run(const FlightSqlSessions::Use &use, c
 
 int64_t FlightSql::RunToEnd(const Caller &caller, FlightSqlSessions::Use &use, const std::string &sql,
                             StatementAnswer answer, const ParameterRow &parameters) {
-	auto source = Run(use, sql, parameters, [&] { return caller.Gone(); });
+	auto statement = SessionStatement::OfText(use.Session(), sql);
+	statement.parameters = parameters;
+	return RunToEnd(caller, std::move(statement), answer);
+}
+
+int64_t FlightSql::RunToEnd(const Caller &caller, const SessionStatement &statement, StatementAnswer answer) {
+	auto source = database->Run(statement, {}, [&] { return caller.Gone(); });
 	auto reader = source->OpenReader();
 	duckdb::DataChunk chunk;
 	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), source->Types());
@@ -278,7 +341,7 @@ std::unique_ptr<flight::FlightDataStream> FlightSql::StatementStream(const Calle
 	auto gone = [context = &caller.context, stopping = caller.stopping, cancelled = running.cancelled] {
 		return *stopping || *cancelled || context->is_cancelled();
 	};
-	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, caller.role);
+	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, caller.Client());
 	auto source = Run(*use, statement.sql, statement.parameters, gone);
 	if (source->Types() != statement.shape.types) {
 		throw InvalidInputException("The columns of the statement have changed since its client was told about them");
@@ -290,7 +353,8 @@ std::unique_ptr<flight::FlightDataStream> FlightSql::StatementStream(const Calle
 
 std::unique_ptr<flight::FlightDataStream> FlightSql::MetadataStream(const Caller &caller,
                                                                     const flight_sql::Packed &command) {
-	FlightSqlSessions::Use use(sessions, "", caller.role);
+	// what the client's transaction has made is there for it
+	FlightSqlSessions::Use use(sessions, sessions->LikelyTransactionOf(caller.Client()), caller.Client());
 	flight_sql::MetadataSource source;
 	source.types = types;
 	source.read_only = caller.role == Role::READ;
@@ -302,23 +366,19 @@ std::unique_ptr<flight::FlightDataStream> FlightSql::MetadataStream(const Caller
 		ArrowRowsEncoder encoder(types, rows->Types(), names);
 		duckdb::DataChunk chunk;
 		chunk.Initialize(duckdb::Allocator::DefaultAllocator(), rows->Types());
-		arrow::RecordBatchVector batches;
-		auto add = [&](std::shared_ptr<arrow::RecordBatch> batch) {
-			if (batch) {
-				batches.push_back(std::move(batch));
-			}
-		};
 		while (true) {
 			chunk.Reset();
 			reader->Next(chunk);
 			if (chunk.size() == 0) {
 				break;
 			}
-			if (encoder.Append(chunk)) {
-				add(encoder.Flush());
-			}
+			encoder.Append(chunk);
 		}
-		add(encoder.Flush());
+		encoder.Finish();
+		arrow::RecordBatchVector batches;
+		while (auto batch = encoder.Take()) {
+			batches.push_back(std::move(batch));
+		}
 		auto table = Checked(arrow::Table::FromRecordBatches(encoder.Schema(), batches));
 		return Checked(table->CombineChunksToBatch());
 	};
@@ -338,7 +398,7 @@ arrow::Status FlightSql::DoGet(const Caller &caller, const flight::Ticket &ticke
 }
 
 int64_t FlightSql::Update(const Caller &caller, const flight_sql::StatementRequest &request) {
-	FlightSqlSessions::Use use(sessions, request.transaction, caller.role);
+	FlightSqlSessions::Use use(sessions, request.transaction, caller.Client());
 	auto shape = database->Describe(use.Session(), request.query);
 	auto changed = RunToEnd(caller, use, request.query, shape.answer, {});
 	use.Commit();
@@ -348,54 +408,62 @@ int64_t FlightSql::Update(const Caller &caller, const flight_sql::StatementReque
 int64_t FlightSql::UpdatePrepared(const Caller &caller, const std::string &handle,
                                   flight::FlightMessageReader &reader) {
 	auto prepared = statements.Prepared(handle);
-	FlightSqlSessions::Use use(sessions, prepared->transaction, caller.role);
+	FlightSqlSessions::Use use(sessions, prepared->transaction, caller.Client());
 	int64_t changed = 0;
+	auto began = false;
 	auto run = [&](const ParameterRow &row) {
 		changed += RunToEnd(caller, use, prepared->sql, prepared->shape.answer, row);
+		began = true;
 	};
-	if (prepared->shape.parameter_types.empty()) {
-		run({});
-	} else {
-		auto came = false;
-		ReadBatches(reader, [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
-			came = came || batch->num_columns() > 0;
-			types->ReadBatch(batch, [&](duckdb::DataChunk &chunk) {
-				for (auto &row : RowsOf(chunk)) {
-					run(row);
-				}
-			});
-		});
-		std::vector<ParameterRow> bound;
-		if (!came) {
-			std::lock_guard<std::mutex> guard(prepared->lock);
-			bound = prepared->bound;
-			if (bound.empty()) {
-				// the error says what is missing
-				bound.emplace_back();
+	try {
+		if (prepared->shape.parameter_types.empty()) {
+			run({});
+		} else if (!RunForRows(caller, reader, run)) {
+			for (auto &row : prepared->BoundRows()) {
+				run(row);
 			}
 		}
-		for (auto &row : bound) {
-			run(row);
+		use.Commit();
+	} catch (...) {
+		if (began) {
+			use.Fail();
 		}
+		throw;
 	}
-	use.Commit();
 	return changed;
 }
 
-void FlightSql::Bind(const std::string &handle, flight::FlightMessageReader &reader) {
-	auto prepared = statements.Prepared(handle);
-	std::vector<ParameterRow> rows;
-	ReadBatches(reader, [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
+bool FlightSql::RunForRows(const Caller &caller, flight::FlightMessageReader &reader,
+                           const std::function<void(const ParameterRow &)> &run) {
+	auto came = false;
+	auto gone = [&] { return caller.Gone(); };
+	ReadBatches(reader, gone, [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
+		came = came || batch->num_columns() > 0;
 		types->ReadBatch(batch, [&](duckdb::DataChunk &chunk) {
 			for (auto &row : RowsOf(chunk)) {
-				rows.push_back(std::move(row));
-			}
-			if (rows.size() > limits::FLIGHT_SQL_BOUND_ROWS_MAX) {
-				throw InvalidInputException("At most %d rows of parameters can be bound",
-				                            limits::FLIGHT_SQL_BOUND_ROWS_MAX);
+				run(row);
 			}
 		});
 	});
+	return came;
+}
+
+void FlightSql::Bind(const Caller &caller, const std::string &handle, flight::FlightMessageReader &reader) {
+	auto prepared = statements.Prepared(handle);
+	std::vector<ParameterRow> rows;
+	ReadBatches(
+	    reader, [&] { return caller.Gone(); },
+	    [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
+		    types->ReadBatch(batch, [&](duckdb::DataChunk &chunk) {
+			    for (auto &row : RowsOf(chunk)) {
+				    rows.push_back(std::move(row));
+			    }
+			    if (rows.size() > limits::FLIGHT_SQL_BOUND_ROWS_MAX) {
+				    throw InvalidInputException("At most %d rows of parameters can be bound",
+				                                limits::FLIGHT_SQL_BOUND_ROWS_MAX);
+			    }
+		    });
+	    });
 	std::lock_guard<std::mutex> guard(prepared->lock);
 	prepared->bound = std::move(rows);
 }
@@ -412,11 +480,10 @@ arrow::Status FlightSql::DoPut(const Caller &caller, flight::FlightMessageReader
 			Write(writer, flight_sql::WriteUpdateResult(count));
 		} else if (command.name == "CommandPreparedStatementQuery") {
 			auto handle = flight_sql::ReadHandle(command.body);
-			Bind(handle, reader);
+			Bind(caller, handle, reader);
 			Write(writer, flight_sql::WriteHandle(handle));
 		} else if (command.name == "CommandStatementIngest") {
-			auto count = Ingest(caller, flight_sql::ReadIngestRequest(command.body), reader);
-			Write(writer, flight_sql::WriteUpdateResult(count));
+			Ingest(caller, flight_sql::ReadIngestRequest(command.body), reader, writer);
 		} else {
 			throw duckdb::NotImplementedException("The Flight SQL command %s is not supported", command.name);
 		}
@@ -428,7 +495,7 @@ std::string FlightSql::Prepare(const Caller &caller, const flight_sql::Statement
 	prepared->sql = request.query;
 	prepared->transaction = request.transaction;
 	{
-		FlightSqlSessions::Use use(sessions, request.transaction, caller.role);
+		FlightSqlSessions::Use use(sessions, request.transaction, caller.Client());
 		prepared->shape = database->Describe(use.Session(), request.query);
 	}
 	auto &shape = prepared->shape;
@@ -437,7 +504,8 @@ std::string FlightSql::Prepare(const Caller &caller, const flight_sql::Statement
 	// by its columns some clients see what it is
 	auto dataset = result.is_update ? arrow::schema({}) : types->SchemaOf(shape.types, shape.names);
 	result.dataset_schema = flight_sql::SchemaBytes(*dataset);
-	result.parameter_schema = flight_sql::SchemaBytes(*types->SchemaOf(shape.parameter_types, shape.parameter_names));
+	result.parameter_schema =
+	    flight_sql::SchemaBytes(*types->ParameterSchemaOf(shape.parameter_types, shape.parameter_names));
 	result.handle = statements.AddPrepared(std::move(prepared));
 	return flight_sql::Pack("ActionCreatePreparedStatementResult", flight_sql::WritePreparedStatementResult(result));
 }
@@ -465,7 +533,12 @@ std::string FlightSql::Act(const Caller &caller, const flight::Action &action) {
 		                                                    : flight::CancelStatus::kCancelling;
 		return Checked(flight::CancelFlightInfoResult(status).SerializeToString());
 	}
-	if (action.type == "CloseSession" || action.type == "SetSessionOptions" || action.type == "GetSessionOptions" ||
+	if (action.type == "CloseSession") {
+		// a message of Flight itself
+		sessions->EndClient(caller.Client());
+		return Checked(flight::CloseSessionResult(flight::CloseSessionStatus::kClosed).SerializeToString());
+	}
+	if (action.type == "SetSessionOptions" || action.type == "GetSessionOptions" ||
 	    action.type == "RenewFlightEndpoint") {
 		throw duckdb::NotImplementedException("The action %s is not supported", action.type);
 	}
@@ -478,7 +551,8 @@ std::string FlightSql::Act(const Caller &caller, const flight::Action &action) {
 		return "";
 	}
 	if (action.type == "BeginTransaction") {
-		return flight_sql::Pack("ActionBeginTransactionResult", flight_sql::WriteHandle(sessions->BeginTransaction()));
+		return flight_sql::Pack("ActionBeginTransactionResult",
+		                        flight_sql::WriteHandle(sessions->BeginTransaction(caller.Client())));
 	}
 	if (action.type == "EndTransaction") {
 		auto end = flight_sql::ReadEndTransactionRequest(request.body);

@@ -10,6 +10,7 @@
 #include <arrow/flight/server.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ namespace duckherder {
 //! Thread-safe; calls block. The callers have shown their tokens. Errors are statuses with DuckDB's messages.
 class FlightSql {
 public:
-	explicit FlightSql(std::shared_ptr<DatabaseService> database);
+	//! Transactions of clients that are silent for longer than `idle_ms` are rolled back
+	FlightSql(std::shared_ptr<DatabaseService> database, uint64_t idle_ms);
 	~FlightSql();
 
 	//! Whether a descriptor's command or a ticket is for us
@@ -41,6 +43,7 @@ public:
 		bool Gone() const {
 			return *stopping || context.is_cancelled();
 		}
+		FlightSqlClient Client() const;
 	};
 
 	arrow::Status GetFlightInfo(const Caller &caller, const arrow::flight::FlightDescriptor &descriptor,
@@ -65,11 +68,15 @@ private:
 	//! `use` is null if the statement has not been looked at in a session
 	Info InfoOf(const Caller &caller, const Descriptor &descriptor, PendingStatement statement,
 	            std::unique_ptr<FlightSqlSessions::Use> use, std::vector<ParameterRow> rows);
+	//! Commits, too; how many rows were changed
+	int64_t RunForAll(const Caller &caller, FlightSqlSessions::Use &use, const PendingStatement &statement,
+	                  const std::vector<ParameterRow> &rows);
 	Info MetadataInfo(const Descriptor &descriptor, const flight_sql::Packed &command);
 
 	//! Runs a statement to its end; how many rows it has changed, or returned
 	int64_t RunToEnd(const Caller &caller, FlightSqlSessions::Use &use, const std::string &sql, StatementAnswer answer,
 	                 const ParameterRow &parameters);
+	int64_t RunToEnd(const Caller &caller, const SessionStatement &statement, StatementAnswer answer);
 	std::shared_ptr<ChunkSource> Run(const FlightSqlSessions::Use &use, const std::string &sql,
 	                                 const ParameterRow &parameters, GoneCheck gone);
 	std::unique_ptr<arrow::flight::FlightDataStream> StatementStream(const Caller &caller, const std::string &handle);
@@ -78,9 +85,12 @@ private:
 
 	int64_t Update(const Caller &caller, const flight_sql::StatementRequest &request);
 	int64_t UpdatePrepared(const Caller &caller, const std::string &handle, arrow::flight::FlightMessageReader &reader);
-	void Bind(const std::string &handle, arrow::flight::FlightMessageReader &reader);
-	int64_t Ingest(const Caller &caller, const flight_sql::IngestRequest &request,
-	               arrow::flight::FlightMessageReader &reader);
+	//! Calls `run` for each row of parameters that the client sends; false if it sends none
+	bool RunForRows(const Caller &caller, arrow::flight::FlightMessageReader &reader,
+	                const std::function<void(const ParameterRow &)> &run);
+	void Bind(const Caller &caller, const std::string &handle, arrow::flight::FlightMessageReader &reader);
+	void Ingest(const Caller &caller, const flight_sql::IngestRequest &request,
+	            arrow::flight::FlightMessageReader &reader, arrow::flight::FlightMetadataWriter &writer);
 
 	std::string Prepare(const Caller &caller, const flight_sql::StatementRequest &request);
 	std::string Act(const Caller &caller, const arrow::flight::Action &action);
@@ -89,6 +99,7 @@ private:
 	const std::shared_ptr<ArrowTypes> types;
 	const std::shared_ptr<FlightSqlSessions> sessions;
 	FlightSqlStatements statements;
+	std::atomic<uint32_t> next_upload {0};
 };
 
 } // namespace duckherder

@@ -92,9 +92,11 @@ std::map<uint32_t, InfoValue> Infos(bool read_only) {
 	    {539, true},
 	    {540, bits(3)}, // UNION, UNION ALL
 	    {556, true},
-	    {562, number(3)}, // a snapshot: repeatable read
-	    {563, true},
-	    {564, bits(1 << 3)},
+	    // The transactions of SQL are for clients that begin and end them by the protocol's own calls (8). The JDBC
+	    // driver, which asks for these, has none: its commit and rollback do nothing.
+	    {562, number(0)},
+	    {563, false},
+	    {564, bits(1 << 0)},
 	    {565, false},
 	    {566, false},
 	    {567, bits(1 << 1)}, // results are read forward only

@@ -1,3 +1,4 @@
+#include "common/limits.hpp"
 #include "transport/flight/flight_sql.hpp"
 #include "transport/flight/flight_sql_batches.hpp"
 
@@ -55,27 +56,21 @@ std::string Creation(const IngestRequest &request, const std::vector<std::string
 	return sql + ")";
 }
 
-//! Rows of a chunk as one value: a list of structs
-Value ListOf(duckdb::DataChunk &chunk, const std::vector<std::string> &names) {
-	duckdb::child_list_t<LogicalType> fields;
-	for (size_t i = 0; i < names.size(); i++) {
-		fields.emplace_back(names[i], chunk.data[i].GetType());
+//! An INSERT of the table's columns with these names. What stands for its rows is replaced by them.
+std::string Insertion(const std::string &table, const std::vector<std::string> &names) {
+	std::string columns;
+	std::string values;
+	for (auto &name : names) {
+		columns += (columns.empty() ? "" : ", ") + Quoted(name);
+		values += values.empty() ? "NULL" : ", NULL";
 	}
-	auto type = LogicalType::STRUCT(std::move(fields));
-	duckdb::vector<Value> rows;
-	for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
-		duckdb::vector<Value> values;
-		for (duckdb::idx_t column = 0; column < chunk.ColumnCount(); column++) {
-			values.push_back(chunk.GetValue(column, row));
-		}
-		rows.push_back(Value::STRUCT(type, std::move(values)));
-	}
-	return Value::LIST(type, std::move(rows));
+	return "INSERT INTO " + table + " (" + columns + ") SELECT * FROM (VALUES (" + values + "))";
 }
 
 } // namespace
 
-int64_t FlightSql::Ingest(const Caller &caller, const IngestRequest &request, flight::FlightMessageReader &reader) {
+void FlightSql::Ingest(const Caller &caller, const IngestRequest &request, flight::FlightMessageReader &reader,
+                       flight::FlightMetadataWriter &writer) {
 	auto schema = reader.GetSchema();
 	if (!schema.ok()) {
 		throw duckdb::InvalidInputException("The client sends rows without a schema: %s", schema.status().message());
@@ -85,36 +80,45 @@ int64_t FlightSql::Ingest(const Caller &caller, const IngestRequest &request, fl
 	if (names.empty()) {
 		throw duckdb::InvalidInputException("The client sends rows without columns");
 	}
-	if (request.temporary && request.transaction.empty()) {
+	auto client = caller.Client();
+	// not all clients say to which transaction the rows belong
+	auto transaction = request.transaction.empty() ? sessions->TransactionOf(client) : request.transaction;
+	if (request.temporary && transaction.empty()) {
 		throw duckdb::InvalidInputException("A temporary table ends with the session of its transaction, and this "
 		                                    "statement has none");
 	}
-	FlightSqlSessions::Use use(sessions, request.transaction, caller.role);
+	FlightSqlSessions::Use use(sessions, transaction, client);
 	auto table = NameOf(request);
 	if (request.if_exists == IfExists::REPLACE && request.if_not_exists != IfNotExists::CREATE) {
 		// throws if it does not exist
 		database->Describe(use.Session(), "FROM " + table);
 	}
-	auto creation = Creation(request, names, column_types);
-	if (!creation.empty()) {
-		RunToEnd(caller, use, creation, StatementAnswer::NOTHING, {});
-	}
-	std::string columns;
-	for (auto &name : names) {
-		columns += (columns.empty() ? "" : ", ") + Quoted(name);
-	}
-	// the list becomes rows, and each row columns
-	auto insert = "INSERT INTO " + table + " (" + columns + ") SELECT unnest($1, max_depth := 2)";
-	int64_t rows = 0;
-	ReadBatches(reader, [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
-		types->ReadBatch(batch, [&](duckdb::DataChunk &chunk) {
-			ParameterRow list;
-			list.push_back(ListOf(chunk, names));
-			rows += RunToEnd(caller, use, insert, StatementAnswer::COUNT, list);
-		});
+	auto gone = [&] { return caller.Gone(); };
+	auto insert = SessionStatement::OfText(use.Session(), Insertion(table, names));
+	insert.upload = next_upload++ % limits::UPLOADS_MAX;
+	// nothing is changed before all rows are there
+	auto upload = database->OpenUpload(use.Session(), *insert.upload, column_types);
+	ReadBatches(reader, gone, [&](const std::shared_ptr<arrow::RecordBatch> &batch) {
+		types->ReadBatch(batch, [&](duckdb::DataChunk &chunk) { upload->Append(chunk); });
 	});
+	upload->Finish();
+	auto creation = Creation(request, names, column_types);
+	auto changed = false;
+	try {
+		if (!creation.empty()) {
+			RunToEnd(caller, use, creation, StatementAnswer::NOTHING, {});
+			changed = true;
+		}
+		auto rows = RunToEnd(caller, insert, StatementAnswer::COUNT);
+		changed = true;
+		AnswerBeforeCommit(writer, gone, flight_sql::WriteUpdateResult(rows));
+	} catch (...) {
+		if (changed) {
+			use.Fail();
+		}
+		throw;
+	}
 	use.Commit();
-	return rows;
 }
 
 } // namespace duckherder

@@ -7,6 +7,9 @@
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/util.h>
 #include <arrow/ipc/writer.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include <map>
 
 namespace duckherder::flight_sql {
 
@@ -149,11 +152,64 @@ std::string Quoted(const std::string &name) {
 	return duckdb::KeywordHelper::WriteQuoted(name, '"');
 }
 
-std::string ColumnsOf(const MetadataSource &source, const std::string &catalog, const std::string &schema,
-                      const std::string &table) {
+//! What Arrow's types do not say of columns, by catalog, schema, table and column
+class ColumnDetails {
+public:
+	explicit ColumnDetails(const std::shared_ptr<arrow::RecordBatch> &rows_p) : rows(rows_p) {
+		for (int64_t row = 0; row < rows->num_rows(); row++) {
+			by_name[{Text(CATALOG, row), Text(SCHEMA, row), Text(TABLE, row), Text(NAME, row)}] = row;
+		}
+	}
+
+	static constexpr const char *SQL =
+	    "SELECT database_name, schema_name, table_name, column_name, data_type, CASE WHEN is_nullable THEN 'YES' ELSE "
+	    "'NO' END, comment::VARCHAR, column_default FROM duckdb_columns() WHERE NOT internal";
+
+	std::shared_ptr<arrow::Field> Describe(const std::vector<std::string> &table,
+	                                       const std::shared_ptr<arrow::Field> &field) const {
+		auto entry = by_name.find({table[CATALOG], table[SCHEMA], table[TABLE], field->name()});
+		if (entry == by_name.end()) {
+			return field;
+		}
+		auto row = entry->second;
+		auto nullable = Text(NULLABLE, row) == "YES";
+		auto metadata = field->metadata() ? field->metadata()->Copy() : std::make_shared<arrow::KeyValueMetadata>();
+		metadata->Append("ARROW:FLIGHT:SQL:CATALOG_NAME", table[CATALOG]);
+		metadata->Append("ARROW:FLIGHT:SQL:SCHEMA_NAME", table[SCHEMA]);
+		metadata->Append("ARROW:FLIGHT:SQL:TABLE_NAME", table[TABLE]);
+		metadata->Append("ARROW:FLIGHT:SQL:TYPE_NAME", Text(TYPE, row));
+		metadata->Append("ARROW:FLIGHT:SQL:IS_AUTO_INCREMENT", "0");
+		if (!rows->column(COMMENT)->IsNull(row)) {
+			metadata->Append("ARROW:FLIGHT:SQL:REMARKS", Text(COMMENT, row));
+		}
+		if (!rows->column(DEFAULT)->IsNull(row)) {
+			// for this the protocol has no key, but ADBC's drivers have
+			metadata->Append("XDBC_COLUMN_DEF", Text(DEFAULT, row));
+		}
+		return field->WithNullable(nullable)->WithMetadata(std::move(metadata));
+	}
+
+private:
+	enum Column { CATALOG, SCHEMA, TABLE, NAME, TYPE, NULLABLE, COMMENT, DEFAULT };
+
+	std::string Text(int column, int64_t row) const {
+		return std::static_pointer_cast<arrow::StringArray>(rows->column(column))->GetString(row);
+	}
+
+	const std::shared_ptr<arrow::RecordBatch> rows;
+	std::map<std::vector<std::string>, int64_t> by_name;
+};
+
+std::string ColumnsOf(const MetadataSource &source, const ColumnDetails &details,
+                      const std::vector<std::string> &table) {
 	try {
-		auto shape = source.describe("FROM " + Quoted(catalog) + "." + Quoted(schema) + "." + Quoted(table));
-		return SchemaBytes(*source.types->SchemaOf(shape.types, shape.names));
+		auto shape = source.describe("FROM " + Quoted(table[0]) + "." + Quoted(table[1]) + "." + Quoted(table[2]));
+		auto schema = source.types->SchemaOf(shape.types, shape.names);
+		arrow::FieldVector fields;
+		for (auto &field : schema->fields()) {
+			fields.push_back(details.Describe(table, field));
+		}
+		return SchemaBytes(*arrow::schema(std::move(fields)));
 	} catch (duckdb::Exception &) {
 		// a view of what is not there any more is a view all the same
 		return SchemaBytes(*arrow::schema({}));
@@ -162,12 +218,13 @@ std::string ColumnsOf(const MetadataSource &source, const std::string &catalog, 
 
 std::shared_ptr<arrow::RecordBatch> WithColumns(const std::shared_ptr<arrow::RecordBatch> &tables,
                                                 const MetadataSource &source) {
+	ColumnDetails details(source.query(ColumnDetails::SQL, {}));
 	arrow::BinaryBuilder builder;
 	auto text = [&](int column, int64_t row) {
 		return std::static_pointer_cast<arrow::StringArray>(tables->column(column))->GetString(row);
 	};
 	for (int64_t row = 0; row < tables->num_rows(); row++) {
-		auto status = builder.Append(ColumnsOf(source, text(0, row), text(1, row), text(2, row)));
+		auto status = builder.Append(ColumnsOf(source, details, {text(0, row), text(1, row), text(2, row)}));
 		if (!status.ok()) {
 			throw duckdb::OutOfRangeException("the columns of so many tables do not fit into one message");
 		}

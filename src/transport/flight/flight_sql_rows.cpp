@@ -43,9 +43,9 @@ std::shared_ptr<arrow::Schema> StatementRows::schema() const {
 }
 
 arrow::Status StatementRows::ReadNext(std::shared_ptr<arrow::RecordBatch> *batch) {
-	batch->reset();
 	try {
-		while (reader) {
+		*batch = encoder.Take();
+		while (reader && !*batch) {
 			if (gone()) {
 				throw duckdb::InterruptException();
 			}
@@ -58,11 +58,11 @@ arrow::Status StatementRows::ReadNext(std::shared_ptr<arrow::RecordBatch> *batch
 				use->Commit();
 				use.reset();
 				presence.reset();
-				*batch = encoder.Flush();
-			} else if (encoder.Append(chunk)) {
-				*batch = encoder.Flush();
-				return arrow::Status::OK();
+				encoder.Finish();
+			} else {
+				encoder.Append(chunk);
 			}
+			*batch = encoder.Take();
 		}
 		return arrow::Status::OK();
 	} catch (std::exception &error) {

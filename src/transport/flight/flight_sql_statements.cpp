@@ -9,6 +9,11 @@
 
 namespace duckherder {
 
+std::vector<ParameterRow> PreparedText::BoundRows() {
+	std::lock_guard<std::mutex> guard(lock);
+	return bound.empty() ? std::vector<ParameterRow>(1) : bound;
+}
+
 template <class STATEMENT>
 std::string FlightSqlStatements::Add(std::map<std::string, Entry<STATEMENT>> &entries, STATEMENT statement) {
 	auto handle = MakeHandle();

@@ -24,6 +24,9 @@ struct PreparedText {
 	//! For its next run. Whoever has the statement may replace them, under the lock.
 	std::mutex lock;
 	std::vector<ParameterRow> bound;
+
+	//! Those; one without values if there are none, so that the error says what is missing
+	std::vector<ParameterRow> BoundRows();
 };
 
 //! A statement whose rows a client was told how to get, and which runs when he does; or which has run already, as it

@@ -74,7 +74,7 @@ bool SessionCalls::Knows(const std::string &action) {
 	return actions.count(action) > 0;
 }
 
-std::string SessionCalls::Act(const flight::Action &action) {
+std::string SessionCalls::Act(const flight::Action &action, const std::string &peer) {
 	auto parts = flight_protocol::Unpack(action.body ? action.body->ToString() : std::string());
 	auto &type = action.type;
 	if (type == flight_protocol::KEEP_SESSIONS) {
@@ -104,6 +104,8 @@ std::string SessionCalls::Act(const flight::Action &action) {
 	}
 	if (type == flight_protocol::OPEN_SESSION) {
 		auto request = DecodeSessionRequest(parts[0]);
+		request.client = peer;
+		request.protocol = "ATTACH";
 		return EncodeSessionInfo(database->OpenSession(request, role));
 	}
 	if (type == flight_protocol::CLOSE_SESSION) {

@@ -20,7 +20,8 @@ public:
 
 	//! Whether this is one of our actions
 	static bool Knows(const std::string &action);
-	std::string Act(const arrow::flight::Action &action);
+	//! `peer`: of the caller's connection
+	std::string Act(const arrow::flight::Action &action, const std::string &peer);
 	//! `context` is valid as long as the stream
 	std::unique_ptr<arrow::flight::FlightDataStream> Result(const arrow::flight::ServerCallContext &context,
 	                                                        const std::vector<std::string> &ticket,
