@@ -73,17 +73,18 @@ std::shared_ptr<arrow::Schema> ArrowTypes::SchemaOf(const vector<LogicalType> &t
 
 namespace {
 
-std::shared_ptr<arrow::Field> InMilliseconds(const std::shared_ptr<arrow::Field> &field) {
+std::shared_ptr<arrow::Field> AsJdbcSends(const std::shared_ptr<arrow::Field> &field) {
 	auto &type = field->type();
 	switch (type->id()) {
 	case arrow::Type::TIME64:
 		return field->WithType(arrow::time32(arrow::TimeUnit::MILLI));
 	case arrow::Type::TIMESTAMP: {
-		auto &zone = static_cast<const arrow::TimestampType &>(*type).timezone();
-		return field->WithType(arrow::timestamp(arrow::TimeUnit::MILLI, zone));
+		// what it sends for a moment is the clock on its wall, whose zone nobody else knows
+		auto is_moment = !static_cast<const arrow::TimestampType &>(*type).timezone().empty();
+		return field->WithType(is_moment ? arrow::utf8() : arrow::timestamp(arrow::TimeUnit::MILLI));
 	}
 	case arrow::Type::LIST:
-		return field->WithType(arrow::list(InMilliseconds(type->field(0))));
+		return field->WithType(arrow::list(AsJdbcSends(type->field(0))));
 	default:
 		return field;
 	}
@@ -96,7 +97,7 @@ std::shared_ptr<arrow::Schema> ArrowTypes::ParameterSchemaOf(const vector<Logica
 	auto schema = SchemaOf(types, names);
 	arrow::FieldVector fields;
 	for (auto &field : schema->fields()) {
-		fields.push_back(InMilliseconds(field));
+		fields.push_back(AsJdbcSends(field));
 	}
 	return arrow::schema(std::move(fields));
 }

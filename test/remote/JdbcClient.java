@@ -221,10 +221,18 @@ public final class JdbcClient {
             for (int i = 1; i <= 4; i++) {
                 insert.setTimestamp(i, moment);
             }
-            insert.setTimestamp(5, moment);
+            insert.setString(5, moment.toInstant().toString());
             insert.setTime(6, Time.valueOf("07:08:09"));
             insert.setDate(7, Date.valueOf("2024-05-06"));
             expect(1, insert.executeUpdate(), "inserted");
+            // its driver would send the clock on the wall here as if it were that of UTC
+            insert.setTimestamp(5, moment);
+            try {
+                insert.executeUpdate();
+                throw new AssertionError("a moment was taken");
+            } catch (SQLException | RuntimeException error) {
+                System.out.println("refused: " + error.getMessage());
+            }
         }
         try (Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery("SELECT t::VARCHAR, s::VARCHAR, ms::VARCHAR, ns::VARCHAR, "
