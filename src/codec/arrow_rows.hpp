@@ -31,8 +31,8 @@ public:
 	//! are text.
 	std::shared_ptr<arrow::Schema> SchemaOf(const duckdb::vector<duckdb::LogicalType> &types,
 	                                        const std::vector<std::string> &names);
-	//! Likewise, of parameters: times are in milliseconds, as the JDBC driver sends them in whatever unit it is told, and
-	//! moments (TIMESTAMPTZ) are text, as it sends them wrongly. Clients that know better send others.
+	//! Likewise, of parameters: times are in milliseconds, as the JDBC driver sends them in whatever unit it is told,
+	//! and moments (TIMESTAMPTZ) are text, as it sends them wrongly. Clients that know better send others.
 	std::shared_ptr<arrow::Schema> ParameterSchemaOf(const duckdb::vector<duckdb::LogicalType> &types,
 	                                                 const std::vector<std::string> &names);
 	//! The types of columns that come as Arrow. Throws as above.
