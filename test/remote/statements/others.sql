@@ -346,7 +346,7 @@ FROM t ORDER BY i;
 FROM duckherder_query('dh', 'SELECT 1; SELECT 2');
 -- refused: BEGIN, COMMIT and ROLLBACK belong there
 CALL duckherder_execute('dh', 'COMMIT');
--- refused: One SQL statement is needed, not 0
+-- refused: There is no SQL statement in the text
 CALL duckherder_execute('dh', '');
 -- refused: not the database of a Duckherder driver
 FROM duckherder_query('memory', 'SELECT 1');
