@@ -377,6 +377,19 @@ def test_two_connections(client, served, token):
     assert has(client, "t") == [(21, 90)]
 
 
+def test_cookies_tell_clients_from_others(client, served, token):
+    options = {"adbc.flight.sql.authorization_header": f"Bearer {token}",
+               "adbc.flight.sql.rpc.with_cookie_middleware": "true"}
+    with dbapi.connect(driver_uri(served), options, autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("t", reader_of(iter([batch(0)])), mode="create")
+        assert has(connection, "t") == [(1000, 499500)]
+        assert has(client, "t") is None
+        connection.rollback()
+        cursor.adbc_ingest("t", reader_of(iter([batch(0)])), mode="create")
+        connection.commit()
+    assert has(client, "t") == [(1000, 499500)]
+
+
 def test_a_failed_ingestion_leaves_the_transaction(client, served, token):
     """Nothing was changed yet."""
     with transacting(served, token) as connection, connection.cursor() as cursor:
