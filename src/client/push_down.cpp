@@ -95,13 +95,13 @@ public:
 	}
 
 	void Cut(unique_ptr<LogicalOperator> &op) {
-		auto place = PlaceOfPlan(*op);
+		auto place = PlaceOfPlan(context, *op);
 		if (place.AtDriver()) {
 			Replace(op, *place.catalog, {}, op->GetColumnBindings());
 			return;
 		}
 		if (auto target = WriteBelow(*op)) {
-			if (TargetOf(*op) || PlaceOfOperator(*op).local == false) {
+			if (TargetOf(*op) || PlaceOfOperator(context, *op).local == false) {
 				SendWithRows(op, *target);
 				return;
 			}
@@ -156,7 +156,7 @@ private:
 		auto bindings = op->GetColumnBindings();
 		TakeUploads(*op, catalog, uploads, replacer);
 		replacer.VisitOperator(*op);
-		auto place = PlaceOfPlan(*op);
+		auto place = PlaceOfPlan(context, *op);
 		if (!place.AtDriver()) {
 			throw NotImplementedException(
 			    "This statement on the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
@@ -167,8 +167,8 @@ private:
 		Replace(op, catalog, std::move(uploads), std::move(bindings));
 	}
 
-	static bool CanTake(LogicalOperator &op, RemoteCatalog &catalog) {
-		auto place = PlaceOfPlan(op);
+	bool CanTake(LogicalOperator &op, RemoteCatalog &catalog) {
+		auto place = PlaceOfPlan(context, op);
 		return !place.local && (!place.catalog || place.catalog.get() == &catalog);
 	}
 
@@ -178,8 +178,8 @@ private:
 			if (CanTake(*child, catalog)) {
 				continue;
 			}
-			auto place = PlaceOfOperator(*child);
-			if (!place.local && Touches(*child, catalog)) {
+			auto place = PlaceOfOperator(context, *child);
+			if (!place.local && Touches(context, *child, catalog)) {
 				// its other part goes on from there
 				TakeUploads(*child, catalog, uploads, replacer);
 				if (CanTake(*child, catalog)) {
@@ -282,7 +282,7 @@ void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	if (!TouchesDriver(*plan)) {
 		return;
 	}
-	auto place = PlaceOfPlan(*plan);
+	auto place = PlaceOfPlan(context, *plan);
 	if (place.AtDriver()) {
 		auto bindings = plan->GetColumnBindings();
 		plan = SendThere(context, std::move(plan), *place.catalog, std::move(bindings));

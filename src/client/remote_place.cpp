@@ -2,14 +2,12 @@
 
 #include "client/remote_scan.hpp"
 #include "codec/exchange_scan.hpp"
+#include "codec/function_calls.hpp"
 #include "codec/view_scan.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
-#include "duckdb/planner/expression/bound_aggregate_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
-#include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
-#include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_create_table.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_cte.hpp"
@@ -47,52 +45,51 @@ RemotePlace Both(const RemotePlace &left, const RemotePlace &right) {
 }
 
 //! They tell of the session, not of data, and the driver's session is another one
-bool TellsOfSession(const string &function) {
-	static const std::set<string> names = {
-	    "current_database",       "current_catalog", "current_schema",   "current_schemas",
-	    "current_setting",        "current_query",   "current_query_id", "current_connection_id",
-	    "current_transaction_id", "txid_current",    "getvariable",      "getenv",
-	    "in_search_path",         "write_log"};
-	return names.count(function) > 0 || StringUtil::StartsWith(function, "duckherder_");
+bool TellsOfSession(const FunctionCall &call) {
+	switch (TraitsOf(call.kind, call.name).reason) {
+	case SessionReason::OF_CONTEXT:
+	case SessionReason::OF_SETTINGS:
+	case SessionReason::OF_VARIABLES:
+	case SessionReason::OF_CATALOG:
+	case SessionReason::OF_PARSER:
+	case SessionReason::OF_LOGS:
+	case SessionReason::OF_PROCESS:
+	case SessionReason::OF_SESSION:
+	case SessionReason::EFFECTS:
+		return true;
+	case SessionReason::OWN_STATE:
+		return !UsesSequence(call.name);
+	default:
+		return false;
+	}
 }
 
-class PlaceOfExpressions : public LogicalOperatorVisitor {
+//! What the expressions of an operator say of its place
+class PlaceOfExpressions {
 public:
-	void VisitExpression(unique_ptr<Expression> *expression) override {
-		Check(**expression);
+	void Visit(LogicalOperator &op) {
+		VisitExpressions(op, [&](Expression &expression) { Visit(expression); });
+	}
+
+	void Visit(Expression &expression) {
+		Check(expression);
+		VisitFunctions(expression, [&](const FunctionCall &call) { calls.push_back(call); });
 	}
 
 	bool local = false;
 	RemotePlace sequences;
 	bool uses_drivers_sequence = false;
-	std::set<string> functions;
+	std::vector<FunctionCall> calls;
 
 private:
 	void Check(Expression &expression) {
-		switch (expression.GetExpressionClass()) {
-		case ExpressionClass::BOUND_FUNCTION: {
+		if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
+			local = true;
+		} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
 			auto &bound = expression.Cast<BoundFunctionExpression>();
-			functions.insert(StringUtil::Lower(bound.function.name));
 			if (UsesSequence(bound.function.name)) {
 				CheckSequence(bound);
 			}
-			break;
-		}
-		case ExpressionClass::BOUND_AGGREGATE:
-			functions.insert(StringUtil::Lower(expression.Cast<BoundAggregateExpression>().function.name));
-			break;
-		case ExpressionClass::BOUND_WINDOW: {
-			auto &window = expression.Cast<BoundWindowExpression>();
-			if (window.aggregate) {
-				functions.insert(StringUtil::Lower(window.aggregate->name));
-			}
-			break;
-		}
-		case ExpressionClass::BOUND_SUBQUERY:
-			local = true;
-			break;
-		default:
-			break;
 		}
 		ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { Check(child); });
 	}
@@ -214,13 +211,13 @@ private:
 	idx_t delim_joins = 0;
 };
 
-RemotePlace PlaceOfTree(LogicalOperator &op) {
-	auto place = PlaceOfOperator(op);
+RemotePlace PlaceOfTree(ClientContext &context, LogicalOperator &op) {
+	auto place = PlaceOfOperator(context, op);
 	for (auto &child : op.children) {
 		if (place.local) {
 			return place;
 		}
-		place = Both(place, PlaceOfTree(*child));
+		place = Both(place, PlaceOfTree(context, *child));
 	}
 	return place;
 }
@@ -262,20 +259,15 @@ optional_ptr<vector<unique_ptr<Expression>>> DefaultsOf(LogicalOperator &op) {
 }
 
 bool CallsFunction(LogicalOperator &op, const std::string &name) {
-	PlaceOfExpressions expressions;
-	LogicalOperatorVisitor::EnumerateExpressions(
-	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
-	auto calls = expressions.functions.count(name) > 0;
-	for (auto &child : op.children) {
-		calls = calls || CallsFunction(*child, name);
-	}
-	return calls;
+	auto calls = false;
+	VisitFunctions(op, [&](const FunctionCall &call) { calls = calls || StringUtil::CIEquals(call.name, name); });
+	return calls || std::any_of(op.children.begin(), op.children.end(),
+	                            [&](auto &child) { return CallsFunction(*child, name); });
 }
 
 bool UsesDriversSequence(LogicalOperator &op) {
 	PlaceOfExpressions expressions;
-	LogicalOperatorVisitor::EnumerateExpressions(
-	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
+	expressions.Visit(op);
 	return expressions.uses_drivers_sequence;
 }
 
@@ -303,42 +295,43 @@ bool TouchesDriver(LogicalOperator &op) {
 	return RemoteCatalog::AnyAttached() && Touches(op);
 }
 
-RemotePlace PlaceOfOperator(LogicalOperator &op) {
+RemotePlace PlaceOfOperator(ClientContext &context, LogicalOperator &op) {
 	auto place = PlaceOfKind(op);
 	if (place.local) {
 		return place;
 	}
 	PlaceOfExpressions expressions;
-	LogicalOperatorVisitor::EnumerateExpressions(
-	    op, [&](unique_ptr<Expression> *child) { expressions.VisitExpression(child); });
+	expressions.Visit(op);
 	if (auto defaults = DefaultsOf(op)) {
 		for (auto &fallback : *defaults) {
-			expressions.VisitExpression(&fallback);
+			expressions.Visit(*fallback);
 		}
 	}
 	if (expressions.local) {
 		return Here();
 	}
 	place = Both(place, expressions.sequences);
-	place.functions.insert(expressions.functions.begin(), expressions.functions.end());
-	for (auto &function : expressions.functions) {
-		place.local = place.local || TellsOfSession(function);
+	for (auto &call : expressions.calls) {
+		place.functions.insert(StringUtil::Lower(call.name));
+		// the driver may have one of the same name, but not this one
+		place.local = place.local || TellsOfSession(call) || !CameWithDuckDB(context, call);
 	}
 	return place;
 }
 
-bool Touches(LogicalOperator &op, RemoteCatalog &driver) {
-	return PlaceOfOperator(op).catalog.get() == &driver ||
-	       std::any_of(op.children.begin(), op.children.end(), [&](auto &child) { return Touches(*child, driver); });
+bool Touches(ClientContext &context, LogicalOperator &op, RemoteCatalog &driver) {
+	return PlaceOfOperator(context, op).catalog.get() == &driver ||
+	       std::any_of(op.children.begin(), op.children.end(),
+	                   [&](auto &child) { return Touches(context, *child, driver); });
 }
 
-RemotePlace PlaceOfPlan(LogicalOperator &op) {
+RemotePlace PlaceOfPlan(ClientContext &context, LogicalOperator &op) {
 	References references;
 	references.Walk(op);
 	if (!references.Complete()) {
 		return Here();
 	}
-	auto place = PlaceOfTree(op);
+	auto place = PlaceOfTree(context, op);
 	if (place.AtDriver()) {
 		for (auto &function : place.functions) {
 			if (!place.catalog->Server().HasFunction(function)) {

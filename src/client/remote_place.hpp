@@ -24,13 +24,13 @@ struct RemotePlace {
 };
 
 //! Of the operator alone
-RemotePlace PlaceOfOperator(duckdb::LogicalOperator &op);
+RemotePlace PlaceOfOperator(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 //! Of the operator and all below it. What refers to a CTE or to the duplicate-free side of a join above is local.
-RemotePlace PlaceOfPlan(duckdb::LogicalOperator &op);
+RemotePlace PlaceOfPlan(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 //! Whether any of it reads or writes at a driver; cheap
 bool TouchesDriver(duckdb::LogicalOperator &op);
 //! Whether any of it is at this driver
-bool Touches(duckdb::LogicalOperator &op, RemoteCatalog &driver);
+bool Touches(duckdb::ClientContext &context, duckdb::LogicalOperator &op, RemoteCatalog &driver);
 //! Whether any of it calls the scalar or aggregate function with this name, in lower case
 bool CallsFunction(duckdb::LogicalOperator &op, const std::string &name);
 //! Whether the function takes numbers of a sequence

@@ -28,9 +28,7 @@ SessionStatement NewStatement(ClientContext &context, RemoteCatalog &catalog, St
 		transaction.MayHaveWritten();
 	}
 	statement.transaction_start_us = MetaTransaction::Get(context).start_timestamp.value;
-	for (auto &setting : ResultSettingsOf(context)) {
-		statement.settings.push_back(setting);
-	}
+	statement.settings = ResultSettingsOf(context);
 	return statement;
 }
 

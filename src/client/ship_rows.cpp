@@ -31,13 +31,13 @@ bool HasReferences(LogicalOperator &op) {
 	}
 }
 
-void FindDrivers(LogicalOperator &op, std::set<RemoteCatalog *> &result) {
-	auto place = PlaceOfOperator(op);
+void FindDrivers(ClientContext &context, LogicalOperator &op, std::set<RemoteCatalog *> &result) {
+	auto place = PlaceOfOperator(context, op);
 	if (place.AtDriver()) {
 		result.insert(place.catalog.get());
 	}
 	for (auto &child : op.children) {
-		FindDrivers(*child, result);
+		FindDrivers(context, *child, result);
 	}
 }
 
@@ -78,18 +78,18 @@ const ShippingCosts::Choice &ShippingCosts::Best(LogicalOperator &op) {
 
 ShippingCosts::Choice ShippingCosts::Choose(LogicalOperator &op) {
 	Choice best;
-	if (PlaceOfPlan(op).AtDriver()) {
+	if (PlaceOfPlan(context, op).AtDriver()) {
 		best.bytes = Bytes(op);
 		return best;
 	}
 	for (auto &child : op.children) {
 		best.bytes += Best(*child).bytes;
 	}
-	if (best.bytes == 0 || PlaceOfOperator(op).local || HasReferences(op)) {
+	if (best.bytes == 0 || PlaceOfOperator(context, op).local || HasReferences(op)) {
 		return best;
 	}
 	std::set<RemoteCatalog *> drivers;
-	FindDrivers(op, drivers);
+	FindDrivers(context, op, drivers);
 	for (auto *driver : drivers) {
 		Shipment shipment;
 		Ship(op, *driver, shipment);
@@ -106,12 +106,12 @@ ShippingCosts::Choice ShippingCosts::Choose(LogicalOperator &op) {
 }
 
 void ShippingCosts::Ship(LogicalOperator &op, RemoteCatalog &driver, Shipment &result) {
-	auto place = PlaceOfOperator(op);
+	auto place = PlaceOfOperator(context, op);
 	result.functions.insert(place.functions.begin(), place.functions.end());
 	for (auto &child : op.children) {
-		auto below = PlaceOfOperator(*child);
+		auto below = PlaceOfOperator(context, *child);
 		auto fits = !below.local && (!below.catalog || below.catalog.get() == &driver);
-		if (fits && (Touches(*child, driver) || !PlaceOfPlan(*child).local)) {
+		if (fits && (Touches(context, *child, driver) || !PlaceOfPlan(context, *child).local)) {
 			Ship(*child, driver, result);
 			continue;
 		}

@@ -1,7 +1,5 @@
 #include "codec/function_traits.hpp"
 
-#include "duckdb/catalog/catalog.hpp"
-#include "duckdb/catalog/catalog_entry.hpp"
 #include "duckdb/common/string_util.hpp"
 
 #include <sstream>
@@ -12,10 +10,6 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
-
-//! What DuckDB and extensions register when they are loaded has this creation time; what is registered on a connection
-//! later has that of a transaction, whose numbers start above it.
-constexpr transaction_t SYSTEM_TRANSACTION = 1;
 
 struct Row {
 	FunctionKind kind;
@@ -60,17 +54,6 @@ bool Find(FunctionKind kind, const std::string &lower_name, FunctionTraits &trai
 	}
 	traits = found->second;
 	return true;
-}
-
-bool CameWithDuckDB(ClientContext &context, CatalogType type, const BaseScalarFunction &function) {
-	auto &catalog = function.catalog_name;
-	auto &schema = function.schema_name;
-	if ((!catalog.empty() && catalog != SYSTEM_CATALOG) || (!schema.empty() && schema != DEFAULT_SCHEMA)) {
-		return false;
-	}
-	auto entry = Catalog::GetEntry(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, EntryLookupInfo(type, function.name),
-	                               OnEntryNotFound::RETURN_NULL);
-	return entry && entry->internal && entry->timestamp == SYSTEM_TRANSACTION;
 }
 
 } // namespace
@@ -132,17 +115,6 @@ const char *Describe(SessionReason reason) {
 		break;
 	}
 	return "is not known to be the same on a worker";
-}
-
-std::string WhyNotOnWorker(ClientContext &context, FunctionKind kind, const BaseScalarFunction &function) {
-	auto subject = (kind == FunctionKind::AGGREGATE ? "the aggregate " : "the function ") + function.name + " ";
-	auto type =
-	    kind == FunctionKind::AGGREGATE ? CatalogType::AGGREGATE_FUNCTION_ENTRY : CatalogType::SCALAR_FUNCTION_ENTRY;
-	if (!CameWithDuckDB(context, type, function)) {
-		return subject + "exists only in this session";
-	}
-	auto traits = TraitsOf(kind, function.name);
-	return traits.OnWorker() ? std::string() : subject + Describe(traits.reason);
 }
 
 } // namespace duckherder

@@ -1,7 +1,5 @@
 #pragma once
 
-#include "duckdb.hpp"
-
 #include <cstdint>
 #include <string>
 
@@ -61,7 +59,8 @@ struct FunctionTraits {
 };
 
 //! What was found out about the function of this kind and name (any case); UNKNOWN with all powers about one that
-//! nobody has looked at. By name only: whether the catalog's entry is DuckDB's own is another question. Thread-safe.
+//! nobody has looked at. By name only: whether the
+//! catalog's entry is DuckDB's own is another question, see function_calls.hpp. Thread-safe.
 FunctionTraits TraitsOf(FunctionKind kind, const std::string &name);
 
 //! The same of a call as it is written in a query, f(…), before it is bound: it may be a scalar function, an aggregate
@@ -70,11 +69,5 @@ uint16_t PowersOfCall(const std::string &name);
 
 //! The end of a sentence that begins with the function's name; not for ON_WORKER
 const char *Describe(SessionReason reason);
-
-//! Why a bound function cannot run on a worker; empty if it can. `kind`: SCALAR or AGGREGATE. Beside the traits of its
-//! name this looks whether the catalog's entry is the one that DuckDB or an extension came with: programs around DuckDB
-//! (Python, C, Java) register functions at run time, also over a built-in one, and mark them as internal.
-std::string WhyNotOnWorker(duckdb::ClientContext &context, FunctionKind kind,
-                           const duckdb::BaseScalarFunction &function);
 
 } // namespace duckherder

@@ -451,6 +451,7 @@ std::string EncodeTaskRequestAlone(const TaskRequest &request) {
 	alone.fragment = nullptr;
 	alone.inputs = nullptr;
 	alone.scan_filters.clear();
+	alone.settings.clear();
 	return EncodeTaskRequest(alone);
 }
 

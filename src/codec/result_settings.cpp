@@ -1,23 +1,44 @@
 #include "codec/result_settings.hpp"
 
 #include "duckdb/main/client_context.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace duckherder {
 
+using namespace duckdb;
+
+namespace {
+
+enum class Decision { TRAVELS, BOUND, SPEED, DISPLAY, STORAGE, PROCESS, ALIAS };
+
+struct Row {
+	Decision decision;
+	//! With spaces between them
+	const char *names;
+};
+
+#define SETTINGS(decision, names) {Decision::decision, names},
+constexpr Row ROWS[] = {
+#include "codec/result_settings.def"
+};
+#undef SETTINGS
+
+} // namespace
+
 const std::vector<std::string> &ResultSettingNames() {
-	static const std::vector<std::string> names = {"Calendar",
-	                                               "TimeZone",
-	                                               "default_collation",
-	                                               "default_null_order",
-	                                               "default_order",
-	                                               "ieee_floating_point_ops",
-	                                               "integer_division",
-	                                               "old_implicit_casting",
-	                                               "order_by_non_integer_literal",
-	                                               "preserve_insertion_order",
-	                                               "scalar_subquery_error_on_multiple_rows"};
+	static const std::vector<std::string> names = [] {
+		std::vector<std::string> result;
+		for (auto &row : ROWS) {
+			std::istringstream texts(row.decision == Decision::TRAVELS ? row.names : "");
+			for (std::string name; texts >> name;) {
+				result.push_back(name);
+			}
+		}
+		return result;
+	}();
 	return names;
 }
 
@@ -26,15 +47,33 @@ bool IsResultSetting(const std::string &name) {
 	return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::map<std::string, std::string> ResultSettingsOf(duckdb::ClientContext &context) {
-	std::map<std::string, std::string> result;
+ResultSettings ResultSettingsOf(ClientContext &context) {
+	ResultSettings result;
 	for (auto &name : ResultSettingNames()) {
-		duckdb::Value value;
+		Value value;
 		if (context.TryGetCurrentSetting(name, value) && !value.IsNull()) {
-			result[name] = value.ToString();
+			result.emplace_back(name, value.ToString());
 		}
 	}
 	return result;
+}
+
+void ApplyResultSettings(Connection &connection, const ResultSettings &settings, const std::string &where) {
+	for (auto &setting : settings) {
+		if (!IsResultSetting(setting.first)) {
+			throw InvalidInputException("The setting \"%s\" does not travel", setting.first);
+		}
+		Value current;
+		if (connection.context->TryGetCurrentSetting(setting.first, current) && !current.IsNull() &&
+		    current.ToString() == setting.second) {
+			continue;
+		}
+		auto set = connection.Query("SET SESSION " + KeywordHelper::WriteOptionallyQuoted(setting.first) + " = " +
+		                            KeywordHelper::WriteQuoted(setting.second, '\''));
+		if (set->HasError()) {
+			set->ThrowError("The session's setting " + setting.first + " cannot be used on " + where + ": ");
+		}
+	}
 }
 
 } // namespace duckherder

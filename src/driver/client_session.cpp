@@ -187,26 +187,17 @@ void ClientSession::EndTransaction(const char *sql) {
 }
 
 void ClientSession::ApplySettings(const SessionStatement &statement) {
-	std::map<std::string, std::string> wanted;
+	std::set<std::string> names;
 	for (auto &setting : statement.settings) {
-		if (!IsResultSetting(setting.first)) {
-			throw InvalidInputException("The setting \"%s\" does not travel with statements", setting.first);
-		}
-		wanted.insert(setting);
+		names.insert(setting.first);
 	}
-	for (auto &setting : settings) {
-		if (wanted.count(setting.first) == 0) {
-			Execute("RESET SESSION " + KeywordHelper::WriteOptionallyQuoted(setting.first));
+	for (auto &name : settings) {
+		if (names.count(name) == 0) {
+			Execute("RESET SESSION " + KeywordHelper::WriteOptionallyQuoted(name));
 		}
 	}
-	for (auto &setting : wanted) {
-		auto current = settings.find(setting.first);
-		if (current == settings.end() || current->second != setting.second) {
-			Execute("SET SESSION " + KeywordHelper::WriteOptionallyQuoted(setting.first) + " = " +
-			        KeywordHelper::WriteQuoted(setting.second, '\''));
-		}
-	}
-	settings = std::move(wanted);
+	settings = std::move(names);
+	ApplyResultSettings(connection, statement.settings, "this driver");
 }
 
 CatalogListing ClientSession::ListCatalog(bool knows, uint64_t known_version) {

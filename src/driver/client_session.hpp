@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <set>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -102,8 +103,8 @@ private:
 	//! For the planner, and what it will be told of the next statement
 	duckdb::shared_ptr<EarlierChanges> earlier;
 	bool changed = false;
-	//! Result settings that differ from the database's
-	std::map<std::string, std::string> settings;
+	//! The names of the result settings that came with the last statement
+	std::set<std::string> settings;
 
 	std::mutex lock;
 	std::condition_variable freed;

@@ -3,14 +3,17 @@
 #include "client/attach.hpp"
 #include "codec/aggregate_state.hpp"
 #include "codec/exchange_scan.hpp"
-#include "codec/result_settings.hpp"
 #include "driver/check_plan.hpp"
 #include "driver/trace.hpp"
 #include "extension/functions.hpp"
 #include "extension/optimizer_hook.hpp"
 #include "extension/session_state.hpp"
 #include "extension/settings.hpp"
+#include "planner/internal_query.hpp"
 
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/scalar_function_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/logging/log_manager.hpp"
 #include "duckdb/logging/log_type.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
@@ -18,6 +21,28 @@
 namespace duckherder {
 
 using namespace duckdb;
+
+namespace {
+
+//! json_serialize_plan(…, optimize := true) shows DuckDB's plan of a query, which we must not make another one of
+void StayOutOfShownPlans(DatabaseInstance &db) {
+	auto entry = Catalog::GetSystemCatalog(db)
+	                 .GetSchema(CatalogTransaction::GetSystemTransaction(db), DEFAULT_SCHEMA)
+	                 .GetEntry(CatalogTransaction::GetSystemTransaction(db), CatalogType::SCALAR_FUNCTION_ENTRY,
+	                           "json_serialize_plan");
+	if (!entry) {
+		return;
+	}
+	for (auto &function : entry->Cast<ScalarFunctionCatalogEntry>().functions.functions) {
+		function.SetFunctionCallback(
+		    [serialize = function.GetFunctionCallback()](DataChunk &arguments, ExpressionState &state, Vector &result) {
+			    InternalQuery guard;
+			    serialize(arguments, state, result);
+		    });
+	}
+}
+
+} // namespace
 
 std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::shared_ptr<LocalNodes> nodes) {
 	loader.SetDescription("Runs DuckDB queries on many machines");
@@ -30,13 +55,11 @@ std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::sh
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);
 	RegisterOptimizerHook(instance.config, database);
+	StayOutOfShownPlans(instance);
 	// rows that clients send to a driver's database
 	RegisterExchangeScanOperator(instance.config);
 	RegisterRemoteDatabases(
 	    loader, [nodes = database->nodes](const RemoteAddress &address) { return nodes->DatabaseAt(address); });
-	// what workers start with: only settings that differ from it have to travel
-	Connection connection(instance);
-	database->default_settings = ResultSettingsOf(*connection.context);
 	return database;
 }
 

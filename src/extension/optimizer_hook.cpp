@@ -2,6 +2,7 @@
 
 #include "client/push_down.hpp"
 #include "codec/extension_versions.hpp"
+#include "codec/function_calls.hpp"
 #include "extension/gather_scan.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
@@ -39,6 +40,13 @@ string WhyNotNow(ClientContext &context, DistributionMode mode, const std::vecto
 	return string();
 }
 
+bool StartsRandomNumbers(LogicalOperator &op) {
+	auto starts = false;
+	VisitFunctions(op, [&](const FunctionCall &call) { starts = starts || call.name == "setseed"; });
+	return starts ||
+	       std::any_of(op.children.begin(), op.children.end(), [](auto &child) { return StartsRandomNumbers(*child); });
+}
+
 void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
 	if (InternalQuery::Active()) {
 		return;
@@ -47,6 +55,7 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	PushDownWhole(context, plan);
 	auto &database = DatabaseOf(input);
 	auto session = SessionState::Get(context, database);
+	session->seeded = session->seeded || StartsRandomNumbers(*plan);
 	auto &planning = session->planning;
 	planning = SessionState::Planning();
 	planning.reads_data = ReadsData(context, *plan);
@@ -60,6 +69,7 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 		return;
 	}
 	planning.options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
+	planning.options.seeded = session->seeded;
 	planning.candidate = PrepareForDistribution(context, *plan, planning.options, planning.reason);
 	if (planning.candidate) {
 		// now: either side may have loaded one since the worker was registered

@@ -230,9 +230,8 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	record.mode = plan->fully_distributed ? ExecutionMode::DISTRIBUTED : ExecutionMode::PARTIAL;
 	record.local_reason = plan->reason;
 	record.merge_strategy = plan->merge_strategy;
-	entry =
-	    std::make_shared<QueryCoordinator>(context, *plan, database->services, CoordinatorOptionsOf(context, *database),
-	                                       database->services.recorder->Begin(std::move(record)));
+	entry = std::make_shared<QueryCoordinator>(context, *plan, database->services, CoordinatorOptionsOf(context, *plan),
+	                                           database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
 	database->Began(entry);
 	try {

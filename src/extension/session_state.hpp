@@ -28,8 +28,6 @@ public:
 
 	const std::shared_ptr<LocalNodes> nodes;
 	CoordinatorServices services;
-	//! The settings of a connection that changed nothing: only what differs from them travels
-	std::map<std::string, std::string> default_settings;
 
 	QueryId NextQueryId();
 	//! From now on the workers of that driver are used, and it says which queries may run. Throws if this session has
@@ -95,6 +93,10 @@ public:
 		std::string reason;
 		PlannerOptions options;
 	} planning;
+
+	//! A statement of this connection has started the random numbers anew: what draws from them is expected to be the
+	//! same each time
+	bool seeded = false;
 
 	//! The running execution of `plan`, started by the first call in a query.
 	std::shared_ptr<QueryCoordinator> Coordinator(duckdb::ClientContext &context,

@@ -127,6 +127,7 @@ bool RequiresDistributed(ClientContext &context) {
 PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	PlannerOptions options;
 	options.workers = workers;
+	options.result_settings = ResultSettingsOf(context);
 	options.tasks_per_worker = static_cast<uint32_t>(GetNumber(context, TASKS_PER_WORKER));
 	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);
 	options.dynamic_filters = BooleanValue::Get(Get(context, DYNAMIC_FILTERS));
@@ -136,18 +137,13 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	return options;
 }
 
-CoordinatorOptions CoordinatorOptionsOf(ClientContext &context, DatabaseState &database) {
+CoordinatorOptions CoordinatorOptionsOf(ClientContext &context, const DistributedPlan &plan) {
 	CoordinatorOptions options;
 	options.task_retries = static_cast<uint32_t>(GetNumber(context, TASK_RETRIES));
 	options.speculate = BooleanValue::Get(Get(context, SPECULATION));
 	options.query_timeout_ms = GetNumber(context, QUERY_TIMEOUT);
 	options.trace = BooleanValue::Get(Get(context, TRACE));
-	for (auto &setting : ResultSettingsOf(context)) {
-		auto fallback = database.default_settings.find(setting.first);
-		if (fallback == database.default_settings.end() || fallback->second != setting.second) {
-			options.result_settings.emplace_back(setting.first, setting.second);
-		}
-	}
+	options.result_settings = plan.options.result_settings;
 	return options;
 }
 

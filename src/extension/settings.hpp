@@ -1,6 +1,7 @@
 #pragma once
 
 #include "driver/query_coordinator.hpp"
+#include "planner/distributed_plan.hpp"
 #include "planner/planner_options.hpp"
 
 #include "duckdb.hpp"
@@ -9,8 +10,6 @@
 #include <vector>
 
 namespace duckherder {
-
-class DatabaseState;
 
 enum class DistributionMode { AUTO, ALWAYS, NEVER };
 
@@ -25,6 +24,6 @@ std::vector<std::string> SharedPathsOf(duckdb::ClientContext &context);
 DistributionMode ModeOf(duckdb::ClientContext &context);
 bool RequiresDistributed(duckdb::ClientContext &context);
 PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context, uint32_t workers);
-CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, DatabaseState &database);
+CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, const DistributedPlan &plan);
 
 } // namespace duckherder

@@ -1,21 +1,19 @@
 #include "planner/check_support.hpp"
 
+#include "codec/function_calls.hpp"
 #include "planner/lake_scans.hpp"
 
-#include "duckdb/catalog/catalog.hpp"
-#include "duckdb/catalog/catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/common/type_visitor.hpp"
 #include "duckdb/planner/expression/bound_aggregate_expression.hpp"
-#include "duckdb/planner/expression/bound_function_expression.hpp"
-#include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
-#include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_insert.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
+#include "duckdb/planner/operator/logical_sample.hpp"
 
 namespace duckherder {
 
@@ -23,60 +21,48 @@ using namespace duckdb;
 
 namespace {
 
-//! A function that a worker would not find: registered by the program around DuckDB (Python, Java), or by the user
-bool OnlyInThisProcess(ClientContext &context, CatalogType type, const BaseScalarFunction &function) {
-	auto catalog = function.catalog_name.empty() ? string(SYSTEM_CATALOG) : function.catalog_name;
-	auto schema = function.schema_name.empty() ? string(DEFAULT_SCHEMA) : function.schema_name;
-	auto entry =
-	    Catalog::GetEntry(context, catalog, schema, EntryLookupInfo(type, function.name), OnEntryNotFound::RETURN_NULL);
-	return !entry || !entry->internal;
+bool HoldsAggregateState(const LogicalType &type) {
+	return TypeVisitor::Contains(type, LogicalTypeId::AGGREGATE_STATE);
 }
 
-class ExpressionCheck : public LogicalOperatorVisitor {
-public:
-	explicit ExpressionCheck(ClientContext &context_p) : context(context_p) {
+string WhyNotThisExpression(Expression &expression) {
+	if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
+		return "a subquery was not flattened";
 	}
-
+	if (HoldsAggregateState(expression.return_type)) {
+		return "exported states of aggregates do not travel";
+	}
 	string reason;
+	ExpressionIterator::EnumerateChildren(
+	    expression, [&](Expression &child) { reason = reason.empty() ? WhyNotThisExpression(child) : reason; });
+	return reason;
+}
 
-	void VisitExpression(unique_ptr<Expression> *expression) override {
-		Check(**expression);
+//! Also in what is read, where no expression names it
+string WhyNotTheseTypes(const LogicalOperator &op) {
+	auto any = std::any_of(op.types.begin(), op.types.end(), HoldsAggregateState);
+	return any ? "exported states of aggregates do not travel" : string();
+}
+
+bool DrawsRandomNumbers(LogicalOperator &op) {
+	auto draws = op.type == LogicalOperatorType::LOGICAL_SAMPLE;
+	VisitFunctions(op, [&](const FunctionCall &call) {
+		draws = draws || TraitsOf(call.kind, call.name).reason == SessionReason::OF_SEED;
+	});
+	return draws;
+}
+
+//! Which rows a sample takes, and which number a row is given, follows from the order in which they come, and how many
+//! at a time: a gather gives other chunks than the scan that it stands for.
+string WhyNotSampled(LogicalOperator &op, bool seeded) {
+	if (op.type == LogicalOperatorType::LOGICAL_SAMPLE && op.Cast<LogicalSample>().sample_options->seed.IsValid()) {
+		return "a sample with a seed follows from the order in which this process reads the rows";
 	}
-
-private:
-	void Check(Expression &expression) {
-		if (!reason.empty()) {
-			return;
-		}
-		switch (expression.GetExpressionClass()) {
-		case ExpressionClass::BOUND_FUNCTION: {
-			auto &function = expression.Cast<BoundFunctionExpression>().function;
-			if (function.GetStability() == FunctionStability::VOLATILE && function.name != "error") {
-				// error() is volatile only so that it is not evaluated early
-				reason = "the function " + function.name + " has state of its own";
-			} else if (OnlyInThisProcess(context, CatalogType::SCALAR_FUNCTION_ENTRY, function)) {
-				reason = "the function " + function.name + " exists only in this session";
-			}
-			break;
-		}
-		case ExpressionClass::BOUND_AGGREGATE: {
-			auto &function = expression.Cast<BoundAggregateExpression>().function;
-			if (OnlyInThisProcess(context, CatalogType::AGGREGATE_FUNCTION_ENTRY, function)) {
-				reason = "the aggregate " + function.name + " exists only in this session";
-			}
-			break;
-		}
-		case ExpressionClass::BOUND_SUBQUERY:
-			reason = "a subquery was not flattened";
-			break;
-		default:
-			break;
-		}
-		ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { Check(child); });
+	if (seeded && DrawsRandomNumbers(op)) {
+		return "after setseed, random numbers follow from the order in which this process reads the rows";
 	}
-
-	ClientContext &context;
-};
+	return string();
+}
 
 //! DuckDB calls them order-dependent, as floating point numbers add up differently in another order. It adds them up in
 //! any order itself, as soon as it uses two threads.
@@ -128,13 +114,13 @@ string WhyNotThisKind(const LogicalOperator &op) {
 
 string WhyNotOnWorker(ClientContext &context, LogicalOperator &op) {
 	auto reason = WhyNotThisKind(op);
-	if (!reason.empty()) {
-		return reason;
+	if (reason.empty()) {
+		reason = WhyNotTheseTypes(op);
 	}
-	ExpressionCheck check(context);
-	LogicalOperatorVisitor::EnumerateExpressions(op,
-	                                             [&](unique_ptr<Expression> *child) { check.VisitExpression(child); });
-	return check.reason;
+	auto ask = [&](const std::function<string()> &why_not) { reason = reason.empty() ? why_not() : reason; };
+	VisitFunctions(op, [&](const FunctionCall &call) { ask([&] { return WhyNotCalledOnWorker(context, call); }); });
+	VisitExpressions(op, [&](Expression &expression) { ask([&] { return WhyNotThisExpression(expression); }); });
+	return reason;
 }
 
 namespace {
@@ -162,7 +148,11 @@ bool OnlyPassesRowsOn(const LogicalOperator &op) {
 	}
 }
 
-string WhyNotDistributed(LogicalOperator &plan) {
+string WhyNotDistributed(LogicalOperator &plan, bool seeded) {
+	auto sampled = WhyNotSampled(plan, seeded);
+	if (!sampled.empty()) {
+		return sampled;
+	}
 	switch (plan.type) {
 	case LogicalOperatorType::LOGICAL_INSERT: {
 		auto &table = plan.Cast<LogicalInsert>().table;
@@ -183,7 +173,7 @@ string WhyNotDistributed(LogicalOperator &plan) {
 		break;
 	}
 	for (auto &child : plan.children) {
-		auto reason = WhyNotDistributed(*child);
+		auto reason = WhyNotDistributed(*child, seeded);
 		if (!reason.empty()) {
 			return reason;
 		}

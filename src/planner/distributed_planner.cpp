@@ -58,7 +58,7 @@ bool ReadsData(ClientContext &context, LogicalOperator &plan) {
 
 bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
                             string &reason) {
-	reason = WhyNotDistributed(plan);
+	reason = WhyNotDistributed(plan, options.seeded);
 	if (!reason.empty()) {
 		return false;
 	}

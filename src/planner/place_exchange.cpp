@@ -78,10 +78,16 @@ void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, Exchange e
 	op->ResolveOperatorTypes();
 }
 
+//! The most rows that DuckDB lets a LIMIT name; LIMIT NULL is that many
+static constexpr idx_t ROWS_MAX = NumericLimits<int64_t>::Maximum();
+
 unique_ptr<LogicalOperator> LocalFormOf(LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_TOP_N: {
 		auto &top_n = op.Cast<LogicalTopN>();
+		if (top_n.limit > ROWS_MAX - top_n.offset) {
+			return nullptr;
+		}
 		return make_uniq<LogicalTopN>(CopyOrders(top_n.orders), top_n.limit + top_n.offset, 0);
 	}
 	case LogicalOperatorType::LOGICAL_LIMIT: {
@@ -90,10 +96,13 @@ unique_ptr<LogicalOperator> LocalFormOf(LogicalOperator &op) {
 			return nullptr;
 		}
 		auto rows = limit.limit_val.GetConstantValue();
-		if (limit.offset_val.Type() == LimitNodeType::CONSTANT_VALUE) {
-			rows += limit.offset_val.GetConstantValue();
+		auto skipped =
+		    limit.offset_val.Type() == LimitNodeType::CONSTANT_VALUE ? limit.offset_val.GetConstantValue() : 0;
+		if (rows > ROWS_MAX - skipped) {
+			return nullptr;
 		}
-		return make_uniq<LogicalLimit>(BoundLimitNode::ConstantValue(NumericCast<int64_t>(rows)), BoundLimitNode());
+		return make_uniq<LogicalLimit>(BoundLimitNode::ConstantValue(NumericCast<int64_t>(rows + skipped)),
+		                               BoundLimitNode());
 	}
 	default:
 		// the session sorts again: runs that are sorted already cost it one pass

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace duckherder {
@@ -24,6 +25,11 @@ struct PlannerOptions {
 	uint64_t min_rows = limits::MIN_DISTRIBUTED_ROWS;
 	//! Directories that are the same at all workers and here, so that workers may write below them
 	std::vector<std::string> shared_paths;
+	//! The session's settings that change results (codec/result_settings.hpp), as they are while the plan is made: a
+	//! prepared statement keeps what it was bound with
+	std::vector<std::pair<std::string, std::string>> result_settings;
+	//! The session's random numbers were started from a seed (setseed)
+	bool seeded = false;
 
 	uint32_t MaxTasks() const {
 		return workers * tasks_per_worker;

@@ -1,6 +1,7 @@
 #include "planner/split_scans.hpp"
 
 #include "codec/bound_scan.hpp"
+#include "codec/function_traits.hpp"
 #include "codec/scan_file.hpp"
 #include "planner/lake_scans.hpp"
 
@@ -252,23 +253,6 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	return result;
 }
 
-//! Functions that look after a lake
-const unordered_set<string> LAKE_CALLS {
-    "ducklake_add_data_files",     "ducklake_cleanup_old_files",  "ducklake_delete_orphaned_files",
-    "ducklake_expire_snapshots",   "ducklake_flush_inlined_data", "ducklake_merge_adjacent_files",
-    "ducklake_rewrite_data_files", "ducklake_set_commit_message", "ducklake_set_option"};
-
-//! Whether a table function does something, or has something done: once, while a feed may be read again. Those of other
-//! databases' extensions are called alike, and DuckLake keeps its catalog in PostgreSQL by them.
-bool HasEffects(const string &function) {
-	for (auto end : {"_execute", "_query", "_attach", "_clear_cache"}) {
-		if (StringUtil::EndsWith(function, end)) {
-			return true;
-		}
-	}
-	return LAKE_CALLS.count(function) > 0;
-}
-
 } // namespace
 
 string WhyNotSplit(ClientContext &, const LogicalGet &get) {
@@ -279,8 +263,9 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 	if (StringUtil::StartsWith(get.function.name, "duckherder_")) {
 		return name + " describes this session";
 	}
-	if (HasEffects(get.function.name)) {
-		return name + " has effects and runs in the session";
+	auto traits = TraitsOf(FunctionKind::TABLE, get.function.name);
+	if (!traits.OnWorker()) {
+		return name + " " + Describe(traits.reason) + " and runs in the session";
 	}
 	auto table = get.GetTable();
 	if (table && StringUtil::StartsWith(table->catalog.GetName(), LAKE_METADATA_PREFIX)) {

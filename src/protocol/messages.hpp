@@ -65,12 +65,12 @@ struct TaskRequest {
 	ScanSplit split;
 	//! Shared by the tasks of the stage, as the fragment is. Null: it reads no exchanges
 	std::shared_ptr<const StageInputs> inputs;
-	//! Requests with the same query, stage and version have the same fragment, inputs and scan filters, so that a
-	//! transport need send them only once
+	//! Requests with the same query, stage and version have the same fragment, inputs, scan filters and settings,
+	//! so that a transport need send them only once
 	uint32_t stage_version = 0;
 	//! For the scan of the fragment; a scan that the driver feeds is filtered there
 	std::vector<ScanFilter> scan_filters;
-	//! Settings of the session that change results, as SET name = 'value'
+	//! All settings of the session that change results (codec/result_settings.hpp), as SET name = 'value'
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
 	int64_t transaction_start_us = 0;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "codec/result_settings.hpp"
+
 #include "duckdb.hpp"
 
 #include <memory>
 #include <mutex>
-#include <string>
-#include <utility>
 #include <vector>
 
 namespace duckherder {
@@ -14,8 +14,6 @@ namespace duckherder {
 //! would cost more than a small task. Thread-safe.
 class ConnectionPool {
 public:
-	using Settings = std::vector<std::pair<std::string, std::string>>;
-
 	//! Connections that wait for a next task; more are closed
 	static constexpr size_t IDLE_MAX = 64;
 
@@ -23,13 +21,13 @@ public:
 
 	//! A connection with these settings, no transaction. Throws InvalidInputException for a setting that is not one of
 	//! ResultSettingNames, and what SET throws.
-	duckdb::unique_ptr<duckdb::Connection> Take(const Settings &settings);
+	duckdb::unique_ptr<duckdb::Connection> Take(const ResultSettings &settings);
 	//! Only connections that are as Take gave them: no transaction, nothing registered
-	void Return(duckdb::unique_ptr<duckdb::Connection> connection, const Settings &settings);
+	void Return(duckdb::unique_ptr<duckdb::Connection> connection, const ResultSettings &settings);
 
 private:
 	struct Idle {
-		Settings settings;
+		ResultSettings settings;
 		duckdb::unique_ptr<duckdb::Connection> connection;
 	};
 

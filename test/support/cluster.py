@@ -8,10 +8,12 @@ from pathlib import Path
 
 from support import paths
 from support.process import NodeProcess
+from support.stranger import StrangerWorld
 from support.waiting import PATIENCE, wait_until
 
 STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
+STRANGE_UMASK = 0o077
 DRIVER = [str(paths.BINARY), "driver"]
 #: All clusters that run now, so that a failed test can show their logs
 running: list["Cluster"] = []
@@ -29,17 +31,18 @@ def use_new_token(directory: Path) -> Path:
 class Cluster:
     """Use as a context manager; it ends exactly the processes that it started."""
 
-    def __init__(self, directory: Path, workers: int = 3, threads: int = 1, with_driver: bool = False,
+    def __init__(self, directory: Path, workers: int = 3, threads: int | None = None, with_driver: bool = False,
                  environment: dict[str, str] | None = None, driver_options: list[str] | None = None,
                  worker_options: list[str] | None = None, faults: dict[str, str] | None = None):
-        """`faults`: the workers have them, as support/faults.py says."""
+        """`faults`: the workers have them, as support/faults.py says. Without `threads` each worker has another number
+        of them."""
         self.directory = directory
         self.driver: NodeProcess | None = None
         self.workers: dict[str, NodeProcess] = {}
         self._threads = threads
         self._environment = {**(environment or {}), **(faults or {})}
         self._worker_program = [str(paths.FAULTY_WORKER)] if faults else [str(paths.BINARY), "worker"]
-        self._names = (f"worker-{number}" for number in itertools.count())
+        self._numbers = itertools.count()
         self._worker_count = workers
         self._with_driver = with_driver
         self._driver_options = driver_options or []
@@ -84,20 +87,27 @@ class Cluster:
         return self.driver
 
     def _launch(self, name: str, program: list[str], options: list[str], listen: str = "127.0.0.1:0",
-                within: list[str] | None = None) -> NodeProcess:
+                within: list[str] | None = None, world: StrangerWorld | None = None) -> NodeProcess:
         paths.require(Path(program[0]))
         command = [*(within or []), *program, "--listen", listen, *options]
-        return NodeProcess(name, command, self.directory, self._environment)
+        if not world:
+            return NodeProcess(name, command, self.directory, self._environment)
+        return NodeProcess(name, command, self.directory, {**world.environment, **self._environment},
+                           world.directory, STRANGE_UMASK)
 
     def launch_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> str:
-        """Does not wait until it listens. `within`: a command that is given the worker's, to become it."""
-        name = next(self._names)
+        """Does not wait until it listens. `within`: a command that is given the worker's, to become it. It runs in a
+        world of its own."""
+        number = next(self._numbers)
+        name = f"worker-{number}"
+        world = StrangerWorld.make(self.directory, name, number)
         driver = ["--driver", f"{self.driver.host}:{self.driver.port}"] if self.driver else []
-        options = [*self._worker_options, *(options or [])]
+        options = world.with_defaults([*self._worker_options, *(options or [])])
         # A test that has ended needs nothing of its queries any more
         drain = [] if "--drain-timeout" in options else ["--drain-timeout", "0"]
-        arguments = ["--id", name, "--threads", str(self._threads), *drain, *driver, *options]
-        self.workers[name] = self._launch(name, self._worker_program, arguments, within=within)
+        arguments = ["--id", name, "--threads", str(self._threads or world.threads), *drain, *driver, *options]
+        self.workers[name] = self._launch(name, self._worker_program, arguments, within=within,
+                                          world=world)
         return name
 
     def add_worker(self, options: list[str] | None = None, within: list[str] | None = None) -> NodeProcess:

@@ -26,14 +26,18 @@ def die_with_parent() -> None:
 class NodeProcess:
     """A `duckherder` node. `start` returns when it has printed where it listens."""
 
-    def __init__(self, name: str, command: list[str], directory: Path, environment: dict[str, str] | None = None):
+    def __init__(self, name: str, command: list[str], directory: Path, environment: dict[str, str] | None = None,
+                 working_directory: Path | None = None, umask: int = -1):
+        """`directory`: where its log goes; where it runs, too, unless it has a working directory of its own."""
         self.name = name
         self.log_path = directory / f"{name}.log"
         self._log = open(self.log_path, "w")
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, errors="replace", cwd=directory,
-                                        env={**os.environ, **(environment or {})}, preexec_fn=die_with_parent)
+                                        stderr=subprocess.STDOUT, text=True, errors="replace",
+                                        cwd=working_directory or directory,
+                                        env={**os.environ, **(environment or {})}, preexec_fn=die_with_parent,
+                                        umask=umask)
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
         self.host, self.port = "", 0

@@ -12,6 +12,9 @@ uint64_t BytesOf(const TaskRequest &request) {
 	for (auto &filter : request.scan_filters) {
 		result += filter.key_set ? filter.key_set->size() : 0;
 	}
+	for (auto &setting : request.settings) {
+		result += setting.first.size() + setting.second.size();
+	}
 	if (!request.inputs) {
 		return result;
 	}
@@ -45,6 +48,7 @@ void KnownStages::Remember(const TaskRequest &request) {
 	entry.fragment = request.fragment;
 	entry.inputs = request.inputs;
 	entry.scan_filters = request.scan_filters;
+	entry.settings = request.settings;
 	std::lock_guard<std::mutex> guard(lock);
 	auto known = by_key.find(entry.key);
 	if (known != by_key.end()) {
@@ -69,6 +73,7 @@ bool KnownStages::Complete(TaskRequest &request) {
 	request.fragment = entry.fragment;
 	request.inputs = entry.inputs;
 	request.scan_filters = entry.scan_filters;
+	request.settings = entry.settings;
 	return true;
 }
 
