@@ -14,6 +14,8 @@
 #include "planner/internal_query.hpp"
 #include "protocol/session_role.hpp"
 
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/main/client_data.hpp"
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/parser/parsed_data/alter_info.hpp"
@@ -436,6 +438,29 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 	return make_uniq<PlanStatement>(std::move(plan), statement.text);
 }
 
+void ClientSession::LookEverywhere(bool everywhere) {
+	auto &context = *connection.context;
+	auto &path = *ClientData::Get(context).catalog_search_path;
+	if (own_search_path) {
+		path.Set(*own_search_path, CatalogSetPathType::SET_DIRECTLY);
+		own_search_path.reset();
+	}
+	if (!everywhere) {
+		return;
+	}
+	own_search_path = path.GetSetPaths();
+	auto wide = *own_search_path;
+	wide.emplace_back(database, DEFAULT_SCHEMA);
+	context.RunFunctionInTransaction(
+	    [&] {
+		    for (auto &schema : Catalog::GetCatalog(context, database).GetSchemas(context)) {
+			    wide.emplace_back(database, schema.get().name);
+		    }
+	    },
+	    false);
+	path.Set(std::move(wide), CatalogSetPathType::SET_DIRECTLY);
+}
+
 std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statement, const vector<LogicalType> &types,
                                                 GoneCheck gone) {
 	Use use(*this);
@@ -448,9 +473,10 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 		std::lock_guard<std::mutex> guard(lock);
 		last_statement = statement.text;
 	}
+	auto definition = statement.kind == StatementKind::DEFINITION;
+	LookEverywhere(definition);
 	auto prepared = Prepare(statement);
 	use.Pass();
-	auto definition = statement.kind == StatementKind::DEFINITION;
 	auto self = shared_from_this();
 	auto on_change = [self](bool started) {
 		self->executing = started;

@@ -5,14 +5,15 @@
 #include "protocol/database_service.hpp"
 
 #include "duckdb.hpp"
+#include "duckdb/catalog/catalog_search_path.hpp"
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
-#include <set>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -92,6 +93,9 @@ private:
 	void ReplaceSource(duckdb::SQLStatement &statement, uint32_t upload);
 	//! An error that another session's transaction may be the cause of says who has one
 	void NameHolders(duckdb::ErrorData &error) const;
+	//! A macro names tables as the search path of its client finds them, where it was bound. Here every schema of the
+	//! database will do, while it is bound again; false: as it was.
+	void LookEverywhere(bool everywhere);
 	void Execute(const std::string &sql);
 	//! By COMMIT or ROLLBACK, if there is one
 	void EndTransaction(const char *sql);
@@ -105,6 +109,8 @@ private:
 	bool changed = false;
 	//! The names of the result settings that came with the last statement
 	std::set<std::string> settings;
+	//! The search path that comes back after a definition
+	std::optional<duckdb::vector<duckdb::CatalogSearchEntry>> own_search_path;
 
 	std::mutex lock;
 	std::condition_variable freed;

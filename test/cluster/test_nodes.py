@@ -20,7 +20,7 @@ LOST_SECONDS = 15.0
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A driver with three workers."""
-    with Cluster(tmp_path_factory.mktemp("served"), workers=3, with_driver=True) as cluster:
+    with Cluster(tmp_path_factory.mktemp("served"), workers=3, threads=1, with_driver=True) as cluster:
         yield cluster
 
 

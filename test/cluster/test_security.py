@@ -331,11 +331,13 @@ def crash(directory: Path, options: list[str]) -> tuple[bool, list[Path]]:
     directory.mkdir()
     with Cluster(directory, workers=0) as cluster:
         worker = cluster.add_worker(options)
+        runs_in = directory / "worker-0.world"
+        before = set(runs_in.iterdir())
         resource.prlimit(worker.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         worker.signal(signal.SIGABRT)
         ended = os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
         assert ended.si_status == signal.SIGABRT
-        return ended.si_code == os.CLD_DUMPED, [path for path in directory.iterdir() if path.suffix != ".log"]
+        return ended.si_code == os.CLD_DUMPED, [path for path in runs_in.iterdir() if path not in before]
 
 
 @pytest.mark.timeout(120)
