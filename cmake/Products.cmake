@@ -44,5 +44,15 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/duckherder_main.cpp)
     add_executable(duckherder duckherder_main.cpp)
     target_link_libraries(duckherder PRIVATE duckherder_main)
     duckherder_use_duckdb_pch(duckherder)
+    # Looked at by each build, since a commit makes no file that CMake would see; written only when it says something
+    # else.
+    set(generated ${out}/generated)
+    add_custom_target(duckherder_version
+        COMMAND ${CMAKE_COMMAND} -D SOURCE=${PROJECT_SOURCE_DIR} -D VERSION=${PROJECT_VERSION}
+            -D OUTPUT=${generated}/duckherder_version.hpp -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
+        BYPRODUCTS ${generated}/duckherder_version.hpp
+        COMMENT "" VERBATIM)
+    add_dependencies(duckherder duckherder_version)
+    target_include_directories(duckherder PRIVATE ${generated})
     set_target_properties(duckherder PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${out})
 endif()

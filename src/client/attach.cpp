@@ -9,6 +9,7 @@
 #include "protocol/session_role.hpp"
 
 #include "duckdb/catalog/catalog_transaction.hpp"
+#include "duckdb/common/operator/cast_operators.hpp"
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/main/secret/secret_manager.hpp"
 #include "duckdb/parser/parsed_data/attach_info.hpp"
@@ -31,6 +32,8 @@ struct ConnectorInfo : public StorageExtensionInfo {
 //! What ATTACH says, and what a secret adds to it
 struct AttachRequest {
 	RemoteAddress address;
+	//! As typed
+	string path;
 	string host;
 	string port;
 	string secret;
@@ -76,7 +79,10 @@ void AddSecret(ClientContext &context, AttachRequest &request) {
 	}
 	SecretMatch match;
 	if (!found) {
-		match = manager.LookupSecret(transaction, request.address.host_port, SECRET_TYPE);
+		match = manager.LookupSecret(transaction, request.address.node.HostPort(), SECRET_TYPE);
+		if (!match.HasMatch()) {
+			match = manager.LookupSecret(transaction, request.path, SECRET_TYPE);
+		}
 		if (!match.HasMatch()) {
 			return;
 		}
@@ -98,6 +104,22 @@ void AddSecret(ClientContext &context, AttachRequest &request) {
 	}
 }
 
+uint16_t PortOf(const string &text) {
+	uint16_t port = 0;
+	if (!TryCast::Operation(string_t(text), port, true)) {
+		throw BinderException("SERVER_PORT is '%s', it can be a number up to 65535", text);
+	}
+	return port;
+}
+
+//! ATTACH DATABASE 'name' (…, server_host …) has no path to speak of
+NodeAddress NodeOf(const AttachRequest &request) {
+	if (request.host.empty() || request.port.empty()) {
+		return ParseNodeAddress(request.path);
+	}
+	return JoinNodeAddress(request.path, PortOf(request.port));
+}
+
 unique_ptr<Catalog> Attach(optional_ptr<StorageExtensionInfo> storage_info, ClientContext &context,
                            AttachedDatabase &db, const string &, AttachInfo &info, AttachOptions &options) {
 	// it would be asked with this process's own token, wherever it is
@@ -106,18 +128,15 @@ unique_ptr<Catalog> Attach(optional_ptr<StorageExtensionInfo> storage_info, Clie
 	for (auto &option : options.options) {
 		ReadOption(request, StringUtil::Lower(option.first), option.second);
 	}
-	// ATTACH DATABASE 'name' (…, server_host …) has no path to speak of
-	request.address.host_port = request.host.empty() ? info.path : request.host;
-	if (!request.host.empty() && !request.port.empty()) {
-		request.address.host_port += ":" + request.port;
-	}
+	request.path = request.host.empty() ? info.path : request.host;
+	request.address.node = NodeOf(request);
 	AddSecret(context, request);
 	SessionRequest session;
 	session.duckdb_version = DuckDB::LibraryVersion();
 	session.database = request.database;
 	session.read_only = options.access_mode == AccessMode::READ_ONLY;
 	auto &connect = static_cast<ConnectorInfo &>(*storage_info).connect;
-	auto server = std::make_shared<RemoteServer>(connect(request.address), request.address.host_port, session);
+	auto server = std::make_shared<RemoteServer>(connect(request.address), request.address.node.HostPort(), session);
 	if (server->Info().read_only) {
 		db.SetReadOnlyDatabase();
 	}

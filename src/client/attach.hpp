@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/database_service.hpp"
+#include "protocol/node_address.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
@@ -13,12 +14,13 @@ namespace duckherder {
 
 //! Where a driver is, and how it is to be called
 struct RemoteAddress {
-	//! "host:port"; without a port the default one
-	std::string host_port;
+	//! Its scheme, if one was typed, decides about TLS
+	NodeAddress node;
 	//! Empty: from the file
 	std::string token;
 	//! Empty: from where nodes have it
 	std::string token_file;
+	//! By TLS where no scheme was typed
 	bool tls = false;
 	//! A file with the certificates to trust (PEM), which also means TLS; empty: those of the environment, or the
 	//! system's

@@ -1,11 +1,13 @@
 #include "client/remote_query.hpp"
 
+#include "client/describe_function.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
 #include "protocol/session_role.hpp"
 
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/main/database_manager.hpp"
+#include "duckdb/parser/parsed_data/create_table_function_info.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
 namespace duckherder {
@@ -147,8 +149,17 @@ unique_ptr<ColumnDataCollection> FetchFromDriver(ClientContext &context, const s
 
 void RegisterRemoteQueryFunctions(ExtensionLoader &loader) {
 	auto text = LogicalType::VARCHAR;
-	loader.RegisterFunction(TableFunction("duckherder_query", {text, text}, NextRows, BindQuery, StartQuery));
-	loader.RegisterFunction(TableFunction("duckherder_execute", {text, text}, Execute, BindExecute, StartExecute));
+	CreateTableFunctionInfo query(TableFunction("duckherder_query", {text, text}, NextRows, BindQuery, StartQuery));
+	query.descriptions.push_back(Describe({text, text}, {"database", "sql"},
+	                                      "The rows of one SQL statement that an attached driver runs",
+	                                      "FROM duckherder_query('dh', 'FROM duckherder_workers()')"));
+	loader.RegisterFunction(std::move(query));
+	CreateTableFunctionInfo execute(
+	    TableFunction("duckherder_execute", {text, text}, Execute, BindExecute, StartExecute));
+	execute.descriptions.push_back(Describe({text, text}, {"database", "sql"},
+	                                        "Has an attached driver run one SQL statement whose rows are not wanted",
+	                                        "CALL duckherder_execute('dh', 'SET threads = 4')"));
+	loader.RegisterFunction(std::move(execute));
 }
 
 } // namespace duckherder

@@ -1,11 +1,17 @@
 #include "client/remote_table_pragmas.hpp"
 
+#include "client/describe_function.hpp"
 #include "client/remote_catalog.hpp"
 
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/parsed_data/create_pragma_function_info.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
+#include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/qualified_name.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
 
 namespace duckherder {
 
@@ -48,20 +54,41 @@ string NameOf(const FunctionParameters &parameters, idx_t position) {
 	return value.ToString();
 }
 
-string Register(ClientContext &context, const FunctionParameters &parameters) {
+//! The temporary view that stands for the driver's table
+unique_ptr<CreateViewInfo> ViewOf(const string &name, const string &driver, const string &remote_name) {
+	auto path = Quoted(driver);
+	for (auto &part : QualifiedName::ParseComponents(remote_name)) {
+		path += "." + Quoted(part);
+	}
+	Parser parser;
+	parser.ParseQuery("CREATE OR REPLACE TEMPORARY VIEW " + Quoted(name) + " AS FROM " + path);
+	auto &create = parser.statements[0]->Cast<CreateStatement>();
+	auto result = unique_ptr_cast<CreateInfo, CreateViewInfo>(std::move(create.info));
+	result->catalog = TEMP_CATALOG;
+	result->schema = DEFAULT_SCHEMA;
+	return result;
+}
+
+//! A table that does not exist yet may be registered: whoever uses it before it does is told so then. DuckDB's views
+//! may be bound later, but its statement binds them at once, so the view is put into the catalog by hand.
+void Register(ClientContext &context, const FunctionParameters &parameters) {
 	auto name = NameOf(parameters, 0);
 	auto remote_name = NameOf(parameters, 1);
 	auto default_database = DatabaseManager::GetDefaultDatabase(context);
 	auto driver = FindDriver(context, default_database);
 	if (driver == default_database && StringUtil::CIEquals(name, remote_name)) {
-		return NOTHING;
+		return;
 	}
-	auto remote = QualifiedName::ParseComponents(remote_name);
-	string path = Quoted(driver);
-	for (auto &part : remote) {
-		path += "." + Quoted(part);
+	auto info = ViewOf(name, driver, remote_name);
+	auto entry = Catalog::GetCatalog(context, TEMP_CATALOG).CreateView(context, *info);
+	try {
+		entry->Cast<ViewCatalogEntry>().BindView(context);
+	} catch (std::exception &error) {
+		// there is no such table now
+		if (ErrorData(error).Type() != ExceptionType::CATALOG) {
+			throw;
+		}
 	}
-	return "CREATE OR REPLACE TEMPORARY VIEW " + Quoted(name) + " AS FROM " + path;
 }
 
 string Unregister(ClientContext &context, const FunctionParameters &parameters) {
@@ -71,12 +98,27 @@ string Unregister(ClientContext &context, const FunctionParameters &parameters) 
 	return view && view->type == CatalogType::VIEW_ENTRY ? "DROP VIEW temp.main." + Quoted(name) : NOTHING;
 }
 
+//! DuckDB's loader takes no descriptions of pragmas
+void Add(ExtensionLoader &loader, PragmaFunction function, FunctionDescription description) {
+	auto name = function.name;
+	PragmaFunctionSet set(name);
+	set.AddFunction(std::move(function));
+	CreatePragmaFunctionInfo info(name, std::move(set));
+	info.descriptions.push_back(std::move(description));
+	auto &db = loader.GetDatabaseInstance();
+	auto transaction = CatalogTransaction::GetSystemTransaction(db);
+	Catalog::GetSystemCatalog(db).CreatePragmaFunction(transaction, info);
+}
+
 } // namespace
 
 void RegisterRemoteTablePragmas(ExtensionLoader &loader) {
 	auto text = LogicalType::VARCHAR;
-	loader.RegisterFunction(PragmaFunction::PragmaCall("duckherder_register_remote_table", Register, {text, text}));
-	loader.RegisterFunction(PragmaFunction::PragmaCall("duckherder_unregister_remote_table", Unregister, {text}));
+	Add(loader, PragmaFunction::PragmaCall("duckherder_register_remote_table", Register, {text, text}),
+	    Describe({text, text}, {"name", "remote_table"}, "Gives a table of an attached driver a name in this session",
+	             "PRAGMA duckherder_register_remote_table('t', 'schema.t')"));
+	Add(loader, PragmaFunction::PragmaCall("duckherder_unregister_remote_table", Unregister, {text}),
+	    Describe({text}, {"name"}, "Takes that name away again", "PRAGMA duckherder_unregister_remote_table('t')"));
 }
 
 } // namespace duckherder

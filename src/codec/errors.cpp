@@ -1,5 +1,6 @@
 #include "codec/errors.hpp"
 
+#include "codec/error_hints.hpp"
 #include "codec/scan_file.hpp"
 #include "common/text.hpp"
 
@@ -90,7 +91,7 @@ TaskError ToTaskError(const ErrorData &error, const WorkerId &worker_id) {
 	TaskError result;
 	result.kind = KindOf(error);
 	result.exception_type = Exception::ExceptionTypeToString(error.Type());
-	result.message = Shortened(error.RawMessage());
+	result.message = Shortened(error.RawMessage()) + (worker_id.empty() ? std::string() : HintForWorker(error));
 	result.worker_id = worker_id;
 	return result;
 }

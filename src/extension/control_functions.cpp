@@ -1,3 +1,4 @@
+#include "client/describe_function.hpp"
 #include "codec/extension_versions.hpp"
 #include "driver/client_sessions.hpp"
 #include "extension/functions.hpp"
@@ -8,6 +9,7 @@
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/main/extension_helper.hpp"
 #include "duckdb/main/settings.hpp"
+#include "duckdb/parser/parsed_data/create_scalar_function_info.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 
 namespace duckherder {
@@ -68,6 +70,13 @@ uint16_t PortOf(const Value &value) {
 	return static_cast<uint16_t>(port);
 }
 
+//! From the argument at that position, and the port behind it if there is one
+NodeAddress AddressOf(const vector<Value> &arguments, idx_t position) {
+	auto text = arguments[position].ToString();
+	return position + 1 < arguments.size() ? JoinNodeAddress(text, PortOf(arguments[position + 1]))
+	                                       : ParseNodeAddress(text);
+}
+
 Value StartLocalServer(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto workers = arguments.size() > 1 ? arguments[1].GetValue<int64_t>() : 0;
 	if (workers < 0 || workers > limits::EMBEDDED_WORKERS_MAX) {
@@ -91,7 +100,7 @@ Value StartStandaloneWorker(ClientContext &, DatabaseState &database, const vect
 
 Value RegisterWorker(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto id = arguments[0].ToString();
-	auto worker = database.nodes->Probe(id, arguments[1].ToString());
+	auto worker = database.nodes->Probe(id, AddressOf(arguments, 1));
 	CheckExtensions(LoadedExtensions(*context.db), worker);
 	database.services.cluster->AddWorker(worker);
 	return Value("registered " + id);
@@ -106,8 +115,9 @@ Value UnregisterWorker(ClientContext &, DatabaseState &database, const vector<Va
 }
 
 Value ReplaceDriver(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
-	database.Borrow(*context.db, arguments[0].ToString(), PortOf(arguments[1]));
-	return Value("using the workers of " + arguments[0].ToString() + ":" + to_string(PortOf(arguments[1])));
+	auto address = AddressOf(arguments, 0);
+	database.Borrow(*context.db, address);
+	return Value("using the workers of " + address.HostPort());
 }
 
 Value WorkerCount(ClientContext &, DatabaseState &database, const vector<Value> &) {
@@ -144,23 +154,36 @@ Value LoadExtension(ClientContext &context, DatabaseState &database, const vecto
 	return Value("loaded " + name + " here and on " + to_string(workers.size()) + " workers");
 }
 
+//! A signature: its parameters, named
+using Parameters = vector<pair<string, LogicalType>>;
+
 class ControlRegistrar {
 public:
 	ControlRegistrar(ExtensionLoader &loader_p, std::shared_ptr<DatabaseState> database_p)
 	    : loader(loader_p), database(std::move(database_p)) {
 	}
 
-	void Add(const string &name, const vector<vector<LogicalType>> &signatures, Control control, Role needed,
-	         const LogicalType &return_type = LogicalType::VARCHAR) {
+	void Add(const string &name, const vector<Parameters> &signatures, Control control, Role needed,
+	         const string &description, const LogicalType &return_type = LogicalType::VARCHAR) {
 		ScalarFunctionSet set(name);
-		for (auto &arguments : signatures) {
-			ScalarFunction function(name, arguments, return_type, RunControl, BindControl);
+		vector<FunctionDescription> descriptions;
+		for (auto &parameters : signatures) {
+			vector<string> names;
+			vector<LogicalType> types;
+			for (auto &parameter : parameters) {
+				names.push_back(parameter.first);
+				types.push_back(parameter.second);
+			}
+			ScalarFunction function(name, types, return_type, RunControl, BindControl);
 			function.SetStability(FunctionStability::VOLATILE);
 			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
 			function.SetExtraFunctionInfo(make_shared_ptr<ControlInfo>(database, control, needed));
 			set.AddFunction(function);
+			descriptions.push_back(Describe(types, names, description, "SELECT " + name + "(…)"));
 		}
-		loader.RegisterFunction(set);
+		CreateScalarFunctionInfo info(std::move(set));
+		info.descriptions = std::move(descriptions);
+		loader.RegisterFunction(std::move(info));
 	}
 
 private:
@@ -171,19 +194,30 @@ private:
 } // namespace
 
 void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
-	auto number = LogicalType::BIGINT;
-	auto text = LogicalType::VARCHAR;
+	pair<string, LogicalType> port("port", LogicalType::BIGINT);
+	pair<string, LogicalType> host("host", LogicalType::VARCHAR);
+	pair<string, LogicalType> address("address", LogicalType::VARCHAR);
+	pair<string, LogicalType> id("id", LogicalType::VARCHAR);
 	ControlRegistrar registrar(loader, database);
-	registrar.Add("duckherder_start_local_server", {{number}, {number, number}}, StartLocalServer, Role::NODE);
-	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer, Role::NODE);
-	registrar.Add("duckherder_start_standalone_worker", {{number}}, StartStandaloneWorker, Role::NODE);
-	registrar.Add("duckherder_register_worker", {{text, text}}, RegisterWorker, Role::NODE);
-	registrar.Add("duckherder_unregister_worker", {{text}}, UnregisterWorker, Role::ADMIN);
-	registrar.Add("duckherder_register_or_replace_driver", {{text, number}}, ReplaceDriver, Role::NODE);
-	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, Role::ADMIN, LogicalType::BIGINT);
-	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder, Role::ADMIN);
-	registrar.Add("duckherder_kill", {{text}}, KillQuery, Role::ADMIN, LogicalType::BOOLEAN);
-	registrar.Add("duckherder_load_extension", {{text}}, LoadExtension, Role::ADMIN);
+	registrar.Add("duckherder_start_local_server", {{port}, {port, {"workers", LogicalType::BIGINT}}}, StartLocalServer, Role::NODE,
+	              "Starts a driver with so many workers in this process; port 0 takes a free one");
+	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer, Role::NODE,
+	              "Ends the driver of this process and its workers");
+	registrar.Add("duckherder_start_standalone_worker", {{port}}, StartStandaloneWorker, Role::NODE,
+	              "Starts a worker in this process that other sessions can register");
+	registrar.Add("duckherder_register_worker", {{id, address}, {id, host, port}}, RegisterWorker, Role::NODE,
+	              "Uses the worker at that address for the queries of this database");
+	registrar.Add("duckherder_unregister_worker", {{id}}, UnregisterWorker, Role::ADMIN, "Uses that worker no longer");
+	registrar.Add("duckherder_register_or_replace_driver", {{address}, {host, port}}, ReplaceDriver, Role::NODE,
+	              "Uses the workers of the driver at that address instead of those of another one");
+	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, Role::ADMIN, "The number of active workers",
+	              LogicalType::BIGINT);
+	registrar.Add("duckherder_clear_query_recorder_stats", {{}}, ClearRecorder, Role::ADMIN,
+	              "Forgets tasks, statistics and history of queries that have ended");
+	registrar.Add("duckherder_kill", {{{"query_id", LogicalType::VARCHAR}}}, KillQuery, Role::ADMIN,
+	              "Ends a distributed query of another connection; false if no such query runs", LogicalType::BOOLEAN);
+	registrar.Add("duckherder_load_extension", {{{"name", LogicalType::VARCHAR}}}, LoadExtension, Role::ADMIN,
+	              "Loads a DuckDB extension here and on every active worker");
 }
 
 } // namespace duckherder

@@ -2,6 +2,7 @@
 
 #include "client/attach.hpp"
 #include "driver/cluster.hpp"
+#include "protocol/node_address.hpp"
 #include "protocol/worker_service.hpp"
 
 #include <cstdint>
@@ -27,9 +28,9 @@ public:
 	//! A worker that other drivers can register. Returns its location.
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.
-	virtual WorkerInfo Probe(const std::string &id, const std::string &location) = 0;
+	virtual WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) = 0;
 	//! Another driver; the network is first used by a call.
-	virtual std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) = 0;
+	virtual std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) = 0;
 	//! The database of another driver; the network is first used by a call.
 	virtual std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) = 0;
 	virtual std::shared_ptr<WorkerConnector> Connector() = 0;

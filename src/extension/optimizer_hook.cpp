@@ -4,6 +4,7 @@
 #include "codec/extension_versions.hpp"
 #include "codec/function_calls.hpp"
 #include "extension/gather_scan.hpp"
+#include "extension/local_notice.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
 #include "planner/internal_query.hpp"
@@ -68,6 +69,7 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	if (!planning.reason.empty()) {
 		return;
 	}
+	planning.could_run_there = true;
 	planning.options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
 	planning.options.seeded = session->seeded;
 	planning.candidate = PrepareForDistribution(context, *plan, planning.options, planning.reason);
@@ -115,6 +117,8 @@ void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> 
 	CheckRequired(context, reason);
 	if (!is_explain) {
 		session->RecordLocal(context, reason);
+	} else if (planning.could_run_there) {
+		plan->children[0] = WithLocalNotice(std::move(plan->children[0]), reason);
 	}
 }
 

@@ -38,8 +38,8 @@ QueryId DatabaseState::NextQueryId() {
 	return id_prefix + "-" + std::to_string(next_query++);
 }
 
-void DatabaseState::Borrow(DatabaseInstance &db, const std::string &host, uint16_t port) {
-	auto driver = nodes->DriverAt(host, port);
+void DatabaseState::Borrow(DatabaseInstance &db, const NodeAddress &address) {
+	auto driver = nodes->DriverAt(address);
 	// the first look is part of the call, so that a wrong address is an error here and not later
 	auto workers = driver->ListWorkers();
 	auto extensions = LoadedExtensions(db);

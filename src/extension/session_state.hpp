@@ -32,7 +32,7 @@ public:
 	QueryId NextQueryId();
 	//! From now on the workers of that driver are used, and it says which queries may run. Throws if this session has
 	//! an extension in another version than a worker.
-	void Borrow(duckdb::DatabaseInstance &db, const std::string &host, uint16_t port);
+	void Borrow(duckdb::DatabaseInstance &db, const NodeAddress &address);
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
@@ -90,6 +90,8 @@ public:
 	struct Planning {
 		bool candidate = false;
 		bool reads_data = false;
+		//! There are workers that would take it: then EXPLAIN says why it stays here
+		bool could_run_there = false;
 		std::string reason;
 		PlannerOptions options;
 	} planning;

@@ -1,9 +1,11 @@
+#include "client/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"
 
 #include "duckdb/function/table_function.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
+#include "duckdb/parser/parsed_data/create_table_function_info.hpp"
 
 namespace duckherder {
 
@@ -16,6 +18,7 @@ using Rows = vector<vector<Value>>;
 //! A view: its columns, and its rows at the time of the call
 struct View {
 	const char *name;
+	const char *description;
 	vector<pair<string, LogicalType>> columns;
 	Rows (*rows)(DatabaseState &database);
 	//! Of a client of the driver that asks; other people's statements are for administrators
@@ -133,6 +136,7 @@ View WorkersView() {
 	auto text = LogicalType::VARCHAR;
 	auto number = LogicalType::BIGINT;
 	return {"duckherder_workers",
+	        "The workers that this database knows",
 	        {{"id", text},
 	         {"location", text},
 	         {"state", text},
@@ -174,6 +178,7 @@ View TasksView() {
 	auto text = LogicalType::VARCHAR;
 	auto number = LogicalType::BIGINT;
 	return {"duckherder_tasks",
+	        "The tasks of the last queries, running ones included",
 	        {{"query_id", text},
 	         {"stage_id", number},
 	         {"task_id", number},
@@ -205,6 +210,7 @@ View StatisticsView() {
 	auto text = LogicalType::VARCHAR;
 	auto number = LogicalType::BIGINT;
 	return {"duckherder_get_query_execution_stats",
+	        "How the last queries were executed, one row each",
 	        {{"query_id", text},
 	         {"sql", text},
 	         {"execution_mode", text},
@@ -235,6 +241,7 @@ View StatisticsView() {
 View HistoryView() {
 	auto text = LogicalType::VARCHAR;
 	return {"duckherder_get_query_history",
+	        "The last queries and how they ended",
 	        {{"query_id", text},
 	         {"sql", text},
 	         {"state", text},
@@ -288,7 +295,10 @@ void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<Databa
 		TableFunction function(view.name, {}, ScanView, BindView, InitView);
 		function.function_info = make_shared_ptr<ViewInfo>(database, view);
 		function.named_parameters[DRIVER_PARAMETER] = LogicalType::VARCHAR;
-		loader.RegisterFunction(function);
+		CreateTableFunctionInfo info(std::move(function));
+		info.descriptions.push_back(
+		    Describe({}, {}, view.description, string("FROM ") + view.name + "(database := 'attached driver')"));
+		loader.RegisterFunction(std::move(info));
 	}
 }
 

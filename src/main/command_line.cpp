@@ -31,18 +31,17 @@ CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec>
 		auto name = word.substr(0, equals);
 		auto flag = std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return name == spec.name; });
 		if (flag == flags.end()) {
-			throw InvalidInputException("duckherder %s does not know '%s'; it takes:\n%s", command, name,
-			                            FlagHelp(flags));
+			throw UsageError("duckherder %s does not know '%s'; it takes:\n%s", command, name, FlagHelp(flags));
 		}
 		auto takes_value = flag->value[0] != '\0';
 		if (values.count(name) > 0 && !flag->repeats) {
-			throw InvalidInputException("%s is given twice", name);
+			throw UsageError("%s is given twice", name);
 		}
 		if (!takes_value && equals != std::string::npos) {
-			throw InvalidInputException("%s takes no value", name);
+			throw UsageError("%s takes no value", name);
 		}
 		if (takes_value && equals == std::string::npos && i + 1 == words.size()) {
-			throw InvalidInputException("%s needs a value: %s %s", name, name, flag->value);
+			throw UsageError("%s needs a value: %s %s", name, name, flag->value);
 		}
 		auto value = !takes_value ? "" : equals != std::string::npos ? word.substr(equals + 1) : words[++i];
 		values[name].push_back(std::move(value));
@@ -69,31 +68,17 @@ uint64_t CommandLine::GetNumber(const std::string &name, uint64_t fallback, uint
 	}
 	uint64_t number = 0;
 	if (!ParseNumber(Get(name), number) || number < minimum || number > maximum) {
-		throw InvalidInputException("%s is '%s', it can be a number from %llu to %llu", name, Get(name), minimum,
-		                            maximum);
+		throw UsageError("%s is '%s', it can be a number from %llu to %llu", name, Get(name), minimum, maximum);
 	}
 	return number;
 }
 
-HostPort ParseHostPort(const std::string &text, uint16_t missing_port) {
-	HostPort result {text, missing_port};
-	auto colon = text.rfind(':');
-	auto bracket = text.rfind(']');
-	if (colon != std::string::npos && (bracket == std::string::npos || bracket < colon)) {
-		uint64_t port = 0;
-		if (!ParseNumber(text.substr(colon + 1), port) || port > 65535) {
-			throw InvalidInputException("'%s' is not HOST:PORT", text);
-		}
-		result.port = static_cast<uint16_t>(port);
-		result.host = text.substr(0, colon);
+NodeAddress CommandLine::GetAddress(const std::string &name, const std::string &fallback, uint16_t missing_port) const {
+	try {
+		return ParseNodeAddress(Get(name, fallback), missing_port);
+	} catch (std::exception &error) {
+		throw UsageError(name + ": " + duckdb::ErrorData(error).RawMessage());
 	}
-	if (result.host.size() > 2 && result.host.front() == '[' && result.host.back() == ']') {
-		result.host = result.host.substr(1, result.host.size() - 2);
-	}
-	if (result.host.empty()) {
-		throw InvalidInputException("'%s' names no host; HOST:PORT is needed", text);
-	}
-	return result;
 }
 
 std::string FlagHelp(const std::vector<FlagSpec> &flags) {
@@ -117,6 +102,21 @@ std::string ReadTextFile(const std::string &path) {
 		throw duckdb::IOException("Cannot read the file '%s'", path);
 	}
 	return text.str();
+}
+
+std::string ReadPemFile(const std::string &named_by, const std::string &path, PemKind kind) {
+	auto text = ReadTextFile(path);
+	auto has_certificate = text.find("-----BEGIN CERTIFICATE-----") != std::string::npos;
+	auto has_key = text.find("PRIVATE KEY-----") != std::string::npos;
+	auto wants_key = kind == PemKind::KEY;
+	if (path.empty() || (wants_key ? has_key : has_certificate)) {
+		return text;
+	}
+	throw InvalidInputException("%s names '%s', which holds %s: it needs %s in PEM form", named_by, path,
+	                            has_certificate ? "a certificate and no private key"
+	                            : has_key       ? "a private key and no certificate"
+	                                            : "neither a certificate nor a private key",
+	                            wants_key ? "a private key" : "a certificate");
 }
 
 } // namespace duckherder

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "protocol/node_address.hpp"
+
+#include "duckdb/common/exception.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,36 +21,45 @@ struct FlagSpec {
 	bool repeats = false;
 };
 
+//! What was typed is wrong, whatever the machines do: the program ends with EXIT_USAGE
+class UsageError : public duckdb::InvalidInputException {
+public:
+	using InvalidInputException::InvalidInputException;
+};
+
+//! Beside 0, of the program
+constexpr int EXIT_FAILED = 1;
+constexpr int EXIT_USAGE = 2;
+
 //! The parsed words behind a subcommand. Flags are given as --name VALUE or --name=VALUE.
 class CommandLine {
 public:
-	//! Throws InvalidInputException naming the word that is wrong and what could stand there.
+	//! Throws UsageError naming the word that is wrong and what could stand there.
 	CommandLine(const std::string &command, const std::vector<FlagSpec> &flags, const std::vector<std::string> &words);
 
 	bool Has(const std::string &name) const;
 	std::string Get(const std::string &name, const std::string &fallback = std::string()) const;
 	//! Of a flag that may be given several times
 	std::vector<std::string> GetAll(const std::string &name) const;
-	//! A whole number between the bounds
+	//! A whole number between the bounds; UsageError otherwise
 	uint64_t GetNumber(const std::string &name, uint64_t fallback, uint64_t minimum, uint64_t maximum) const;
+	//! UsageError if it is none
+	NodeAddress GetAddress(const std::string &name, const std::string &fallback,
+	                       uint16_t missing_port = DEFAULT_PORT) const;
 
 private:
 	std::map<std::string, std::vector<std::string>> values;
 };
 
-struct HostPort {
-	std::string host;
-	uint16_t port;
-};
-
-constexpr uint16_t DEFAULT_PORT = 8815;
-
-//! "127.0.0.1:8815" or "[::1]:8815"
-HostPort ParseHostPort(const std::string &text, uint16_t missing_port = DEFAULT_PORT);
-
 std::string FlagHelp(const std::vector<FlagSpec> &flags);
 
 //! The whole file; nothing for an empty path. Throws IOException that names it.
 std::string ReadTextFile(const std::string &path);
+
+enum class PemKind { CERTIFICATE, KEY };
+
+//! The same for a PEM file that has to hold a certificate or a private key. `named_by` is the flag or variable that
+//! names it: InvalidInputException says what the file holds instead.
+std::string ReadPemFile(const std::string &named_by, const std::string &path, PemKind kind);
 
 } // namespace duckherder

@@ -1,9 +1,13 @@
+#include "main/command_line.hpp"
 #include "main/node_commands.hpp"
 #include "main/prepare_process.hpp"
+
+#include "transport/flight/arrow_version.hpp"
 
 #include "duckdb.hpp"
 
 #include <cstdio>
+#include <duckherder_version.hpp>
 #include <iostream>
 #include <unistd.h>
 
@@ -17,7 +21,14 @@ constexpr const char *USAGE = R"(duckherder: runs DuckDB queries on many machine
   duckherder --version
 
 Each takes --help. Queries are typed into DuckDB: LOAD the extension there.
+Ends with 0, with 1 after a failure, or with 2 if what was typed is wrong.
 )";
+
+//! Of a checkout; an archive has none
+std::string CommitText() {
+	auto commit = std::string(DUCKHERDER_COMMIT);
+	return commit.empty() ? commit : " (commit " + commit + ")";
+}
 
 int Run(const std::vector<std::string> &words) {
 	auto command = words.empty() ? std::string() : words[0];
@@ -32,7 +43,8 @@ int Run(const std::vector<std::string> &words) {
 		return duckherder::RunStatus(rest);
 	}
 	if (command == "--version") {
-		std::cout << "duckherder for DuckDB " << duckdb::DuckDB::LibraryVersion() << std::endl;
+		std::cout << "duckherder " << DUCKHERDER_VERSION << CommitText() << ", DuckDB "
+		          << duckdb::DuckDB::LibraryVersion() << ", Arrow " << duckherder::ArrowVersion() << std::endl;
 		return 0;
 	}
 	if (command == "--help" || command == "help") {
@@ -41,15 +53,18 @@ int Run(const std::vector<std::string> &words) {
 	}
 	std::cerr << (command.empty() ? "no subcommand is given" : "unknown subcommand '" + command + "'") << "\n\n"
 	          << USAGE;
-	return 2;
+	return duckherder::EXIT_USAGE;
 }
 
 int RunAndReport(const std::vector<std::string> &words) {
 	try {
 		return Run(words);
+	} catch (duckherder::UsageError &error) {
+		std::cerr << "duckherder: " << duckdb::ErrorData(error).RawMessage() << std::endl;
+		return duckherder::EXIT_USAGE;
 	} catch (std::exception &error) {
 		std::cerr << "duckherder: " << duckdb::ErrorData(error).Message() << std::endl;
-		return 1;
+		return duckherder::EXIT_FAILED;
 	}
 }
 

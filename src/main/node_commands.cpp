@@ -8,6 +8,7 @@
 #include "main/driver_database.hpp"
 #include "main/lock_down.hpp"
 #include "main/process_nodes.hpp"
+#include "protocol/node_address.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/flight/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
@@ -71,24 +72,32 @@ uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallba
 	return 1000 * flags.GetNumber(name, fallback_ms / 1000, minimum_ms / 1000, limits::WAIT_FLAG_MAX_MS / 1000);
 }
 
-std::string TokenOf(const CommandLine &flags) {
-	return LoadOrCreateToken(flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt);
+std::optional<std::string> TokenFileOf(const CommandLine &flags) {
+	return flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt;
+}
+
+std::string PemOf(const CommandLine &flags, const FlagSpec &flag, PemKind kind) {
+	return ReadPemFile(flag.name, flags.Get(flag.name), kind);
 }
 
 FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &default_listen) {
-	auto listen = ParseHostPort(flags.Get("--listen", default_listen));
+	auto listen = flags.GetAddress("--listen", default_listen);
+	if (listen.tls && *listen.tls != flags.Has(TLS_CERT.name)) {
+		throw UsageError("--listen %s, %s: TLS is served with --tls-cert and --tls-key", flags.Get("--listen"),
+		                 *listen.tls ? "but there is no --tls-cert" : "but there is a --tls-cert");
+	}
 	FlightNodeOptions options;
 	options.host = listen.host;
 	options.port = listen.port;
 	if (flags.Has("--advertise")) {
-		auto advertised = ParseHostPort(flags.Get("--advertise"), 0);
+		auto advertised = flags.GetAddress("--advertise", "", 0);
 		options.advertised_host = advertised.host;
 		options.advertised_port = advertised.port;
 	}
-	options.token = TokenOf(flags);
-	options.tls_certificate = ReadTextFile(flags.Get(TLS_CERT.name));
-	options.tls_key = ReadTextFile(flags.Get(TLS_KEY.name));
-	options.tls_client_authority = ReadTextFile(flags.Get(TLS_CLIENT_CA.name));
+	options.token = LoadOrCreateToken(TokenFileOf(flags));
+	options.tls_certificate = PemOf(flags, TLS_CERT, PemKind::CERTIFICATE);
+	options.tls_key = PemOf(flags, TLS_KEY, PemKind::KEY);
+	options.tls_client_authority = PemOf(flags, TLS_CLIENT_CA, PemKind::CERTIFICATE);
 	options.client_tokens = LoadClientTokens(flags.Get(CLIENT_TOKENS.name));
 	options.insecure = flags.Has(INSECURE.name);
 	return options;
@@ -115,20 +124,24 @@ void LockForRoles(duckdb::DuckDB &database, const CommandLine &flags, const Flig
 	if (!node.client_tokens.empty()) {
 		LockDown(database, {flags.GetAll(ALLOW_PATH.name), SecretFiles(flags, history)});
 	} else if (flags.Has(ALLOW_PATH.name)) {
-		throw duckdb::InvalidInputException("--allow-path is about clients with roles: it needs --client-tokens");
+		throw UsageError("--allow-path is about clients with roles: it needs --client-tokens");
 	}
 }
 
-FlightClientSettings ClientSettingsOf(const CommandLine &flags) {
-	return FlightClientSettings {TokenOf(flags), ReadTextFile(flags.Get(TLS_CA.name)),
-	                             ReadTextFile(flags.Get(TLS_CERT.name)), ReadTextFile(flags.Get(TLS_KEY.name))};
+//! Of who calls others with this token
+FlightClientSettings ClientSettingsOf(const CommandLine &flags, std::string token) {
+	return FlightClientSettings {std::move(token), PemOf(flags, TLS_CA, PemKind::CERTIFICATE),
+	                             PemOf(flags, TLS_CERT, PemKind::CERTIFICATE), PemOf(flags, TLS_KEY, PemKind::KEY),
+	                             DescribeTokenFile(TokenFileOf(flags))};
+}
+
+//! Of a node, which makes the token if it is the first one on its machine
+FlightClientSettings NodeSettingsOf(const CommandLine &flags) {
+	return ClientSettingsOf(flags, LoadOrCreateToken(TokenFileOf(flags)));
 }
 
 std::string DriverLocation(const CommandLine &flags) {
-	auto driver = ParseHostPort(flags.Get("--driver", DEFAULT_DRIVER));
-	auto host = driver.host.find(':') == std::string::npos ? driver.host : "[" + driver.host + "]";
-	auto scheme = flags.Has(TLS_CA.name) ? "grpc+tls://" : "grpc://";
-	return scheme + host + ":" + std::to_string(driver.port);
+	return flags.GetAddress("--driver", DEFAULT_DRIVER).Location(flags.Has(TLS_CA.name));
 }
 
 bool WantsHelp(const CommandLine &flags, const std::string &usage, const std::vector<FlagSpec> &specs) {
@@ -228,7 +241,7 @@ std::string HistoryPath(const CommandLine &flags) {
 	auto history = flags.Get("--history");
 	if (flags.Has("--history")) {
 		if (history.empty()) {
-			throw duckdb::InvalidInputException("--history is empty, it can be a file or 'off'");
+			throw UsageError("--history is empty, it can be a file or 'off'");
 		}
 		return history == "off" ? "" : history;
 	}
@@ -305,14 +318,14 @@ int RunDriver(const std::vector<std::string> &words) {
 	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
 	options.temp_limit = flags.Get("--temp-limit");
-	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(ClientSettingsOf(flags)));
+	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(NodeSettingsOf(flags)));
 	RunInitFile(*driver.database, flags.Get("--init"));
 	std::string main_database;
 	if (flags.Has("--lake")) {
 		AttachLake(*driver.database, flags.Get("--lake"), flags.Get("--data-path"));
 		main_database = LAKE_NAME;
 	} else if (flags.Has("--data-path")) {
-		throw duckdb::InvalidInputException("--data-path is where a lake has its files: it needs --lake");
+		throw UsageError("--data-path is where a lake has its files: it needs --lake");
 	}
 	driver.state->services.cluster->SetAdmissionLimits(admission);
 	auto node_options = NodeOptionsOf(flags, DEFAULT_DRIVER);
@@ -389,12 +402,12 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
-	auto worker = std::make_shared<WorkerNode>(
-	    address, database, std::make_shared<FlightConnector>(ClientSettingsOf(flags)), node_options);
+	auto worker = std::make_shared<WorkerNode>(address, database,
+	                                           std::make_shared<FlightConnector>(NodeSettingsOf(flags)), node_options);
 	node.AddWorker(address.id, wrap ? wrap(worker) : worker);
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {
-		registration = std::make_unique<Registration>(worker, DriverLocation(flags), ClientSettingsOf(flags));
+		registration = std::make_unique<Registration>(worker, DriverLocation(flags), NodeSettingsOf(flags));
 		registration->Register();
 	}
 	SayListening(node);
@@ -421,7 +434,7 @@ int RunStatus(const std::vector<std::string> &words) {
 	}
 	AllowDumps(false);
 	auto location = DriverLocation(flags);
-	FlightDriverClient driver(location, ClientSettingsOf(flags));
+	FlightDriverClient driver(location, ClientSettingsOf(flags, LoadToken(TokenFileOf(flags))));
 	auto workers = driver.ListWorkers();
 	uint32_t running = 0;
 	printf("%-20s %-32s %-9s %7s %12s %12s %7s %7s %13s\n", "ID", "LOCATION", "STATE", "THREADS", "MEMORY_MB",

@@ -24,16 +24,18 @@ using duckdb::InvalidInputException;
 
 namespace {
 
-//! The text of the file that the environment variable names, nothing if it is not set
-std::string FileOf(const char *variable) {
+constexpr const char *TLS_CA_VARIABLE = "DUCKHERDER_TLS_CA";
+
+//! The PEM text of the file that the environment variable names, nothing if it is not set
+std::string FileOf(const char *variable, PemKind kind = PemKind::CERTIFICATE) {
 	auto path = std::getenv(variable);
-	return ReadTextFile(path ? path : "");
+	return ReadPemFile(variable, path ? path : "", kind);
 }
 
 //! What sessions use for TLS: the certificates to trust, else the system's, and those to show if nodes ask for them
 FlightClientSettings ClientSettings() {
-	return FlightClientSettings {LoadOrCreateToken(std::nullopt), FileOf("DUCKHERDER_TLS_CA"),
-	                             FileOf("DUCKHERDER_TLS_CERT"), FileOf("DUCKHERDER_TLS_KEY")};
+	return FlightClientSettings {LoadToken(std::nullopt), FileOf(TLS_CA_VARIABLE), FileOf("DUCKHERDER_TLS_CERT"),
+	                             FileOf("DUCKHERDER_TLS_KEY", PemKind::KEY), DescribeTokenFile(std::nullopt)};
 }
 
 } // namespace
@@ -181,18 +183,18 @@ std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {
 	return standalone.back()->node->Location();
 }
 
-WorkerInfo ProcessNodes::Probe(const std::string &id, const std::string &location) {
-	WorkerAddress address {id, location};
-	auto info = connector->Connect(address)->GetInfo();
-	info.address = address;
+WorkerInfo ProcessNodes::Probe(const WorkerId &id, const NodeAddress &address) {
+	auto trusted = given ? given->tls_roots : FileOf(TLS_CA_VARIABLE);
+	WorkerAddress worker {id, address.Location(!trusted.empty())};
+	auto info = connector->Connect(worker)->GetInfo();
+	info.address = worker;
 	return info;
 }
 
-std::shared_ptr<DriverService> ProcessNodes::DriverAt(const std::string &host, uint16_t port) {
-	auto bracketed = host.find(':') == std::string::npos ? host : "[" + host + "]";
+std::shared_ptr<DriverService> ProcessNodes::DriverAt(const NodeAddress &address) {
 	auto settings = Settings();
-	auto scheme = settings.tls_roots.empty() ? "grpc://" : "grpc+tls://";
-	return std::make_shared<FlightDriverClient>(scheme + bracketed + ":" + std::to_string(port), std::move(settings));
+	auto location = address.Location(!settings.tls_roots.empty());
+	return std::make_shared<FlightDriverClient>(location, std::move(settings));
 }
 
 std::shared_ptr<DatabaseService> ProcessNodes::DatabaseAt(const RemoteAddress &address) {
@@ -200,18 +202,16 @@ std::shared_ptr<DatabaseService> ProcessNodes::DatabaseAt(const RemoteAddress &a
 	if (!address.token.empty()) {
 		settings.token = address.token;
 	} else {
-		settings.token =
-		    given && address.token_file.empty()
-		        ? given->token
-		        : LoadOrCreateToken(address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file));
+		auto file = address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file);
+		settings.token = given && !file ? given->token : LoadToken(file);
+		settings.token_source = given && !file ? given->token_source : DescribeTokenFile(file);
 	}
-	settings.tls_roots = address.tls_ca.empty() ? FileOf("DUCKHERDER_TLS_CA") : ReadTextFile(address.tls_ca);
+	settings.tls_roots =
+	    address.tls_ca.empty() ? FileOf(TLS_CA_VARIABLE) : ReadPemFile("TLS_CA", address.tls_ca, PemKind::CERTIFICATE);
 	settings.tls_certificate = FileOf("DUCKHERDER_TLS_CERT");
-	settings.tls_key = FileOf("DUCKHERDER_TLS_KEY");
-	auto target = ParseHostPort(address.host_port);
-	auto bracketed = target.host.find(':') == std::string::npos ? target.host : "[" + target.host + "]";
-	auto scheme = settings.tls_roots.empty() && !address.tls ? "grpc://" : "grpc+tls://";
-	return std::make_shared<RemoteDatabase>(scheme + bracketed + ":" + std::to_string(target.port), settings);
+	settings.tls_key = FileOf("DUCKHERDER_TLS_KEY", PemKind::KEY);
+	auto location = address.node.Location(!settings.tls_roots.empty() || address.tls);
+	return std::make_shared<RemoteDatabase>(location, settings);
 }
 
 std::shared_ptr<WorkerConnector> ProcessNodes::Connector() {

@@ -24,8 +24,8 @@ public:
 	                        uint16_t port, uint32_t workers) override;
 	bool StopServer(Cluster &cluster) override;
 	std::string StartStandaloneWorker(uint16_t port) override;
-	WorkerInfo Probe(const std::string &id, const std::string &location) override;
-	std::shared_ptr<DriverService> DriverAt(const std::string &host, uint16_t port) override;
+	WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) override;
+	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;
 	std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) override;
 	std::shared_ptr<WorkerConnector> Connector() override;
 

@@ -3,9 +3,12 @@
 #include "codec/fragment.hpp"
 #include "planner/check_support.hpp"
 #include "planner/cut_stages.hpp"
+#include "planner/index_scans.hpp"
 #include "planner/insert_exchanges.hpp"
 #include "planner/lake_scans.hpp"
 #include "planner/split_scans.hpp"
+
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 
 namespace duckherder {
 
@@ -36,6 +39,56 @@ idx_t RowsOf(ClientContext &context, LogicalGet &get) {
 	return MaxValue(estimate, statistics->has_max_cardinality ? statistics->max_cardinality : 0);
 }
 
+//! What the plan of a query would be read from: the largest scan that workers could share
+struct LargestScan {
+	bool any = false;
+	idx_t rows = 0;
+	//! A scan that does not say how many rows it has
+	string silent;
+
+	void Add(ClientContext &context, LogicalGet &get) {
+		any = true;
+		auto of_scan = RowsOf(context, get);
+		rows = MaxValue(rows, of_scan);
+		if (of_scan == 0 && !IsTableScan(get)) {
+			silent = get.function.name;
+		}
+	}
+};
+
+string WhyTooSmall(const LargestScan &largest, const PlannerOptions &options) {
+	if (largest.rows >= options.min_rows) {
+		return string();
+	}
+	auto limit = "duckherder_min_rows (" + to_string(options.min_rows) + ")";
+	if (largest.rows == 0 && !largest.silent.empty()) {
+		return StringUtil::Upper(largest.silent) + " does not say how many rows it has, and no other scan reaches " +
+		       limit + "; duckherder_mode 'always' distributes it";
+	}
+	return "the largest scan has " + to_string(largest.rows) + " rows, fewer than " + limit;
+}
+
+//! A look-up in an index takes less time than the first message to a worker. Only known when filters are at their
+//! scans.
+string WhyIndexSuffices(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options) {
+	string table;
+	LargestScan others;
+	VisitScans(plan, [&](LogicalGet &get) {
+		if (options.min_rows == 0 || !WhyNotSplit(context, get).empty()) {
+			return;
+		}
+		if (AnsweredByIndex(context, get)) {
+			table = get.GetTable()->name;
+		} else {
+			others.Add(context, get);
+		}
+	});
+	return table.empty() || others.rows >= options.min_rows
+	           ? string()
+	           : "an index of " + table + " finds the rows, and no other scan reaches duckherder_min_rows (" +
+	                 to_string(options.min_rows) + ")";
+}
+
 //! The plan of a prepared statement was made with another binder than this one, which numbers from 0 again
 void ReserveTableIndexes(Binder &binder, LogicalOperator &plan) {
 	plan.ResolveOperatorTypes();
@@ -62,21 +115,14 @@ bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const
 	if (!reason.empty()) {
 		return false;
 	}
-	idx_t largest = 0;
-	bool any_scan = false;
+	LargestScan largest;
 	VisitScans(plan, [&](LogicalGet &get) {
 		if (WhyNotSplit(context, get).empty()) {
-			any_scan = true;
-			largest = MaxValue(largest, RowsOf(context, get));
+			largest.Add(context, get);
 		}
 	});
-	if (!any_scan) {
-		reason = "no scan that workers could share";
-		return false;
-	}
-	if (largest < options.min_rows) {
-		reason = "the largest scan has " + to_string(largest) + " rows, fewer than duckherder_min_rows (" +
-		         to_string(options.min_rows) + ")";
+	reason = largest.any ? WhyTooSmall(largest, options) : "no scan that workers could share";
+	if (!reason.empty()) {
 		return false;
 	}
 	VisitScans(plan, [](LogicalGet &get) {
@@ -91,6 +137,10 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
                                 const PlannerOptions &options) {
 	DistributedPlan result;
 	result.options = options;
+	result.reason = WhyIndexSuffices(context, *plan, options);
+	if (!result.reason.empty()) {
+		return result;
+	}
 	auto reads_data = ReadsData(context, *plan);
 	ReserveTableIndexes(binder, *plan);
 	ReadLakeFiles(context, binder, plan, result);

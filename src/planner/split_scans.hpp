@@ -50,6 +50,8 @@ private:
 	const StagePlan &stage;
 	PlannerOptions options;
 	TaskSqlWriter sql;
+	//! The table has a column of its own called rowid: no SQL can say which rows a task reads
+	bool row_number_hidden = false;
 	//! Of a scan that workers read themselves
 	duckdb::vector<ScanFile> files;
 	//! Empty if it could not be read, or if there is none

@@ -30,7 +30,25 @@ unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, 
 	                                       make_uniq<ConstantExpression>(Value::UBIGINT(value)));
 }
 
-//! The files as the function call that reads them
+bool ReadsParquet(const TableFunctionRef &ref) {
+	if (!ref.function || ref.function->GetExpressionClass() != ExpressionClass::FUNCTION) {
+		return false;
+	}
+	auto name = StringUtil::Lower(ref.function->Cast<FunctionExpression>().function_name);
+	return name == "read_parquet" || name == "parquet_scan";
+}
+
+//! Whether the name or the call in FROM stands for the files themselves: a view or a macro may do more than read them
+bool StandsForFiles(const TableRef &from, const ScanSplit &split) {
+	if (from.type == TableReferenceType::TABLE_FUNCTION) {
+		return ReadsParquet(from.Cast<TableFunctionRef>());
+	}
+	auto &name = from.Cast<BaseTableRef>().table_name;
+	return (split.files.size() == 1 && name == split.files[0].Written()) || name.find('.') != string::npos ||
+	       name.find('*') != string::npos;
+}
+
+//! The files as the function call that reads them, with the options that the user gave
 unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original) {
 	vector<Value> paths;
 	for (auto &file : split.files) {
@@ -48,6 +66,7 @@ unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original)
 		result->function = make_uniq<FunctionExpression>("read_parquet", std::move(arguments));
 	}
 	result->alias = original.alias;
+	result->column_name_alias = original.column_name_alias;
 	return result;
 }
 
@@ -87,17 +106,10 @@ string TaskSqlWriter::Write(const ScanSplit &split) const {
 	}
 	auto copy = unique_ptr_cast<SQLStatement, SelectStatement>(statement->Copy());
 	auto &node = copy->node->Cast<SelectNode>();
-	auto is_view_or_function = !split.files.empty();
-	if (is_view_or_function && node.from_table->type == TableReferenceType::BASE_TABLE) {
-		auto &name = node.from_table->Cast<BaseTableRef>().table_name;
-		if (split.files.size() != 1 || name != split.files[0].Written()) {
-			// a view over files may do more than read them
-			if (name.find('.') == string::npos && name.find('*') == string::npos) {
-				return string();
-			}
+	if (!split.files.empty()) {
+		if (!StandsForFiles(*node.from_table, split)) {
+			return string();
 		}
-	}
-	if (is_view_or_function) {
 		node.from_table = ReadFiles(split, *node.from_table);
 	}
 	auto row_number = split.files.empty() ? "rowid" : "file_row_number";

@@ -6,6 +6,7 @@
 #include "duckdb/common/exception.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -88,6 +89,28 @@ void MakeTokenFile(const std::string &path) {
 	}
 }
 
+constexpr const char *TOKEN_DIRECTORY = "/.duckherder";
+constexpr const char *TOKEN_NAME = "/token";
+//! This process made the file in the home directory
+std::atomic<bool> made_here {false};
+
+//! The file that the caller or the environment names
+std::optional<std::string> NamedTokenFile(const std::optional<std::string> &named_file) {
+	if (named_file) {
+		return named_file;
+	}
+	auto variable = std::getenv("DUCKHERDER_TOKEN_FILE");
+	return variable && *variable ? std::make_optional<std::string>(variable) : std::nullopt;
+}
+
+std::string HomeDirectory() {
+	auto home = std::getenv("HOME");
+	if (!home || !*home) {
+		throw InvalidInputException("There is no home directory for the token file: set DUCKHERDER_TOKEN_FILE");
+	}
+	return home;
+}
+
 } // namespace
 
 std::string MakeToken() {
@@ -146,26 +169,42 @@ std::vector<ClientToken> LoadClientTokens(const std::string &path) {
 }
 
 std::string LoadOrCreateToken(const std::optional<std::string> &named_file) {
-	if (named_file) {
-		return ReadToken(*named_file);
+	auto named = NamedTokenFile(named_file);
+	if (named) {
+		return ReadToken(*named);
 	}
-	auto variable = std::getenv("DUCKHERDER_TOKEN_FILE");
-	if (variable && *variable) {
-		return ReadToken(variable);
-	}
-	auto home = std::getenv("HOME");
-	if (!home || !*home) {
-		throw InvalidInputException("There is no home directory for the token file: set DUCKHERDER_TOKEN_FILE");
-	}
-	auto directory = std::string(home) + "/.duckherder";
+	auto directory = HomeDirectory() + TOKEN_DIRECTORY;
 	if (mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
 		throw IOException("Cannot make the directory '%s': %s", directory, strerror(errno));
 	}
-	auto path = directory + "/token";
+	auto path = directory + TOKEN_NAME;
 	if (access(path.c_str(), F_OK) != 0) {
 		MakeTokenFile(path);
+		made_here = true;
 	}
 	return ReadToken(path);
+}
+
+std::string LoadToken(const std::optional<std::string> &named_file) {
+	auto named = NamedTokenFile(named_file);
+	if (named) {
+		return ReadToken(*named);
+	}
+	auto path = HomeDirectory() + TOKEN_DIRECTORY + TOKEN_NAME;
+	if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+		throw IOException("There is no token file '%s': copy that of the cluster's nodes there, or name a file with "
+		                  "$DUCKHERDER_TOKEN_FILE. The first node that starts on a machine makes one",
+		                  path);
+	}
+	return ReadToken(path);
+}
+
+std::string DescribeTokenFile(const std::optional<std::string> &named_file) {
+	auto named = NamedTokenFile(named_file);
+	auto home = std::getenv("HOME");
+	auto path = named ? *named : (home ? home : "~") + std::string(TOKEN_DIRECTORY) + TOKEN_NAME;
+	return "the token in '" + path + "'" +
+	       (!named && made_here ? ", which was made just now because there was none" : "");
 }
 
 } // namespace duckherder

@@ -12,6 +12,14 @@ namespace duckherder {
 //! the owner may read it, InvalidInputException if it holds no token.
 std::string LoadOrCreateToken(const std::optional<std::string> &named_file);
 
+//! The same for who only calls nodes: a token that was made now is none that they know, so none is made. Throws
+//! IOException that says so if there is no file.
+std::string LoadToken(const std::optional<std::string> &named_file);
+
+//! Where those have the token from, for the error of a node that refuses it: "the token in 'FILE'", and whether this
+//! process has made it. Throws nothing.
+std::string DescribeTokenFile(const std::optional<std::string> &named_file);
+
 //! 32 bytes of the system's random source as hex.
 std::string MakeToken();
 

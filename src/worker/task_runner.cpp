@@ -1,5 +1,6 @@
 #include "worker/task_runner.hpp"
 
+#include "codec/error_hints.hpp"
 #include "codec/errors.hpp"
 #include "codec/fragment.hpp"
 #include "codec/plan_statement.hpp"
@@ -138,6 +139,14 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 	return result;
 }
 
+std::vector<std::string> PathsOf(const ScanSplit &split) {
+	std::vector<std::string> result;
+	for (auto &file : split.files) {
+		result.push_back(file.path);
+	}
+	return result;
+}
+
 } // namespace
 
 TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_ptr<WorkerConnector> peers_p,
@@ -174,6 +183,7 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		result = TaskResult();
 		result.failed = true;
 		result.error = ErrorOf(task, inputs, ErrorData(error));
+		NameFiles(result.error, PathsOf(request.split));
 	} catch (...) {
 		result = TaskResult();
 		result.failed = true;

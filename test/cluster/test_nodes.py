@@ -36,17 +36,37 @@ def test_help(arguments: list[str]):
         assert word in done.stdout, f"{word} is not in\n{done.stdout}"
 
 
-WRONG_USES = (["dirver"], ["worker", "--no-such-flag", "1"], ["driver", "--listen", "nonsense:x"],
-              ["worker", "--threads", "many"], ["status", "--driver", "127.0.0.1:1"])
+def test_version():
+    done = run_binary(["--version"])
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"duckherder \d+\.\d+\.\d+( \(commit [0-9a-f]{12}(-changed)?\))?, DuckDB v\d+\.\d+\.\d+, "
+                        r"Arrow \d+\.\d+\.\d+\n", done.stdout), done.stdout
+    assert duckdb.__version__ in done.stdout
 
 
-@pytest.mark.parametrize("arguments", WRONG_USES, ids=lambda words: " ".join(words))
-def test_wrong_use(arguments: list[str]):
-    done = run_binary(arguments)
-    assert done.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT), done.stdout
-    wrong = arguments[-1] if len(arguments) != 3 or arguments[1] != "--no-such-flag" else "--no-such-flag"
-    assert wrong in done.stderr, done.stderr
-    assert len(done.stderr.splitlines()) < 30
+#: What is typed wrong, and what the error names
+WRONG_USES = {
+    "dirver": "dirver", "": "no subcommand", "worker --no-such-flag 1": "--no-such-flag",
+    "driver --listen nonsense:x": "nonsense:x", "driver --listen http://h:1": "the scheme is 'http'",
+    "driver --listen grpc+tls://127.0.0.1:0": "--tls-cert", "worker --threads many": "many",
+    "worker --threads": "--threads",
+    "worker --threads 1 --threads 2": "twice", "driver --data-path x": "--lake", "worker --driver :1": "no host",
+    "status --driver 127.0.0.1:70000": "70000", "status --help=1": "--help",
+}
+
+
+@pytest.mark.parametrize("words", WRONG_USES)
+def test_wrong_use(words: str):
+    done = run_binary(words.split())
+    assert done.returncode == 2, done
+    assert WRONG_USES[words] in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) < 40
+
+
+def test_status_of_nobody():
+    """What was typed is right; it is the driver that is not there."""
+    done = run_binary(["status", "--driver", "127.0.0.1:1"])
+    assert done.returncode == 1 and "cannot reach driver at grpc://127.0.0.1:1" in done.stderr, done
 
 
 @pytest.mark.timeout(60)

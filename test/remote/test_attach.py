@@ -279,8 +279,6 @@ def test_registered_tables(client, served):
     with pytest.raises(duckdb.CatalogException):
         client.execute("FROM t")
     assert scalar(client, "SELECT count(*) FROM dh.t") == 5000
-    with pytest.raises(duckdb.CatalogException, match="no_such"):
-        client.execute("PRAGMA duckherder_register_remote_table('x', 'no_such')")
     with pytest.raises(duckdb.BinderException, match="name of a table is needed"):
         client.execute("PRAGMA duckherder_register_remote_table('', 't')")
     attach(client, served, "second")
@@ -291,3 +289,25 @@ def test_registered_tables(client, served):
     with pytest.raises(duckdb.BinderException, match="No Duckherder driver is attached"):
         con.execute("PRAGMA duckherder_register_remote_table('t', 't')")
     con.close()
+
+
+@pytest.mark.parametrize("remote_name", ["later", "main.later", '"later"', "s2.later"])
+def test_registered_before_it_exists(client, remote_name):
+    """As the older extension: registered; whoever uses the table before it exists is told so then."""
+    client.execute("USE memory")
+    client.execute(f"PRAGMA duckherder_register_remote_table('early', '{remote_name}')")
+    with pytest.raises(duckdb.CatalogException, match="later"):
+        client.execute("FROM early")
+    assert ("early",) in client.execute("SHOW TABLES").fetchall()
+    if remote_name.startswith("s2."):
+        client.execute("CREATE SCHEMA dh.s2")
+    table = f"dh.{remote_name}"
+    client.execute(f"CREATE TABLE {table} AS SELECT range AS i FROM range(3000)")
+    assert scalar(client, "SELECT sum(i) FROM early") == 4498500
+    client.execute(f"DROP TABLE {table}")
+    with pytest.raises(duckdb.CatalogException, match="later"):
+        client.execute("FROM early")
+    client.execute("PRAGMA duckherder_unregister_remote_table('early')")
+    assert client.execute("SHOW TABLES").fetchall() == []
+    if remote_name.startswith("s2."):
+        client.execute("DROP SCHEMA dh.s2")

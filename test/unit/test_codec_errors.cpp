@@ -1,3 +1,4 @@
+#include "codec/error_hints.hpp"
 #include "codec/errors.hpp"
 
 #include "duckdb/common/exception/conversion_exception.hpp"
@@ -187,6 +188,55 @@ TEST(CodecErrors, MessagesThatAreNoTextAreCutToo) {
 	auto message = std::string(ERROR_MESSAGE_BYTES_MAX * 2, '\x80');
 	auto error = ToTaskError(duckdb::InvalidInputException(message), "w1");
 	EXPECT_LE(error.message.size(), ERROR_MESSAGE_BYTES_MAX + 100);
+}
+
+TEST(CodecErrors, WhatIsOfTheWorkerIsSaidToBe) {
+	auto message = [](ExceptionType type, const std::string &text, const std::string &worker) {
+		return ToTaskError(ErrorData(type, text), worker).message;
+	};
+	std::string invalidated = "Failed: database has been invalidated because of a previous fatal error.";
+	EXPECT_NE(message(ExceptionType::FATAL, invalidated, "w1").find("worker's own database"), std::string::npos);
+	EXPECT_EQ(message(ExceptionType::FATAL, invalidated, ""), invalidated);
+
+	std::string missing = "Scalar Function with name \"st_point\" is not in the catalog, but it exists in the spatial "
+	                      "extension.\n\nPlease try installing and loading the spatial extension:\nINSTALL spatial;\n"
+	                      "LOAD spatial;\n\n";
+	EXPECT_NE(message(ExceptionType::CATALOG, missing, "w1").find("SELECT duckherder_load_extension('spatial')"),
+	          std::string::npos);
+	EXPECT_EQ(message(ExceptionType::CATALOG, missing, ""), missing);
+	std::string unknown = "Scalar Function with name quack does not exist!\nDid you mean \"ceil\"?";
+	EXPECT_NE(message(ExceptionType::CATALOG, unknown, "w1").find("duckherder_load_extension"), std::string::npos);
+	std::string other = "Could not convert string 'LOAD x;' to INT32";
+	EXPECT_EQ(message(ExceptionType::CONVERSION, other, "w1"), other);
+}
+
+TEST(CodecErrors, RefusalsOfAStoreSayWhoseSecretsWorkersHave) {
+	for (auto status : {"401", "403"}) {
+		auto error = ToTaskError(WithDetail(ExceptionType::HTTP, "status_code", status), "w1");
+		EXPECT_NE(error.message.find("workers do not have the session's"), std::string::npos) << error.message;
+		EXPECT_EQ(ToTaskError(WithDetail(ExceptionType::HTTP, "status_code", status), "").message, "it broke");
+	}
+	EXPECT_EQ(ToTaskError(WithDetail(ExceptionType::HTTP, "status_code", "404"), "w1").message, "it broke");
+}
+
+TEST(CodecErrors, ErrorsOfDecodersNameTheFiles) {
+	auto named = [](ExceptionType type, const std::string &message, const std::vector<std::string> &paths) {
+		auto error = ToTaskError(ErrorData(type, message), "w1");
+		NameFiles(error, paths);
+		return error.message;
+	};
+	auto thrift = [&](const std::vector<std::string> &paths) {
+		return named(ExceptionType::INVALID, "TProtocolException: Invalid data", paths);
+	};
+	EXPECT_EQ(thrift({"/d/a.parquet"}),
+	          "TProtocolException: Invalid data (while '/d/a.parquet' was read: it is damaged, "
+	          "or has changed meanwhile)");
+	EXPECT_NE(thrift({"/a", "/b"}).find("'/a' or '/b' was read"), std::string::npos);
+	EXPECT_NE(thrift({"/a", "/b", "/c", "/d", "/e"}).find("'/a', '/b', '/c' or one of 2 others"), std::string::npos);
+	EXPECT_EQ(thrift({}), "TProtocolException: Invalid data");
+	EXPECT_EQ(named(ExceptionType::INVALID, "bad page in a.parquet", {"/d/a.parquet"}), "bad page in a.parquet");
+	// the values of a row are at fault, wherever they are stored
+	EXPECT_EQ(named(ExceptionType::CONVERSION, "no number", {"/d/a.parquet"}), "no number");
 }
 
 } // namespace

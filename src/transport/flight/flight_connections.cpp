@@ -165,10 +165,12 @@ flight::FlightCallOptions FlightConnections::CallOptions(uint64_t timeout_ms) co
 void FlightConnections::Check(const arrow::Status &status, const std::string &peer,
                               const std::shared_ptr<Connection> &connection) {
 	message_order::Received();
-	if (!status.ok()) {
-		Drop(connection);
+	if (status.ok()) {
+		return;
 	}
-	flight_protocol::CheckCall(status, peer);
+	Drop(connection);
+	flight_protocol::CheckCall(status, peer, settings.token_source,
+	                           connection->answered ? std::string() : connection->location);
 }
 
 std::string FlightConnections::Call(const std::string &location, const std::string &peer, const std::string &action,
@@ -182,6 +184,7 @@ std::string FlightConnections::Call(const std::string &location, const std::stri
 	if (!*answer) {
 		throw IOException("cannot reach %s: it gave no answer", peer);
 	}
+	connection->answered = true;
 	auto mark = flight_protocol::DecodeMark(*(*answer)->body);
 	if (mark.kind == flight_protocol::MarkKind::ERROR) {
 		ThrowTaskError(DecodeTaskError(mark.body));

@@ -5,6 +5,7 @@
 
 #include <arrow/flight/client.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -92,6 +93,8 @@ public:
 		std::set<WorkerId> greeted;
 		//! Stages that the node was sent, by KnownStages::Key; under FlightConnections::lock
 		std::set<std::string> known_stages;
+		//! An action was answered: the other side speaks as we do
+		std::atomic<bool> answered {false};
 	};
 
 	explicit FlightConnections(FlightClientSettings settings);

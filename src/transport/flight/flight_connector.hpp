@@ -15,6 +15,8 @@ struct FlightClientSettings {
 	//! PEM texts of what nodes are shown that ask for it; both or neither
 	std::string tls_certificate = {};
 	std::string tls_key = {};
+	//! Where the token is from, for who is refused: "the token in 'FILE'"; empty: it was typed
+	std::string token_source = {};
 };
 
 class FlightConnections;

@@ -8,6 +8,7 @@
 #include "transport/flight/flight_sql.hpp"
 #include "transport/flight/guard.hpp"
 #include "transport/flight/known_stages.hpp"
+#include "transport/flight/listen_failure.hpp"
 #include "transport/flight/message_order.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
@@ -432,7 +433,14 @@ std::string FlightNode::Start() {
 	message_order::Sent();
 	auto status = server->Init(server_options);
 	if (!status.ok()) {
-		throw IOException("Cannot listen at %s:%d: %s", options.host, options.port, status.message());
+		auto why = WhyNoListening(options.host, options.port);
+		if (why.empty() && !options.tls_certificate.empty()) {
+			why = "the TLS certificate and the private key cannot be used: they have to belong together, in PEM form, "
+			      "the "
+			      "key without a passphrase";
+		}
+		throw IOException("Cannot listen at %s:%d: %s", options.host, options.port,
+		                  why.empty() ? status.message() : why);
 	}
 	started = true;
 	return Location();

@@ -104,20 +104,40 @@ void CheckEnd(const Mark &mark, uint64_t rows) {
 	}
 }
 
-void CheckCall(const arrow::Status &status, const std::string &peer) {
+//! gRPC names what it saw on the wire. What that means to who typed the address is added.
+static std::string WhyNoAnswer(const std::string &message, const std::string &location) {
+	auto says = [&](const char *part) { return message.find(part) != std::string::npos; };
+	auto by_tls = location.rfind("grpc+tls://", 0) == 0;
+	if (by_tls && (says("certificate verify failed") || says("CERTIFICATE_VERIFY_FAILED"))) {
+		return ". Its certificate is not trusted here: name the authority's with --tls-ca, $DUCKHERDER_TLS_CA, or "
+		       "TLS_CA "
+		       "of ATTACH";
+	}
+	if (by_tls && (says("WRONG_VERSION_NUMBER") || says("andshake"))) {
+		return ". It seems to serve no TLS: then its address begins with grpc://";
+	}
+	if (!by_tls && !location.empty() && (says("Socket closed") || says("onnection reset"))) {
+		return ". If it serves TLS, its address begins with grpc+tls://, or the authority is named with --tls-ca or "
+		       "$DUCKHERDER_TLS_CA";
+	}
+	return std::string();
+}
+
+void CheckCall(const arrow::Status &status, const std::string &peer, const std::string &token_source,
+               const std::string &location) {
 	if (status.ok()) {
 		return;
 	}
 	auto detail = arrow::flight::FlightStatusDetail::UnwrapStatus(status);
 	if (detail && detail->code() == arrow::flight::FlightStatusCode::Unauthenticated) {
 		throw duckdb::PermissionException("%s refused the token: all nodes need the same one (--token-file, "
-		                                  "$DUCKHERDER_TOKEN_FILE, or ~/.duckherder/token)",
-		                                  peer);
+		                                  "$DUCKHERDER_TOKEN_FILE, or ~/.duckherder/token)%s",
+		                                  peer, token_source.empty() ? "" : "; this is " + token_source);
 	}
 	if (detail && detail->code() == arrow::flight::FlightStatusCode::Unauthorized) {
 		throw duckdb::PermissionException("%s: %s", peer, status.message());
 	}
-	throw IOException("cannot reach %s: %s", peer, status.message());
+	throw IOException("cannot reach %s: %s%s", peer, status.message(), WhyNoAnswer(status.message(), location));
 }
 
 } // namespace duckherder::flight_protocol

@@ -102,7 +102,9 @@ Mark ErrorMark(const TaskError &error);
 //! Ends a stream of `rows` rows by its mark: throws the error that it brings, or IOException if rows are missing.
 void CheckEnd(const Mark &mark, uint64_t rows);
 
-//! Throws IOException about the peer, PermissionException if it refused our token.
-void CheckCall(const arrow::Status &status, const std::string &peer);
+//! Throws IOException about the peer, PermissionException if it refused our token, which is from `token_source`.
+//! `location` is where a peer was called that has never answered there: the error says if only one side uses TLS.
+void CheckCall(const arrow::Status &status, const std::string &peer, const std::string &token_source = {},
+               const std::string &location = {});
 
 } // namespace duckherder::flight_protocol

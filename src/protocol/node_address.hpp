@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace duckherder {
+
+//! Where a node listens, or is to listen
+struct NodeAddress {
+	//! A name or an IP address, without brackets
+	std::string host;
+	uint16_t port = 0;
+	//! What the scheme says, if one was typed
+	std::optional<bool> tls;
+
+	//! "host:port", with brackets around IPv6
+	std::string HostPort() const;
+	//! "grpc://host:port" or "grpc+tls://host:port"; `tls_by_default` where no scheme was typed
+	std::string Location(bool tls_by_default) const;
+};
+
+constexpr uint16_t DEFAULT_PORT = 8815;
+
+//! The one form of addresses, for functions, flags and ATTACH: "host:port", "host", "[::1]:port", "::1", or a port
+//! alone, which is of this machine; before it "grpc://" or "grpc+tls://" if wanted. Without a port it is
+//! `missing_port`. Throws InvalidInputException that shows the forms.
+NodeAddress ParseNodeAddress(const std::string &text, uint16_t missing_port = DEFAULT_PORT);
+
+//! The same for a host and a port that come apart. The host may be any form of address that names no other port.
+NodeAddress JoinNodeAddress(const std::string &host, uint16_t port);
+
+} // namespace duckherder
