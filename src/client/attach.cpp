@@ -5,6 +5,7 @@
 #include "client/remote_table_pragmas.hpp"
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "codec/describe_function.hpp"
 #include "codec/view_scan.hpp"
 #include "protocol/session_role.hpp"
 
@@ -13,6 +14,7 @@
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/main/secret/secret_manager.hpp"
 #include "duckdb/parser/parsed_data/attach_info.hpp"
+#include "duckdb/parser/parsed_data/create_table_function_info.hpp"
 #include "duckdb/storage/storage_extension.hpp"
 
 namespace duckherder {
@@ -183,8 +185,11 @@ void RegisterRemoteDatabases(ExtensionLoader &loader, DatabaseConnector connect)
 	extension->storage_info = make_shared_ptr<ConnectorInfo>(std::move(connect));
 	StorageExtension::Register(loader.GetDatabaseInstance().config, RemoteCatalog::TYPE_NAME, std::move(extension));
 	RegisterSecrets(loader);
-	loader.RegisterFunction(RemoteScanFunction());
-	loader.RegisterFunction(ViewScanFunction());
+	for (auto &function : {RemoteScanFunction(), ViewScanFunction()}) {
+		CreateTableFunctionInfo info(function);
+		info.descriptions.push_back(DescribeInternal());
+		loader.RegisterFunction(std::move(info));
+	}
 	RegisterRemoteQueryFunctions(loader);
 	RegisterRemoteTablePragmas(loader);
 }

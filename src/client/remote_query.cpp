@@ -1,6 +1,6 @@
 #include "client/remote_query.hpp"
 
-#include "client/describe_function.hpp"
+#include "codec/describe_function.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
 #include "protocol/session_role.hpp"

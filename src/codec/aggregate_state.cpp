@@ -1,11 +1,14 @@
 #include "codec/aggregate_state.hpp"
 
+#include "codec/describe_function.hpp"
+
 #include "duckdb/catalog/catalog_entry/aggregate_function_catalog_entry.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
 #include "duckdb/common/serializer/serializer.hpp"
 #include "duckdb/common/types/hyperloglog.hpp"
 #include "duckdb/function/function_serialization.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
+#include "duckdb/parser/parsed_data/create_aggregate_function_info.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
 
 #include <algorithm>
@@ -302,8 +305,12 @@ unique_ptr<BoundAggregateExpression> MakeFinal(const BoundAggregateExpression &a
 
 void RegisterAggregateStateFunctions(DatabaseInstance &db) {
 	ExtensionLoader loader(db, "duckherder");
-	loader.RegisterFunction(EmptyForm(PARTIAL_AGGREGATE_NAME));
-	loader.RegisterFunction(EmptyForm(FINAL_AGGREGATE_NAME));
+	for (auto name : {PARTIAL_AGGREGATE_NAME, FINAL_AGGREGATE_NAME}) {
+		CreateAggregateFunctionInfo info(EmptyForm(name));
+		info.on_conflict = OnCreateConflict::ALTER_ON_CONFLICT;
+		info.descriptions.push_back(DescribeInternal());
+		loader.RegisterFunction(std::move(info));
+	}
 }
 
 } // namespace duckherder

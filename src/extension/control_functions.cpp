@@ -1,4 +1,4 @@
-#include "client/describe_function.hpp"
+#include "codec/describe_function.hpp"
 #include "codec/extension_versions.hpp"
 #include "driver/client_sessions.hpp"
 #include "extension/functions.hpp"

@@ -1,4 +1,4 @@
-#include "client/describe_function.hpp"
+#include "codec/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"

@@ -9,6 +9,7 @@ from pathlib import Path
 from expressions import LITERALS
 from lab import HANG, STUCK, Outcome, Question, Setup
 from runner import Runner, SetupFailed
+from filelists import smaller_lists
 from schema import Schema, Table
 from sqltree import EXPRESSION, ITEMS, OPTIONAL, QUERY, RELATION, Node, at, paths, replaced, statement
 
@@ -148,8 +149,11 @@ def smaller_tables(table: Table, sql: str) -> Iterator[Table]:
         yield replace(table, edits=())
         for number in range(len(table.edits)):
             yield replace(table, edits=table.edits[:number] + table.edits[number + 1:])
+    if table.listed:
+        for listed in smaller_lists(table.listed):
+            yield replace(table, listed=listed)
     if table.storage != "native":
-        yield replace(table, storage="native")
+        yield replace(table, storage="native", listed=None)
         if table.files > 1:
             yield replace(table, files=1)
     for rows in sorted({0, 1, 2, 5, 20, table.rows // 10, table.rows // 2, table.rows * 4 // 5, table.rows - 1}):

@@ -20,4 +20,12 @@ inline duckdb::FunctionDescription Describe(duckdb::vector<duckdb::LogicalType> 
 	return result;
 }
 
+//! Of functions that plans call and people do not
+inline duckdb::FunctionDescription DescribeInternal() {
+	duckdb::FunctionDescription result;
+	result.description = "Internal: part of the plans that travel between nodes, not to be called";
+	result.categories.push_back("duckherder internal");
+	return result;
+}
+
 } // namespace duckherder
