@@ -14,6 +14,8 @@ using duckdb::ExceptionType;
 namespace {
 
 constexpr size_t FILES_NAMED_MAX = 3;
+constexpr const char *MISSING_AT_WORKER =
+    "\nAn extension is missing at the worker: SELECT duckherder_load_extension";
 
 bool Contains(const std::string &text, const std::string &part) {
 	return text.find(part) != std::string::npos;
@@ -63,9 +65,7 @@ std::string NameOf(const std::string &path) {
 	return path.substr(path.find_last_of('/') + 1);
 }
 
-} // namespace
-
-std::string HintForWorker(const ErrorData &error) {
+std::string HintFor(const ErrorData &error) {
 	auto &message = error.RawMessage();
 	if (MayBeRefusal(error)) {
 		return ". If the store wants a secret: workers do not have the session's, CREATE SECRET in the worker's --init "
@@ -79,11 +79,20 @@ std::string HintForWorker(const ErrorData &error) {
 	if (error.Type() == ExceptionType::CATALOG && extension.empty() && IsOfMissingFunction(message)) {
 		extension = "NAME";
 	}
-	if (!extension.empty()) {
-		return "\nAn extension is missing at the worker: SELECT duckherder_load_extension('" + extension +
-		       "') loads it here and on all workers; LOAD it in the --init file of those that start later";
+	if (extension.empty()) {
+		return std::string();
 	}
-	return std::string();
+	return std::string(MISSING_AT_WORKER) + "('" + extension +
+	       "') loads it here and on all workers; LOAD it in the --init file of those that start later";
+}
+
+} // namespace
+
+std::string HintForWorker(const ErrorData &error) {
+	auto hint = HintFor(error);
+	// an error may be passed on by several nodes
+	auto given = Contains(error.RawMessage(), MISSING_AT_WORKER) || Contains(error.RawMessage(), hint);
+	return given ? std::string() : hint;
 }
 
 void NameFiles(TaskError &error, const std::vector<std::string> &paths) {

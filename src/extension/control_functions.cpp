@@ -199,8 +199,8 @@ void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<Dat
 	pair<string, LogicalType> address("address", LogicalType::VARCHAR);
 	pair<string, LogicalType> id("id", LogicalType::VARCHAR);
 	ControlRegistrar registrar(loader, database);
-	registrar.Add("duckherder_start_local_server", {{port}, {port, {"workers", LogicalType::BIGINT}}}, StartLocalServer, Role::NODE,
-	              "Starts a driver with so many workers in this process; port 0 takes a free one");
+	registrar.Add("duckherder_start_local_server", {{port}, {port, {"workers", LogicalType::BIGINT}}}, StartLocalServer,
+	              Role::NODE, "Starts a driver with so many workers in this process; port 0 takes a free one");
 	registrar.Add("duckherder_stop_local_server", {{}}, StopLocalServer, Role::NODE,
 	              "Ends the driver of this process and its workers");
 	registrar.Add("duckherder_start_standalone_worker", {{port}}, StartStandaloneWorker, Role::NODE,

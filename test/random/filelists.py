@@ -1,7 +1,7 @@
 """Lists of Parquet files that do not look alike: what a scan binds once, and each file is fitted to.
 
-Other orders of columns, wider types, columns that some files lack, hive directories, files that stand in the list twice,
-and filters in the view that leave files out.
+Other orders of columns, wider types, columns that some files lack, hive directories, files that stand in the list
+twice, and filters in the view that leave files out.
 """
 
 from collections.abc import Iterator
@@ -54,8 +54,8 @@ class FileList:
 
 
 def make_list(rng: Random, columns: list[tuple[str, str]], files: int) -> FileList:
-    """`columns`: names and types of the table. Without union_by_name the first file that is read decides about names and
-    types: it has all columns, in any order."""
+    """`columns`: names and types of the table. Without union_by_name the first file that is read decides about names
+    and types: it has all columns, in any order."""
     hive = rng.random() < 0.4
     by_name = rng.random() < 0.5
     order: tuple[int, ...] = ()

@@ -206,6 +206,11 @@ TEST(CodecErrors, WhatIsOfTheWorkerIsSaidToBe) {
 	EXPECT_EQ(message(ExceptionType::CATALOG, missing, ""), missing);
 	std::string unknown = "Scalar Function with name quack does not exist!\nDid you mean \"ceil\"?";
 	EXPECT_NE(message(ExceptionType::CATALOG, unknown, "w1").find("duckherder_load_extension"), std::string::npos);
+	// passed on by another node
+	for (auto &text : {missing, unknown, invalidated}) {
+		auto once = message(ExceptionType::CATALOG, text, "w1");
+		EXPECT_EQ(message(ExceptionType::CATALOG, once, "w2"), once);
+	}
 	std::string other = "Could not convert string 'LOAD x;' to INT32";
 	EXPECT_EQ(message(ExceptionType::CONVERSION, other, "w1"), other);
 }
