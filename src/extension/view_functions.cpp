@@ -268,6 +268,7 @@ View SessionsView() {
 	auto text = LogicalType::VARCHAR;
 	auto time = LogicalType::TIMESTAMP;
 	return {"duckherder_sessions",
+	        "Sessions of clients at this driver, and their transactions",
 	        {{"session_id", LogicalType::BIGINT},
 	         {"client", text},
 	         {"protocol", text},
