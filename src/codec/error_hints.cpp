@@ -14,8 +14,7 @@ using duckdb::ExceptionType;
 namespace {
 
 constexpr size_t FILES_NAMED_MAX = 3;
-constexpr const char *MISSING_AT_WORKER =
-    "\nAn extension is missing at the worker: SELECT duckherder_load_extension";
+constexpr const char *MISSING_AT_WORKER = "\nAn extension is missing at the worker: SELECT duckherder_load_extension";
 
 bool Contains(const std::string &text, const std::string &part) {
 	return text.find(part) != std::string::npos;
