@@ -7,6 +7,7 @@
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -20,6 +21,9 @@ using duckdb::ExceptionType;
 namespace {
 
 constexpr const char *PLACE_PREFIX = " (on worker ";
+//! Entries, and bytes of each: DuckDB's own are few and short
+constexpr size_t EXTRA_INFO_MAX = 32;
+constexpr size_t EXTRA_INFO_BYTES_MAX = 4096;
 
 //! -1 if the error does not say
 int NumberInExtraInfo(const ErrorData &error, const char *name) {
@@ -68,6 +72,20 @@ ErrorKind KindOf(const ErrorData &error) {
 	}
 }
 
+//! What may matter elsewhere: where in the query's text, which file, which status. Not the stack of this process.
+std::vector<std::pair<std::string, std::string>> ExtraInfoOf(const ErrorData &error) {
+	std::vector<std::pair<std::string, std::string>> result;
+	for (auto &entry : error.ExtraInfo()) {
+		auto is_stack = duckdb::StringUtil::StartsWith(entry.first, "stack_trace");
+		auto fits = entry.first.size() + entry.second.size() <= EXTRA_INFO_BYTES_MAX;
+		if (!is_stack && fits && result.size() < EXTRA_INFO_MAX) {
+			result.emplace_back(entry.first, entry.second);
+		}
+	}
+	std::sort(result.begin(), result.end());
+	return result;
+}
+
 std::string Shortened(const std::string &message) {
 	if (message.size() <= ERROR_MESSAGE_BYTES_MAX) {
 		return message;
@@ -93,6 +111,7 @@ TaskError ToTaskError(const ErrorData &error, const WorkerId &worker_id) {
 	result.exception_type = Exception::ExceptionTypeToString(error.Type());
 	result.message = Shortened(error.RawMessage()) + (worker_id.empty() ? std::string() : HintForWorker(error));
 	result.worker_id = worker_id;
+	result.extra_info = ExtraInfoOf(error);
 	return result;
 }
 
@@ -106,7 +125,8 @@ void ThrowTaskError(const TaskError &error) {
 		message = error.exception_type + " error: " + message;
 		type = ExceptionType::IO;
 	}
-	throw Exception(type, message);
+	duckdb::unordered_map<std::string, std::string> extra_info(error.extra_info.begin(), error.extra_info.end());
+	throw Exception(extra_info, type, message);
 }
 
 } // namespace duckherder

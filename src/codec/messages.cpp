@@ -285,11 +285,13 @@ void Fields(FIELDS &fields, T &request) {
 
 template <class FIELDS, Is<TaskError> T>
 void Fields(FIELDS &fields, T &error) {
-	fields.Enum(10, "kind", error.kind, ErrorKind::DRAINING);
+	fields.Enum(10, "kind", error.kind, ErrorKind::OVERLOADED);
 	fields.Field(11, "exception_type", error.exception_type);
 	fields.Field(12, "message", error.message);
 	fields.Field(13, "worker_id", error.worker_id);
 	fields.Field(14, "lost_worker", error.lost_worker);
+	fields.Field(15, "breaks_worker", error.breaks_worker);
+	fields.Objects(16, "extra_info", error.extra_info);
 }
 
 template <class FIELDS, Is<TaskResult> T>
@@ -326,7 +328,7 @@ void Fields(FIELDS &fields, T &extension) {
 template <class FIELDS, Is<WorkerInfo> T>
 void Fields(FIELDS &fields, T &info) {
 	fields.Object(10, "address", info.address);
-	fields.Enum(11, "state", info.state, WorkerState::LOST);
+	fields.Enum(11, "state", info.state, WorkerState::BROKEN);
 	fields.Field(12, "duckdb_version", info.duckdb_version);
 	fields.Field(13, "protocol_version", info.protocol_version);
 	fields.Field(14, "threads", info.threads);
@@ -337,6 +339,7 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(19, "sends_heartbeats", info.sends_heartbeats);
 	fields.Field(20, "kept_queries", info.kept_queries);
 	fields.Objects(21, "extensions", info.extensions);
+	fields.Field(22, "incarnation", info.incarnation);
 }
 
 template <class FIELDS, Is<SessionRequest> T>

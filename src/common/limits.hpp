@@ -27,6 +27,31 @@ constexpr uint32_t TASK_RETRIES_MAX = 100;
 //! How long a retried task waits first; doubles with each attempt.
 constexpr uint64_t RETRY_BACKOFF_MS = 50;
 constexpr uint64_t RETRY_BACKOFF_MAX_MS = 5000;
+//! Failures that say nothing against a task (its worker could not be reached, is about to end, or has lost what the
+//! task reads) cost none of its attempts for so long after the first one: a worker that starts again is back by then.
+constexpr uint64_t RETRY_PATIENCE_MS = 30000;
+//! How often a query looks whether a worker that it could not reach is there again, and after how long without an
+//! answer its outputs are given up
+constexpr uint64_t SUSPECT_LOOK_INTERVAL_MS = 200;
+constexpr uint64_t SUSPECT_LOST_MS = 5000;
+//! A query after whose tasks so many databases of workers were invalid fails, instead of ending one worker after the
+//! other.
+constexpr uint32_t BROKEN_WORKERS_MAX = 2;
+//! How often a node looks whether its database is still valid, and how long one whose database is not waits for what
+//! still runs before it ends
+constexpr uint64_t BROKEN_LOOK_INTERVAL_MS = 100;
+constexpr uint64_t BROKEN_END_WAIT_MS = 2000;
+//! The resident size of a node's process may exceed its --memory-limit by so much before queries are interrupted:
+//! threads' stacks, code and what allocators keep are no query's.
+constexpr uint64_t PROCESS_MEMORY_MARGIN_PERCENT = 25;
+//! How often it is looked at, and how long an interrupted query has to give its memory back before the next one is
+//! interrupted
+constexpr uint64_t PROCESS_MEMORY_LOOK_INTERVAL_MS = 20;
+constexpr uint64_t PROCESS_MEMORY_RELIEF_MS = 200;
+//! Blocks of at least this size, beside the buffer manager, are refused if they would not fit: the system is asked for
+//! the resident size each time. They count as resident from the start for so long.
+constexpr uint64_t LARGE_BLOCK_BYTES = 1ULL << 20;
+constexpr uint64_t LARGE_BLOCK_TOUCHED_MS = 100;
 //! A task is slow, and is tried at a second worker that has nothing else to do, when it runs for so many times the
 //! median of its stage's finished tasks, which are at least so many of a hundred, and at least for so long.
 constexpr uint64_t STRAGGLER_FACTOR = 2;
@@ -138,6 +163,8 @@ constexpr uint64_t PING_INTERVAL_MS = 600000;
 //! A worker tells its driver that it lives, and is lost after missing several.
 constexpr uint64_t HEARTBEAT_INTERVAL_MS = 1000;
 constexpr uint64_t HEARTBEAT_LOST_MS = 5000;
+//! So long a worker that starts waits for its id while the driver still believes another process to have it
+constexpr uint64_t REGISTER_PATIENCE_MS = HEARTBEAT_LOST_MS + 2 * HEARTBEAT_INTERVAL_MS;
 //! A session tells the workers that hold outputs of a query so often that it is there; they drop the outputs of a query
 //! that nobody has asked for for so long.
 constexpr uint64_t LEASE_RENEW_INTERVAL_MS = 1000;

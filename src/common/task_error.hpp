@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace duckherder {
 
@@ -16,7 +18,15 @@ enum class ErrorKind : uint8_t {
 	//! The query was cancelled; nobody needs the result.
 	CANCELLED = 3,
 	//! The worker is about to end and takes no new tasks; its outputs are still there.
-	DRAINING = 4
+	DRAINING = 4,
+	//! The worker could not be reached, or did not answer: nothing of the task ran there.
+	UNREACHABLE = 5,
+	//! The worker took the task, and then the connection broke: nobody knows whether it is still there.
+	DISCONNECTED = 6,
+	//! The worker's database is invalid: it takes no tasks any more, and its outputs are gone.
+	BROKEN = 7,
+	//! The worker takes no tasks just now, because its process has reached its memory limit.
+	OVERLOADED = 8
 };
 
 //! A failure as it travels: DuckDB's own class and message, plus where it happened.
@@ -30,6 +40,11 @@ struct TaskError {
 	std::string worker_id;
 	//! Only for LOST_INPUT
 	std::string lost_worker;
+	//! Only for BROKEN: this very error has made the database invalid, so that the task may do so elsewhere as well.
+	//! Without it the task was only there when it happened, or came later.
+	bool breaks_worker = false;
+	//! What DuckDB's exception says besides, by name: the position in the query's text, for example
+	std::vector<std::pair<std::string, std::string>> extra_info;
 };
 
 } // namespace duckherder

@@ -5,9 +5,11 @@
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ public:
 	//! From a worker that will send heartbeats.
 	void RegisterWorker(const WorkerInfo &info) override;
 	bool Heartbeat(const WorkerInfo &info) override;
-	void UnregisterWorker(const WorkerId &id) override;
+	void UnregisterWorker(const WorkerId &id, const std::string &incarnation) override;
 	//! In order of registration; those whose heartbeats stopped as LOST.
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
@@ -34,6 +36,11 @@ public:
 	void AddWorker(const WorkerInfo &info);
 	//! Says whether it was there.
 	bool RemoveWorker(const WorkerId &id);
+	//! The database of that incarnation of a worker is invalid: it takes no tasks, and shows as LOST, until another one
+	//! is known.
+	void NoteBroken(const WorkerId &id, const std::string &incarnation);
+	//! What a worker has answered that does not send heartbeats; nothing for others, or if it is gone from the list
+	void NoteAnswer(const WorkerInfo &info);
 	//! Takes over the list of another driver: its workers replace those taken over before.
 	void ReplaceBorrowed(const std::vector<WorkerInfo> &workers);
 	//! Those that take tasks now.
@@ -46,9 +53,14 @@ private:
 		Origin origin;
 		TimeMs last_heartbeat;
 		uint64_t sequence;
+		//! Processes that had this id at this address before, and have not gone for all that we know
+		std::set<std::string> replaced;
 	};
 
 	void CheckCompatible(const WorkerInfo &info) const;
+	//! With the lock held: another process that lives has the id
+	void CheckIdIsFree(const WorkerInfo &info) const;
+	bool IsLost(const Member &member) const;
 	//! With the lock held
 	void Put(const WorkerInfo &info, Origin origin);
 
@@ -56,6 +68,8 @@ private:
 	Admission admission;
 	std::mutex lock;
 	std::map<WorkerId, Member> members;
+	//! Incarnations whose databases are invalid, the latest last
+	std::deque<std::string> broken;
 	uint64_t next_sequence = 0;
 };
 

@@ -6,6 +6,8 @@
 #include "duckdb/execution/operator/scan/physical_table_scan.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/function/function_binder.hpp"
+#include "duckdb/main/settings.hpp"
+#include "duckdb/parallel/async_result.hpp"
 #include "duckdb/parallel/thread_context.hpp"
 #include "duckdb/planner/expression/bound_comparison_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -15,6 +17,8 @@
 #include "duckdb/planner/filter/expression_filter.hpp"
 
 #include <atomic>
+#include <mutex>
+#include <optional>
 
 namespace duckherder {
 
@@ -132,6 +136,24 @@ public:
 		cancelled = true;
 	}
 
+	//! A function that has failed is not called again, by no thread: what it left behind is not meant for that. All
+	//! readers get the first error.
+	void Fail(const std::exception &error) {
+		std::lock_guard<std::mutex> guard(failure_lock);
+		if (!failure) {
+			failure = ErrorData(error);
+			failed = true;
+		}
+		failure->Throw();
+	}
+
+	void CheckNotFailed() {
+		if (failed) {
+			std::lock_guard<std::mutex> guard(failure_lock);
+			failure->Throw();
+		}
+	}
+
 	unique_ptr<FunctionData> TakeBindData() {
 		return std::move(scan->bind_data);
 	}
@@ -144,6 +166,11 @@ public:
 	vector<unique_ptr<GlobalOperatorState>> step_states;
 	unique_ptr<GlobalTableFunctionState> global_state;
 	std::atomic<bool> cancelled {false};
+	std::atomic<bool> failed {false};
+
+private:
+	std::mutex failure_lock;
+	std::optional<ErrorData> failure;
 };
 
 class ScanReader : public ChunkReader {
@@ -166,21 +193,23 @@ public:
 	}
 
 	void Next(DataChunk &chunk) override {
-		do {
+		chunk.SetCardinality(0);
+		while (chunk.size() == 0 && !ended) {
 			if (source.cancelled || source.context.interrupted || (stop && *stop)) {
 				throw InterruptException();
 			}
+			source.CheckNotFailed();
 			auto &first = inputs.empty() ? chunk : *inputs[0];
 			first.Reset();
-			TableFunctionInput data(source.scan->bind_data.get(), local_state.get(), source.global_state.get());
-			data.results_execution_mode = AsyncResultsExecutionMode::SYNCHRONOUS;
-			source.scan->function.function(source.context, data, first);
-			if (first.size() == 0) {
-				chunk.SetCardinality(0);
-				return;
+			try {
+				ended = !CallFunction(first);
+				if (first.size() > 0) {
+					RunSteps(chunk);
+				}
+			} catch (std::exception &error) {
+				source.Fail(error);
 			}
-			RunSteps(chunk);
-		} while (chunk.size() == 0);
+		}
 	}
 
 	idx_t BatchIndex() const override {
@@ -194,6 +223,31 @@ public:
 	}
 
 private:
+	//! As PhysicalTableScan calls it, including the way in which it may wait: in another one, a multi-file scan ends
+	//! for all threads when it has ended for the first. False once the function must not be called again; the last rows
+	//! may have come with that.
+	bool CallFunction(DataChunk &output) {
+		TableFunctionInput data(source.scan->bind_data.get(), local_state.get(), source.global_state.get());
+		data.async_result = AsyncResultType::IMPLICIT;
+		data.results_execution_mode = AsyncResult::ConvertToAsyncResultExecutionMode(
+		    Settings::Get<DebugPhysicalTableScanExecutionStrategySetting>(source.context));
+		source.scan->function.function(source.context, data, output);
+		switch (data.async_result.GetResultType()) {
+		case AsyncResultType::IMPLICIT:
+			return output.size() > 0;
+		case AsyncResultType::HAVE_MORE_OUTPUT:
+			return true;
+		case AsyncResultType::FINISHED:
+			return false;
+		case AsyncResultType::BLOCKED:
+			// this thread is the feed's own, and may wait
+			data.async_result.ExecuteTasksSynchronously();
+			return true;
+		default:
+			throw InternalException("The table function %s returned an unexpected result", source.scan->function.name);
+		}
+	}
+
 	void RunSteps(DataChunk &chunk) {
 		for (idx_t i = 0; i < source.steps.size(); i++) {
 			auto &output = i + 1 < inputs.size() ? *inputs[i + 1] : chunk;
@@ -203,6 +257,8 @@ private:
 	}
 
 	ScanSource &source;
+	//! The function has said that there is no more for this thread
+	bool ended = false;
 	std::shared_ptr<std::atomic<bool>> stop;
 	ThreadContext thread;
 	ExecutionContext execution;
@@ -224,8 +280,10 @@ std::unique_ptr<ChunkReader> ScanSource::OpenReader(std::shared_ptr<std::atomic<
 //! of a scan that knows only one thread.
 class DealtSource : public ChunkSource {
 public:
-	DealtSource(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p)
-	    : source(std::move(source_p)), turns(std::move(turns_p)), lock(lock_p) {
+	//! `on_open` is called before the first row is taken
+	DealtSource(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p,
+	            std::function<void()> on_open_p)
+	    : source(std::move(source_p)), turns(std::move(turns_p)), lock(lock_p), on_open(std::move(on_open_p)) {
 	}
 	const vector<LogicalType> &Types() const override {
 		return source->Types();
@@ -235,6 +293,7 @@ public:
 	}
 	std::unique_ptr<ChunkReader> OpenReader() override {
 		std::lock_guard<std::mutex> guard(lock);
+		on_open();
 		return turns ? turns->OpenReader() : source->OpenReader(stop);
 	}
 	//! For this task only: others go on with the scan
@@ -246,6 +305,7 @@ private:
 	std::shared_ptr<ScanSource> source;
 	std::shared_ptr<ChunkSource> turns;
 	std::mutex &lock;
+	std::function<void()> on_open;
 	std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
 };
 
@@ -329,7 +389,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 		}
 		return std::make_shared<ScanSource>(context, std::move(clone));
 	}
-	if (!opened.insert(task).second) {
+	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
 		                  get.function.name);
 	}
@@ -340,7 +400,15 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 			turns = std::make_shared<TurnsSource>(shared);
 		}
 	}
-	return std::make_shared<DealtSource>(shared, turns, lock);
+	return std::make_shared<DealtSource>(shared, turns, lock, [this, task] {
+		std::lock_guard<std::mutex> opened_guard(opened_lock);
+		opened.insert(task);
+	});
+}
+
+bool FeedScan::WasRead(TaskId task) {
+	std::lock_guard<std::mutex> guard(opened_lock);
+	return opened.count(task) > 0;
 }
 
 void FeedScan::Cancel() {

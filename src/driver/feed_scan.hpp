@@ -29,9 +29,12 @@ public:
 	~FeedScan();
 
 	//! The rows of one split. Splits by rows open a scan each. Splits of kind FEED share one scan: each row goes to
-	//! whichever task asks first, so those cannot be opened again for a retry (IOException).
+	//! whichever task asks first, so those that were read cannot be opened again for a retry (IOException).
 	//! `filters` apply to scans of their own only: what tasks share ignores them.
 	std::shared_ptr<ChunkSource> Open(const ScanSplit &split, TaskId task, const std::vector<FeedFilter> &filters);
+
+	//! Of a split of kind FEED: a reader was opened, and may have taken rows
+	bool WasRead(TaskId task);
 
 	//! Ends the scan that tasks share, for all of them. Cancel of a source ends it only for its task.
 	void Cancel();
@@ -50,6 +53,9 @@ private:
 	std::shared_ptr<Impl> shared;
 	//! In front of it if it knows only one thread
 	std::shared_ptr<ChunkSource> turns;
+	//! Not the other lock, which is held while a scan opens its files
+	std::mutex opened_lock;
+	//! Tasks whose splits of kind FEED have a reader
 	duckdb::set<TaskId> opened;
 };
 

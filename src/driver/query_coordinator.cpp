@@ -263,105 +263,6 @@ const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(St
 	return filters;
 }
 
-std::shared_ptr<ChunkSource> QueryCoordinator::OpenFeed(const TaskRequest &request,
-                                                        std::shared_ptr<std::atomic<uint64_t>> pruned) {
-	std::vector<FeedFilter> filters;
-	duckdb::optional_ptr<FeedScan> scan;
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		for (auto &filter : FiltersOf(request.stage_id)) {
-			filters.push_back({filter.column, filter.keys, pruned});
-		}
-		scan = runs.Feed(request.stage_id);
-	}
-	auto feed = scan->Open(request.split, request.task_id, filters);
-	std::lock_guard<std::mutex> guard(lock);
-	open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;
-	if (stopped) {
-		feed->Cancel();
-	}
-	return feed;
-}
-
-std::vector<KeySet> QueryCoordinator::DecodeKeys(const TaskRequest &request, const TaskResult &result) const {
-	std::vector<KeySet> keys;
-	auto &wanted = request.output.collected_keys;
-	auto &types = plan.stages[request.stage_id].fragment->types;
-	if (result.key_sets.size() != wanted.size()) {
-		throw duckdb::IOException("Worker %s collected %llu keys instead of %llu", request.worker_id,
-		                          idx_t(result.key_sets.size()), idx_t(wanted.size()));
-	}
-	for (idx_t i = 0; i < wanted.size(); i++) {
-		keys.push_back(KeySet::Decode(result.key_sets[i]));
-		if (keys[i].Type() != types[wanted[i].column] || keys[i].Log2Bits() != wanted[i].log2_bits) {
-			throw duckdb::IOException("Worker %s collected keys of type %s instead of %s", request.worker_id,
-			                          keys[i].Type().ToString(), types[wanted[i].column].ToString());
-		}
-	}
-	return keys;
-}
-
-TaskResult QueryCoordinator::TryAttempt(const TaskRequest &request, const WorkerAddress &worker,
-                                        std::vector<KeySet> &keys) {
-	try {
-		std::shared_ptr<ChunkSource> feed;
-		auto pruned = std::make_shared<std::atomic<uint64_t>>(0);
-		if (request.split.fed) {
-			feed = OpenFeed(request, pruned);
-		}
-		auto result = services.connector->Connect(worker)->RunTask(request, feed);
-		auto partitions = request.output.partition_count;
-		auto inlined = result.inline_rows.size();
-		if (!result.failed && (result.partition_bytes.size() != partitions || (inlined > 0 && inlined != partitions))) {
-			throw duckdb::IOException("Worker %s made %llu partitions instead of %llu", worker.id,
-			                          idx_t(result.partition_bytes.size()), idx_t(request.output.partition_count));
-		}
-		if (!result.failed) {
-			keys = DecodeKeys(request, result);
-			result.pruned_rows += *pruned;
-		}
-		return result;
-	} catch (std::exception &error) {
-		TaskResult result;
-		result.failed = true;
-		result.error = ToTaskError(error, worker.id);
-		return result;
-	}
-}
-
-void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
-	std::vector<KeySet> keys;
-	auto result = TryAttempt(request, worker, keys);
-	if (result.failed && request.split.kind == SplitKind::FEED && result.error.kind == ErrorKind::PLACE) {
-		// its rows were read once and are gone: another attempt could only say that, and hide what happened
-		result.error.kind = ErrorKind::USER;
-	}
-	if (result.failed && result.error.kind == ErrorKind::DRAINING) {
-		std::lock_guard<std::mutex> guard(lock);
-		DrainWorker(worker.id);
-		result.error.kind = ErrorKind::PLACE;
-	}
-	TaskKey key {request.stage_id, request.task_id};
-	std::lock_guard<std::mutex> guard(lock);
-	auto counts = scheduler->IsRunning(key, request.attempt, worker.id);
-	if (counts) {
-		RecordResult(request, result);
-	}
-	auto now = services.clock->NowMs();
-	if (result.failed) {
-		Apply(scheduler->Handle(event::TaskFailed {key, request.attempt, worker.id, result.error}, now));
-		RecordRemaining(request);
-	} else {
-		if (counts) {
-			NoteOutput(request, result, keys);
-		}
-		Apply(scheduler->Handle(event::TaskSucceeded {key, request.attempt, worker.id}, now));
-	}
-	open_feeds.erase(key);
-	running_attempts--;
-	changed.notify_all();
-}
-
 void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys) {
 	uint64_t bytes = 0;
 	for (auto &rows : result.inline_rows) {
@@ -527,6 +428,9 @@ void QueryCoordinator::AwaitOutput(StageId stage, TaskId task) {
 }
 
 void QueryCoordinator::ThrowFailure() const {
+	if (failure && failure->worker_id.empty() && failure->kind == ErrorKind::USER && feed_failure) {
+		feed_failure->Throw();
+	}
 	if (failure) {
 		ThrowTaskError(*failure);
 	}
@@ -551,6 +455,7 @@ void QueryCoordinator::OutputLost(StageId stage, TaskId task, Attempt attempt, c
 			return;
 		}
 		ready.erase(entry);
+		SuspectWorker(error.worker_id);
 	}
 	HandleEvent(event::TaskOutputLost {key, attempt, error.worker_id, error});
 }

@@ -3,6 +3,7 @@
 #include "codec/key_set.hpp"
 #include "driver/cluster.hpp"
 #include "driver/dispatch_pool.hpp"
+#include "driver/guarded_feed.hpp"
 #include "driver/query_recorder.hpp"
 #include "driver/stage_runs.hpp"
 #include "protocol/worker_service.hpp"
@@ -29,8 +30,9 @@ struct CoordinatorServices {
 	std::shared_ptr<DispatchPool> pool;
 	std::shared_ptr<AffinityMap> affinity;
 	std::shared_ptr<QueryRecorder> recorder;
-	//! Brings the cluster's list up to date if others keep it; may wait for the network, does not throw
-	std::function<void()> refresh_workers;
+	//! Brings the cluster's list up to date if others keep it; may wait for the network, does not throw. Does nothing
+	//! if that was done within the last heartbeat interval, or, `at_once`, just now
+	std::function<void(bool at_once)> refresh_workers;
 };
 
 //! The settings of a session that matter while a query runs
@@ -130,9 +132,22 @@ private:
 	//! Its worker is told; does not wait
 	void StopAttempt(const action::CancelAttempt &cancelled);
 	TaskRequest MakeRequest(const action::StartTask &start);
+	//! A worker that may be gone: whether it is there is found out while it gets no tasks
+	struct Suspect {
+		TimeMs since = 0;
+		TimeMs next_look = 0;
+		//! It is being asked
+		bool looking = false;
+	};
+
 	void RunAttempt(TaskRequest request, WorkerAddress worker);
 	TaskResult TryAttempt(const TaskRequest &request, const WorkerAddress &worker, std::vector<KeySet> &keys);
-	std::shared_ptr<ChunkSource> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
+	TaskResult CallWorker(const TaskRequest &request, const WorkerAddress &worker,
+	                      const std::shared_ptr<ChunkSource> &feed);
+	//! With the lock held: what a failed attempt says of workers, before the scheduler is told of it
+	void NoteFailure(const WorkerAddress &worker, const TaskError &error);
+	//! Throws what opening it throws, which is then the query's error
+	std::shared_ptr<GuardedFeed> OpenFeed(const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned);
 	//! With the lock held: what the stages that read it have to know before they start
 	void NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys);
 	//! With the lock held: an output, if it came with the result
@@ -160,6 +175,20 @@ private:
 	void NoteMembers(const std::vector<WorkerInfo> &members);
 	//! With the lock held
 	void LoseWorker(const WorkerId &id, const std::string &reason);
+	//! With the lock held: it gets no tasks until it has answered
+	void SuspectWorker(const WorkerId &id);
+	//! With the lock held: asks those that are suspected
+	void LookAfterSuspects();
+	//! Nothing: it could not be reached
+	void NoteAnswer(const WorkerId &id, const std::optional<WorkerInfo> &answer);
+	//! With the lock held: another process or database than before
+	void ReplaceWorker(WorkerInfo &known, const WorkerInfo &now, const std::string &reason);
+	//! With the lock held
+	void JoinWorker(const WorkerId &id);
+	//! With the lock held
+	void NoteMember(const WorkerInfo &member);
+	//! With the lock held; null if this query never heard of it
+	WorkerInfo *FindWorker(const WorkerId &id);
 	//! With the lock held
 	void DrainWorker(const WorkerId &id);
 	//! With the lock held: the workers that this query has used keep its outputs
@@ -203,11 +232,16 @@ private:
 	uint64_t inline_bytes = 0;
 	std::map<StageId, SharedInputs> stage_inputs;
 	std::optional<TaskError> failure;
+	//! Of a scan that the session itself runs: thrown instead of `failure`, as the session has got it
+	std::optional<duckdb::ErrorData> feed_failure;
 	std::optional<TimeMs> timer;
 	TimeMs last_member_check = 0;
 	std::set<WorkerId> used_workers;
 	std::set<WorkerId> lost_workers;
 	std::set<WorkerId> draining_workers;
+	std::map<WorkerId, Suspect> suspects;
+	//! Incarnations that others have taken the place of
+	std::set<std::string> former_incarnations;
 	TimeMs last_renewal = 0;
 	//! By worker: a renewal is on its way
 	std::map<WorkerId, std::shared_ptr<std::atomic<bool>>> renewing;

@@ -367,6 +367,11 @@ StageOutcome StageRuns::Outcome(StageId stage) const {
 	return result;
 }
 
+bool StageRuns::FeedWasRead(StageId stage, TaskId task) const {
+	auto &run = runs[stage];
+	return run.feed && run.split.kind == SplitKind::FEED && run.feed->WasRead(task);
+}
+
 void StageRuns::CancelFeeds() {
 	for (auto &run : runs) {
 		if (run.feed) {

@@ -81,6 +81,8 @@ public:
 	FeedScan &Feed(StageId stage) {
 		return *runs[stage].feed;
 	}
+	//! The task is fed with rows that are read only once, and some of them may have been
+	bool FeedWasRead(StageId stage, TaskId task) const;
 	void CancelFeeds();
 	//! Now: feeds point into the session's plan
 	void CloseFeeds();

@@ -5,6 +5,9 @@
 
 #include "duckdb/common/types/uuid.hpp"
 
+#include <chrono>
+#include <future>
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -19,9 +22,10 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 	services.pool = std::make_shared<DispatchPool>();
 	services.affinity = std::make_shared<AffinityMap>();
 	services.recorder = std::make_shared<QueryRecorder>();
-	services.refresh_workers = [this] {
+	services.refresh_workers = [this](bool at_once) {
 		try {
-			RefreshBorrowed();
+			AskInactiveWorkers();
+			RefreshBorrowed(at_once);
 		} catch (std::exception &) {
 			// a query goes on with the workers it has; planning the next one says that the driver is gone
 		}
@@ -54,13 +58,13 @@ void DatabaseState::Borrow(DatabaseInstance &db, const NodeAddress &address) {
 	last_refresh = services.clock->NowMs();
 }
 
-void DatabaseState::RefreshBorrowed() {
+void DatabaseState::RefreshBorrowed(bool at_once) {
 	std::shared_ptr<DriverService> driver;
 	std::vector<QueryId> queries;
 	{
 		std::lock_guard<std::mutex> guard(lock);
 		auto now = services.clock->NowMs();
-		if (now - last_refresh < limits::HEARTBEAT_INTERVAL_MS) {
+		if (now - last_refresh < (at_once ? limits::SUSPECT_LOOK_INTERVAL_MS : limits::HEARTBEAT_INTERVAL_MS)) {
 			return;
 		}
 		last_refresh = now;
@@ -141,7 +145,45 @@ void DatabaseState::Release(const QueryId &query) {
 
 std::vector<WorkerInfo> DatabaseState::ActiveWorkers() {
 	RefreshBorrowed();
+	AskInactiveWorkers();
 	return services.cluster->ActiveWorkers();
+}
+
+void DatabaseState::AskInactiveWorkers() {
+	std::vector<WorkerInfo> inactive;
+	for (auto &worker : services.cluster->ListWorkers()) {
+		if (worker.state != WorkerState::ACTIVE && !worker.sends_heartbeats) {
+			inactive.push_back(worker);
+		}
+	}
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		auto now = services.clock->NowMs();
+		if (inactive.empty() || now - last_question < limits::SUSPECT_LOOK_INTERVAL_MS) {
+			return;
+		}
+		last_question = now;
+	}
+	std::vector<std::future<void>> answers;
+	for (auto &worker : inactive) {
+		auto answered = std::make_shared<std::promise<void>>();
+		answers.push_back(answered->get_future());
+		services.pool->Submit([connector = services.connector, cluster = services.cluster, worker, answered] {
+			try {
+				auto info = connector->Connect(worker.address)->GetInfo();
+				info.address = worker.address;
+				cluster->NoteAnswer(info);
+			} catch (std::exception &) {
+				// it is asked again for a later query
+			}
+			answered->set_value();
+		});
+	}
+	// one in this process answers at once, and nobody waits for others
+	auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(limits::WAIT_SLICE_MS);
+	for (auto &answer : answers) {
+		answer.wait_until(deadline);
+	}
 }
 
 std::vector<WorkerInfo> DatabaseState::ListWorkers() {

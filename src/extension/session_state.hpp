@@ -37,8 +37,9 @@ public:
 	std::vector<WorkerInfo> ActiveWorkers();
 	std::vector<WorkerInfo> ListWorkers();
 	//! Says which queries still need their places, and asks the borrowed driver for its list, if there is one; at most
-	//! once per heartbeat interval. Throws what asking it throws.
-	void RefreshBorrowed();
+	//! once per heartbeat interval, or once per SUSPECT_LOOK_INTERVAL_MS if it has to be known at once. Throws what
+	//! asking it throws.
+	void RefreshBorrowed(bool at_once = false);
 
 	//! Waits until the query may run; it then has to be released. Throws InterruptException if the session is
 	//! interrupted meanwhile, and what DriverService::AdmitQuery throws.
@@ -60,6 +61,8 @@ public:
 	void FlushHistory();
 
 private:
+	//! Workers without heartbeats that took no tasks when they were last asked: whether they do now
+	void AskInactiveWorkers();
 	//! Who has admitted the query, which is from now on not kept any more; null if nobody has
 	std::shared_ptr<DriverService> TakeAdmitted(const QueryId &query);
 
@@ -71,6 +74,7 @@ private:
 	//! By query: who has admitted it
 	std::map<QueryId, std::shared_ptr<DriverService>> admitted;
 	TimeMs last_refresh = 0;
+	TimeMs last_question = 0;
 	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
 	std::unique_ptr<HistoryWriter> history;
 	std::weak_ptr<ClientSessions> sessions;

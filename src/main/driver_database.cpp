@@ -1,18 +1,21 @@
 #include "main/driver_database.hpp"
 
 #include "extension/load.hpp"
+#include "main/process_memory.hpp"
 
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/extension/extension_loader.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <regex>
 #include <sstream>
+#include <unistd.h>
 
 namespace duckherder {
 
@@ -57,6 +60,22 @@ void AttachLake(DuckDB &database, const std::string &lake, const std::string &da
 	}
 }
 
+//! Otherwise the first query that needs more than the memory would find out
+static void CheckTempDirectory(const std::string &directory) {
+	if (directory.empty()) {
+		return;
+	}
+	std::error_code error;
+	std::filesystem::create_directories(directory, error);
+	auto name = (std::filesystem::path(directory) / "duckherder-driver-XXXXXX").string();
+	auto file = mkstemp(name.data());
+	if (file < 0) {
+		throw IOException("Cannot write to the temporary directory \"%s\": %s", directory, strerror(errno));
+	}
+	close(file);
+	std::filesystem::remove(name, error);
+}
+
 //! Locks do not keep a process from opening a file twice
 static void CheckOtherFile(const std::string &history, const std::string &database) {
 	std::error_code none;
@@ -66,7 +85,9 @@ static void CheckOtherFile(const std::string &history, const std::string &databa
 }
 
 DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes) {
+	CheckTempDirectory(options.temp_directory);
 	DBConfig config;
+	config.allocator = process_memory::MakeAllocator();
 	// the extensions of this project are not signed
 	config.SetOptionByName("allow_unsigned_extensions", Value::BOOLEAN(true));
 	if (options.threads > 0) {

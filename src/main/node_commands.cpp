@@ -7,6 +7,7 @@
 #include "main/command_line.hpp"
 #include "main/driver_database.hpp"
 #include "main/lock_down.hpp"
+#include "main/process_memory.hpp"
 #include "main/process_nodes.hpp"
 #include "protocol/node_address.hpp"
 #include "transport/flight/flight_connector.hpp"
@@ -20,12 +21,15 @@
 #include "duckdb/common/exception.hpp"
 #include "duckdb/main/valid_checker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
 #include <sys/prctl.h>
+#include <thread>
+#include <unistd.h>
 
 namespace duckherder {
 
@@ -35,11 +39,13 @@ namespace {
 //! file readers, and what the allocator keeps: a fifth, and at least this much, is left for those.
 constexpr duckdb::idx_t UNSEEN_BYTES_MIN = 80ULL << 20;
 
-std::string BufferLimit(const std::string &memory_limit) {
+//! Sets the limit of the process, and returns that of DuckDB's buffers
+std::string LimitMemory(const std::string &memory_limit) {
 	if (memory_limit.empty()) {
 		return memory_limit;
 	}
 	auto bytes = duckdb::DBConfig::ParseMemoryLimit(memory_limit);
+	process_memory::SetLimit(bytes);
 	auto unseen = std::min(std::max(bytes / 5, UNSEEN_BYTES_MIN), bytes / 2);
 	return std::to_string(bytes - unseen) + "B";
 }
@@ -167,6 +173,29 @@ bool StopRequested(uint64_t wait_ms) {
 	return sigtimedwait(&signals, nullptr, &wait) > 0;
 }
 
+//! Waits for a signal to stop, and does `regularly` every heartbeat interval. False if the database is invalid instead.
+bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<void()> &regularly) {
+	SteadyClock clock;
+	auto last = clock.NowMs();
+	while (!StopRequested(limits::BROKEN_LOOK_INTERVAL_MS)) {
+		if (duckdb::ValidChecker::IsInvalidated(db)) {
+			return false;
+		}
+		if (clock.NowMs() - last >= limits::HEARTBEAT_INTERVAL_MS) {
+			last = clock.NowMs();
+			regularly();
+		}
+	}
+	return true;
+}
+
+//! The end of a node whose database is invalid: nothing of it can be used any more, its orderly end neither.
+[[noreturn]] void EndBroken(duckdb::DatabaseInstance &db, const char *node) {
+	std::cerr << "duckherder: the database ended after a fatal error: " << duckdb::ValidChecker::InvalidatedMessage(db)
+	          << "\nStart the " << node << " again" << std::endl;
+	std::_Exit(EXIT_DATABASE_ENDED);
+}
+
 void SayListening(const FlightNode &node) {
 	std::cout << "listening on " << node.Location() << std::endl;
 }
@@ -178,9 +207,23 @@ public:
 	    : worker(std::move(worker_p)), driver(location, std::move(settings)), driver_location(std::move(location)) {
 	}
 
-	//! Throws what the driver says; used once at the start, so that a wrong address or version ends the worker
+	//! Throws what the driver says; used once at the start, so that a wrong address or version ends the worker. If the
+	//! id is taken, by a process that was killed perhaps, it waits until the driver knows.
 	void Register() {
-		driver.RegisterWorker(worker->GetInfo());
+		SteadyClock clock;
+		auto deadline = clock.NowMs() + limits::REGISTER_PATIENCE_MS;
+		while (true) {
+			try {
+				driver.RegisterWorker(worker->GetInfo());
+				return;
+			} catch (std::exception &error) {
+				auto reason = duckdb::ErrorData(error).ExtraInfo();
+				auto taken = reason.find(REFUSAL_FIELD) != reason.end() && reason[REFUSAL_FIELD] == ID_TAKEN;
+				if (!taken || clock.NowMs() >= deadline || StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+					throw;
+				}
+			}
+		}
 	}
 
 	void Heartbeat() {
@@ -203,7 +246,8 @@ public:
 
 	void Unregister() {
 		try {
-			driver.UnregisterWorker(worker->GetInfo().address.id);
+			auto info = worker->GetInfo();
+			driver.UnregisterWorker(info.address.id, info.incarnation);
 		} catch (std::exception &) {
 			// it will miss the heartbeats
 		}
@@ -215,6 +259,33 @@ private:
 	std::string driver_location;
 	bool reachable = true;
 };
+
+//! Unique as long as the address is
+std::string DefaultWorkerId(const FlightNode &node) {
+	auto location = node.Location();
+	auto address = location.substr(location.find("://") + 3);
+	auto loopback =
+	    address.rfind("127.", 0) == 0 || address.rfind("localhost:", 0) == 0 || address.rfind("[::1]:", 0) == 0;
+	if (loopback) {
+		// who is reached at loopback is so on each machine
+		char name[256] = {};
+		if (gethostname(name, sizeof(name) - 1) == 0) {
+			address = name + address.substr(address.rfind(':'));
+		}
+	}
+	std::replace(address.begin(), address.end(), ':', '-');
+	return "worker-" + address;
+}
+
+void AwaitIdleTasks(WorkerNode &worker, uint64_t wait_ms) {
+	SteadyClock clock;
+	auto deadline = clock.NowMs() + wait_ms;
+	while (worker.GetInfo().running_tasks > 0 && clock.NowMs() < deadline) {
+		std::this_thread::sleep_for(std::chrono::milliseconds(limits::WAIT_SLICE_MS));
+	}
+	// the answers of the last ones are on their way
+	std::this_thread::sleep_for(std::chrono::milliseconds(limits::BROKEN_LOOK_INTERVAL_MS));
+}
 
 //! Takes no new tasks, finishes those that run, and stays as long as a query may read what they have made. Ends early
 //! by another signal to stop.
@@ -315,7 +386,7 @@ int RunDriver(const std::vector<std::string> &words) {
 	options.file = flags.Get("--database");
 	options.history = HistoryPath(flags);
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
-	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
+	options.memory_limit = LimitMemory(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
 	options.temp_limit = flags.Get("--temp-limit");
 	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(NodeSettingsOf(flags)));
@@ -341,14 +412,9 @@ int RunDriver(const std::vector<std::string> &words) {
 	node.Start();
 	SayListening(node);
 	auto &instance = *driver.database->instance;
-	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
-		if (duckdb::ValidChecker::IsInvalidated(instance)) {
-			std::cerr << "duckherder: the database ended after a fatal error: "
-			          << duckdb::ValidChecker::InvalidatedMessage(instance) << "\nStart the driver again" << std::endl;
-			KeepLastQueries(*driver.state);
-			// nothing of the database can be used any more, its orderly end neither
-			std::_Exit(1);
-		}
+	if (!RunUntilStopped(instance, [] {})) {
+		KeepLastQueries(*driver.state);
+		EndBroken(instance, "driver");
 	}
 	node.Stop();
 	return 0;
@@ -361,7 +427,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	    {"--driver", "HOST:PORT",
 	     "register with this driver; without it sessions register "
 	     "the worker themselves"},
-	    {"--id", "NAME", "unique in the cluster; default worker-PORT"},
+	    {"--id", "NAME", "unique in the cluster; default worker-HOST-PORT, of the address that others reach"},
 	    {"--threads", "N", "DuckDB threads; default all cores"},
 	    {"--remote-threads", "N",
 	     "DuckDB threads while a task reads s3://, https:// and the like; default 8 times --threads, at most 64"},
@@ -388,9 +454,10 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	AllowDumps(flags.Has(CORE_DUMPS.name));
 	WorkerDatabaseOptions options;
 	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
-	options.memory_limit = BufferLimit(flags.Get("--memory-limit"));
+	options.memory_limit = LimitMemory(flags.Get("--memory-limit"));
 	options.temp_directory = flags.Get("--temp-directory");
 	options.temp_limit = flags.Get("--temp-limit");
+	options.make_allocator = process_memory::MakeAllocator;
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
 	auto database = OpenWorkerDatabase(options);
 	RunInitFile(*database, flags.Get("--init"));
@@ -401,21 +468,30 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	node_options.remote_threads = static_cast<uint32_t>(flags.GetNumber("--remote-threads", 0, 1, 1024));
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
-	WorkerAddress address {flags.Get("--id", "worker-" + std::to_string(node.Port())), node.Location()};
-	auto worker = std::make_shared<WorkerNode>(address, database,
-	                                           std::make_shared<FlightConnector>(NodeSettingsOf(flags)), node_options);
-	node.AddWorker(address.id, wrap ? wrap(worker) : worker);
+	WorkerAddress address {flags.Get("--id", DefaultWorkerId(node)), node.Location()};
+	auto worker = std::make_shared<WorkerNode>(
+	    address, database, std::make_shared<FlightConnector>(NodeSettingsOf(flags)), node_options);
+	process_memory::Watch memory_watch([worker](const std::string &error) { worker->RelieveMemory(error); });
+	node.AddWorker(address.id, wrap ? wrap(worker, *database) : worker);
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {
 		registration = std::make_unique<Registration>(worker, DriverLocation(flags), NodeSettingsOf(flags));
 		registration->Register();
 	}
 	SayListening(node);
-	while (!StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
+	auto valid = RunUntilStopped(*database->instance, [&] {
 		worker->DropExpired();
 		if (registration) {
 			registration->Heartbeat();
 		}
+	});
+	if (!valid) {
+		if (registration) {
+			registration->Unregister();
+		}
+		// those that wait for a task are told what has happened
+		AwaitIdleTasks(*worker, limits::BROKEN_END_WAIT_MS);
+		EndBroken(*database->instance, "worker");
 	}
 	Drain(*worker, registration.get(), MsOf(flags, "--drain-timeout", limits::DRAIN_TIMEOUT_MS, 0));
 	if (registration) {

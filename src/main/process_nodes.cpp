@@ -7,6 +7,7 @@
 #include "transport/flight/remote_database.hpp"
 #include "transport/in_process/in_process_registry.hpp"
 #include "transport/token.hpp"
+#include "worker/renewed_worker.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
 
@@ -93,12 +94,13 @@ struct ProcessNodes::Server {
 
 namespace {
 
-std::shared_ptr<WorkerNode> MakeWorker(const WorkerAddress &address, uint32_t workers,
-                                       std::shared_ptr<WorkerConnector> peers) {
+std::shared_ptr<RenewedWorker> MakeWorker(const WorkerAddress &address, uint32_t workers,
+                                          std::shared_ptr<WorkerConnector> peers) {
 	WorkerDatabaseOptions options;
 	options.threads = std::max(1U, std::thread::hardware_concurrency() / std::max(1U, workers));
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
-	return std::make_shared<WorkerNode>(address, OpenWorkerDatabase(options), std::move(peers));
+	return std::make_shared<RenewedWorker>(
+	    [=] { return std::make_shared<WorkerNode>(address, OpenWorkerDatabase(options), peers); });
 }
 
 } // namespace

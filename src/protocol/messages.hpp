@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! Raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 5;
+constexpr uint32_t PROTOCOL_VERSION = 6;
 
 //! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -125,7 +125,13 @@ struct FetchRequest {
 	WorkerId worker_id;
 };
 
-enum class WorkerState : uint8_t { ACTIVE = 0, DRAINING = 1, LOST = 2 };
+enum class WorkerState : uint8_t {
+	ACTIVE = 0,
+	DRAINING = 1,
+	LOST = 2,
+	//! Its database is invalid, and it is about to end
+	BROKEN = 3
+};
 
 const char *WorkerStateName(WorkerState state);
 
@@ -138,6 +144,8 @@ struct ExtensionVersion {
 //! What a worker says of itself: at registration, in heartbeats, and when asked.
 struct WorkerInfo {
 	WorkerAddress address;
+	//! Differs with each start of a worker, and when its database is replaced: outputs of another one are not there
+	std::string incarnation;
 	WorkerState state = WorkerState::ACTIVE;
 	std::string duckdb_version;
 	uint32_t protocol_version = PROTOCOL_VERSION;

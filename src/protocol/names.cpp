@@ -11,6 +11,8 @@ const char *WorkerStateName(WorkerState state) {
 		return "draining";
 	case WorkerState::LOST:
 		return "lost";
+	case WorkerState::BROKEN:
+		return "broken";
 	}
 	return "unknown";
 }

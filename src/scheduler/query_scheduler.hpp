@@ -75,6 +75,10 @@ private:
 		//! Attempts started, and those of them that were copies: they take nothing from the retries
 		uint32_t attempts = 0;
 		uint32_t copies = 0;
+		//! Attempts that failed without saying anything against the task: they take nothing from the retries either
+		uint32_t forgiven = 0;
+		//! When the first of those failed
+		std::optional<TimeMs> first_forgiven;
 		//! The last one, or the faster of two: whose result counts
 		AttemptRecord main;
 		//! The second one of two that run; the first to succeed becomes the main one
@@ -184,6 +188,8 @@ private:
 	//! After StopAttempt; false if that was the last attempt allowed: then the query has failed
 	bool Retry(TaskKey key, const TaskError &error, bool back_off);
 	bool CheckAttempts(TaskKey key, const TaskError &error);
+	//! Counts a failure that says nothing against the task, unless there have been such for too long
+	bool Forgive(TaskRecord &record, const TaskError &error, bool lost_input);
 	void FailTask(TaskKey key, TaskError error);
 	void NoteFailedAt(TaskKey key, WorkerIndex worker);
 	uint64_t BackOffMs(uint32_t failures);
@@ -232,6 +238,10 @@ private:
 	//! When the next running task becomes slow while a slot is free
 	std::optional<TimeMs> straggler_due;
 	uint32_t running_copies = 0;
+	//! Why the last task had to run again
+	std::optional<TaskError> last_failure;
+	//! Workers that tasks of this query have broken
+	uint32_t broken_workers = 0;
 	bool started = false;
 	bool ended = false;
 };

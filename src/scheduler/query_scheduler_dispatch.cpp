@@ -146,11 +146,13 @@ void QueryScheduler::CheckWorkers() {
 		return;
 	}
 	TaskError error;
-	error.kind = ErrorKind::PLACE;
 	error.exception_type = "Connection";
+	error = last_failure.value_or(error);
+	auto reason = error.message.empty() ? "" : "; the last failure: " + error.message;
+	error.kind = ErrorKind::PLACE;
 	error.message = "No worker takes tasks: " + std::to_string(open_tasks) + " of " +
 	                std::to_string(stats.total_tasks) + " tasks are not done, and none came within " +
-	                std::to_string(config.no_worker_timeout_ms) + " ms";
+	                std::to_string(config.no_worker_timeout_ms) + " ms" + reason;
 	Fail(std::move(error));
 }
 

@@ -21,6 +21,9 @@ void QueryScheduler::On(const event::WorkerLost &event) {
 	}
 	pool.Lose(worker);
 	auto error = LostWorkerError(event);
+	if (!pool.Running(worker).empty()) {
+		last_failure = error;
+	}
 	auto running = pool.Running(worker);
 	for (auto key : running) {
 		auto &record = Record(key);
@@ -52,6 +55,15 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 		FailTask(event.task, event.error);
 		return;
 	}
+	if (event.error.kind == ErrorKind::BROKEN && event.error.breaks_worker &&
+	    ++broken_workers >= config.broken_workers_max) {
+		// whatever it is, it would break all others as well
+		CancelOther(event.task, event.attempt);
+		StopAttempt(event.task);
+		FailTask(event.task, event.error);
+		return;
+	}
+	last_failure = event.error;
 	auto failed = record->copy && record->copy->number == event.attempt ? *record->copy : record->main;
 	auto goes_on = record->copy.has_value();
 	if (goes_on) {
@@ -64,7 +76,10 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 	if (!lost_input) {
 		NoteFailedAt(event.task, failed.worker);
 	}
-	if ((!goes_on && !Retry(event.task, event.error, true)) || !lost_input) {
+	// a worker that is out of service is not asked again at once, so that there is nothing to wait for
+	auto forgiven = !goes_on && Forgive(*record, event.error, lost_input);
+	auto wait = !forgiven || lost_input || event.error.kind == ErrorKind::OVERLOADED || pool.ActiveCount() == 0;
+	if ((!goes_on && !Retry(event.task, event.error, wait)) || !lost_input) {
 		return;
 	}
 	// Outputs made there since this attempt started are not what it missed
@@ -104,7 +119,8 @@ bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
 	auto &record = Record(key);
 	record.backing_off = back_off;
 	if (back_off) {
-		back_offs.emplace(time + BackOffMs(record.attempts), BackingOff {key, record.attempts});
+		auto failures = std::max(record.attempts - record.forgiven, 1U);
+		back_offs.emplace(time + BackOffMs(failures), BackingOff {key, record.attempts});
 	} else {
 		Enqueue(key);
 	}
@@ -112,7 +128,7 @@ bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
 }
 
 bool QueryScheduler::CheckAttempts(TaskKey key, const TaskError &error) {
-	auto attempts = Record(key).attempts - Record(key).copies;
+	auto attempts = Record(key).attempts - Record(key).copies - Record(key).forgiven;
 	if (attempts <= config.task_retries) {
 		return true;
 	}
@@ -122,6 +138,22 @@ bool QueryScheduler::CheckAttempts(TaskKey key, const TaskError &error) {
 	                      error.message;
 	FailTask(key, std::move(final_error));
 	return false;
+}
+
+bool QueryScheduler::Forgive(TaskRecord &record, const TaskError &error, bool lost_input) {
+	auto refused = error.kind == ErrorKind::DRAINING || error.kind == ErrorKind::UNREACHABLE ||
+	               error.kind == ErrorKind::OVERLOADED || (error.kind == ErrorKind::BROKEN && !error.breaks_worker);
+	if (!refused && !lost_input) {
+		return false;
+	}
+	if (!record.first_forgiven) {
+		record.first_forgiven = time;
+	}
+	if (time - *record.first_forgiven > config.retry_patience_ms) {
+		return false;
+	}
+	record.forgiven++;
+	return true;
 }
 
 void QueryScheduler::FailTask(TaskKey key, TaskError error) {

@@ -44,6 +44,11 @@ SchedulerStage ToSchedulerStage(const Stage &stage);
 struct SchedulerConfig {
 	//! Further attempts of a task after its first, for whatever reason (failure, lost worker, lost output)
 	uint32_t task_retries = limits::TASK_RETRIES_DEFAULT;
+	//! Failures by which a worker refuses a task, or loses what it reads, are no attempts for so long after the task's
+	//! first one
+	uint64_t retry_patience_ms = limits::RETRY_PATIENCE_MS;
+	//! With so many broken workers the query fails by the error that broke the last one
+	uint32_t broken_workers_max = limits::BROKEN_WORKERS_MAX;
 	//! A task that failed waits base * 2^(failures - 1), at most max, of which a random half is jitter
 	uint64_t backoff_base_ms = limits::RETRY_BACKOFF_MS;
 	uint64_t backoff_max_ms = limits::RETRY_BACKOFF_MAX_MS;
@@ -72,7 +77,8 @@ struct WorkerLost {
 	WorkerId worker;
 	std::string reason;
 };
-//! Takes no new tasks; what it runs goes on, and its outputs stay readable until WorkerLost.
+//! Takes no new tasks; what it runs goes on, and its outputs stay readable until WorkerLost. Also said of a worker that
+//! could not be reached, until it is known to be there (WorkerJoined) or gone.
 struct WorkerDraining {
 	WorkerId worker;
 };
@@ -81,7 +87,8 @@ struct TaskSucceeded {
 	Attempt attempt = 0;
 	WorkerId worker;
 };
-//! The attempt has ended, or whoever reports this has given it up; a later result of it is ignored.
+//! The attempt has ended, or whoever reports this has given it up; a later result of it is ignored. If the worker did
+//! not take it, or is broken, what became of the worker is said by an event of its own, before or after.
 struct TaskFailed {
 	TaskKey task;
 	Attempt attempt = 0;

@@ -15,6 +15,7 @@
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/main/pending_query_result.hpp"
+#include "duckdb/main/valid_checker.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
@@ -120,6 +121,12 @@ vector<LogicalType> OutputTypes(const LogicalOperator &plan, const Exchange &exc
 	return types;
 }
 
+//! Of an invalid database: whether this error made it so. Others that were running only get one that quotes it.
+bool BreaksDatabase(const ErrorData &error) {
+	auto severe = error.Type() == ExceptionType::FATAL || error.Type() == ExceptionType::INTERNAL;
+	return severe && error.RawMessage().find("database has been invalidated") == std::string::npos;
+}
+
 //! The rows of each partition if all are small together
 std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 	std::vector<std::string> result;
@@ -196,8 +203,14 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 
 TaskError TaskRunner::ErrorOf(const RunningTask &task, const Inputs &inputs, const ErrorData &error) {
 	auto result = ToTaskError(error, id);
+	auto memory_error = task.MemoryError();
 	if (task.Cancelled()) {
 		result.kind = ErrorKind::CANCELLED;
+	} else if (!memory_error.empty()) {
+		result = ToTaskError(ErrorData(ExceptionType::OUT_OF_MEMORY, memory_error), id);
+	} else if (ValidChecker::IsInvalidated(*db->instance)) {
+		result.kind = ErrorKind::BROKEN;
+		result.breaks_worker = BreaksDatabase(error);
 	} else if (inputs.lost && !inputs.lost->Get().empty()) {
 		result.kind = ErrorKind::LOST_INPUT;
 		result.lost_worker = inputs.lost->Get();
@@ -290,7 +303,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 	}
 	// after a failure the connection is not used again: what state it is in is not worth finding out. Nor if the task
 	// was cancelled when it had just finished: the interrupt would stay, for what the next task does before its query
-	if (!task.Cancelled()) {
+	if (!task.Cancelled() && task.MemoryError().empty()) {
 		connections.Return(std::move(connection), request.settings);
 	}
 	return output;

@@ -4,6 +4,7 @@
 
 #include "duckdb/main/client_context.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace duckherder {
@@ -16,7 +17,7 @@ RunningTask::RunningTask(QueryId query_p, TaskKey key_p, Attempt attempt_p)
 
 void RunningTask::Attach(shared_ptr<ClientContext> context_p, shared_ptr<TaskInputs> inputs_p) {
 	std::lock_guard<std::mutex> guard(lock);
-	if (cancelled) {
+	if (cancelled || !memory_error.empty()) {
 		throw InterruptException();
 	}
 	context = std::move(context_p);
@@ -41,6 +42,24 @@ void RunningTask::Cancel() {
 	}
 }
 
+bool RunningTask::FailForMemory(const std::string &message) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (cancelled || !memory_error.empty() || !context) {
+		return false;
+	}
+	memory_error = message;
+	context->Interrupt();
+	if (inputs) {
+		inputs->Cancel();
+	}
+	return true;
+}
+
+std::string RunningTask::MemoryError() const {
+	std::lock_guard<std::mutex> guard(lock);
+	return memory_error;
+}
+
 bool RunningTask::Cancelled() const {
 	std::lock_guard<std::mutex> guard(lock);
 	return cancelled;
@@ -52,13 +71,13 @@ std::shared_ptr<RunningTask> TaskTable::Begin(const QueryId &query, TaskKey key,
 		return nullptr;
 	}
 	auto task = std::make_shared<RunningTask>(query, key, attempt);
-	running.insert(task);
+	running.push_back(task);
 	return task;
 }
 
 void TaskTable::End(const std::shared_ptr<RunningTask> &task) {
 	std::lock_guard<std::mutex> guard(lock);
-	running.erase(task);
+	running.erase(std::remove(running.begin(), running.end(), task), running.end());
 	if (running.empty()) {
 		idle.notify_all();
 	}
@@ -111,6 +130,15 @@ void TaskTable::Close() {
 	for (auto &task : tasks) {
 		task->Cancel();
 	}
+}
+
+bool TaskTable::FailOneForMemory(const std::string &message) {
+	std::vector<std::shared_ptr<RunningTask>> tasks;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		tasks = running;
+	}
+	return std::any_of(tasks.begin(), tasks.end(), [&](auto &task) { return task->FailForMemory(message); });
 }
 
 bool TaskTable::WaitUntilIdle(std::chrono::milliseconds time) {

@@ -10,7 +10,9 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_set>
+#include <vector>
 
 namespace duckherder {
 
@@ -26,6 +28,10 @@ public:
 	//! Interrupts the query and wakes its waiting readers. Idempotent.
 	void Cancel();
 	bool Cancelled() const;
+	//! Interrupts it with an out-of-memory error of this text. False if it has ended or been interrupted before.
+	bool FailForMemory(const std::string &message);
+	//! Empty unless FailForMemory was called
+	std::string MemoryError() const;
 
 	const QueryId query;
 	const TaskKey key;
@@ -34,6 +40,7 @@ public:
 private:
 	mutable std::mutex lock;
 	bool cancelled = false;
+	std::string memory_error;
 	duckdb::shared_ptr<duckdb::ClientContext> context;
 	duckdb::shared_ptr<TaskInputs> inputs;
 };
@@ -52,13 +59,17 @@ public:
 	//! Cancels everything, now and from now on
 	void Close();
 	//! False if attempts still run after that time
+	//! The task that has run for the longest time, which is most likely the one that has grown most: DuckDB does not
+	//! say what memory is whose. False if all have been interrupted.
+	bool FailOneForMemory(const std::string &message);
 	bool WaitUntilIdle(std::chrono::milliseconds time);
 	uint32_t Count();
 
 private:
 	std::mutex lock;
 	std::condition_variable idle;
-	std::unordered_set<std::shared_ptr<RunningTask>> running;
+	//! In the order in which they began
+	std::vector<std::shared_ptr<RunningTask>> running;
 	bool closed = false;
 	std::unordered_set<QueryId> released;
 	//! The same, oldest first

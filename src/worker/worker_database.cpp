@@ -109,6 +109,9 @@ std::shared_ptr<DuckDB> OpenWorkerDatabase(const WorkerDatabaseOptions &options)
 	auto directory = make_shared_ptr<TemporaryDirectoryOwner>(options.temp_directory);
 	DBConfig config;
 	config.file_system = make_uniq<WorkerFileSystem>();
+	if (options.make_allocator) {
+		config.allocator = options.make_allocator();
+	}
 	SetOption(config, "temp_directory", Value(directory->path));
 	// who may send plans may run code; the extensions of this project are not signed
 	SetOption(config, "allow_unsigned_extensions", Value::BOOLEAN(true));

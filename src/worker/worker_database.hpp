@@ -19,6 +19,8 @@ struct WorkerDatabaseOptions {
 	std::string temp_directory;
 	//! As DuckDB writes sizes; empty: 90 % of what is free on that disk
 	std::string temp_limit;
+	//! Of the memory that DuckDB takes beside its buffers; not set, or null: DuckDB's own
+	std::function<duckdb::unique_ptr<duckdb::Allocator>()> make_allocator;
 	//! Further functions that fragments call, registered before anything runs
 	std::vector<std::function<void(duckdb::DatabaseInstance &)>> register_functions;
 };

@@ -7,8 +7,10 @@
 #include "worker/task_table.hpp"
 #include "worker/thread_count.hpp"
 
+#include "duckdb/common/types/uuid.hpp"
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/database.hpp"
+#include "duckdb/main/valid_checker.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 #include "duckdb/storage/buffer_manager.hpp"
 
@@ -48,6 +50,7 @@ public:
 	std::mutex lock;
 	//! The location changes under the lock, the id never
 	WorkerAddress address;
+	const std::string incarnation = UUID::ToString(UUID::GenerateRandomUUID());
 	std::shared_ptr<DuckDB> db;
 	std::shared_ptr<WorkerConnector> peers;
 	ConnectionPool connections;
@@ -56,6 +59,7 @@ public:
 	ThreadCount threads;
 	TaskRunner runner;
 	std::atomic<bool> draining {false};
+	std::atomic<bool> overloaded {false};
 };
 
 WorkerNode::WorkerNode(WorkerAddress address, std::shared_ptr<DuckDB> db, std::shared_ptr<WorkerConnector> peers,
@@ -76,6 +80,16 @@ TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<Chunk
 	if (node->draining) {
 		return Refuse(ErrorKind::DRAINING, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks",
 		              id);
+	}
+	if (ValidChecker::IsInvalidated(*node->db->instance)) {
+		return Refuse(ErrorKind::BROKEN, ExceptionType::FATAL,
+		              "The database of worker " + id + " is invalid and takes no more tasks: " +
+		                  ValidChecker::InvalidatedMessage(*node->db->instance),
+		              id);
+	}
+	if (node->overloaded) {
+		return Refuse(ErrorKind::OVERLOADED, ExceptionType::OUT_OF_MEMORY,
+		              "Worker " + id + " has reached its memory limit and takes no tasks just now", id);
 	}
 	node->outputs.DropExpired();
 	auto task = node->tasks.Begin(request.query_id, {request.stage_id, request.task_id}, request.attempt);
@@ -131,6 +145,8 @@ WorkerInfo WorkerNode::GetInfo() {
 	auto &instance = *state->db->instance;
 	auto &buffers = BufferManager::GetBufferManager(instance);
 	info.state = state->draining ? WorkerState::DRAINING : WorkerState::ACTIVE;
+	info.state = Broken() ? WorkerState::BROKEN : info.state;
+	info.incarnation = state->incarnation;
 	info.duckdb_version = DuckDB::LibraryVersion();
 	info.threads = state->threads.Usual();
 	info.memory_limit_bytes = buffers.GetMaxMemory();
@@ -161,6 +177,21 @@ void WorkerNode::LoadExtension(const std::string &name) {
 	if (loaded->HasError()) {
 		loaded->ThrowError("Worker " + state->address.id + ": ");
 	}
+}
+
+void WorkerNode::RelieveMemory(const std::string &error) {
+	state->overloaded = !error.empty();
+	if (!error.empty()) {
+		state->tasks.FailOneForMemory(error);
+	}
+}
+
+bool WorkerNode::Broken() {
+	return ValidChecker::IsInvalidated(*state->db->instance);
+}
+
+std::string WorkerNode::BrokenBy() {
+	return ValidChecker::InvalidatedMessage(*state->db->instance);
 }
 
 void WorkerNode::StopAttempt(const TaskRequest &request) {

@@ -46,6 +46,15 @@ public:
 	void DropExpired();
 	//! No task runs and no output is kept
 	bool Idle();
+	//! The process has reached its memory limit: a running task fails with an out-of-memory error of this text, and
+	//! new ones are refused (ErrorKind::OVERLOADED) until this is called with an empty one. To be called again while it
+	//! lasts.
+	void RelieveMemory(const std::string &error);
+	//! DuckDB has made its database invalid after a fatal or internal error: nothing can be done here any more. Running
+	//! tasks fail, new ones are refused (ErrorKind::BROKEN), and GetInfo says so.
+	bool Broken();
+	//! Why, as DuckDB says
+	std::string BrokenBy();
 
 private:
 	class State;

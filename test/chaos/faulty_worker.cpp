@@ -18,7 +18,8 @@
 //! test makes something go wrong: a task stops there, says so, and goes on when it is told to. $DUCKHERDER_FAULT_POINT
 //! is "begin STAGE DIRECTORY" (before a task of that stage runs) or "end STAGE DIRECTORY" (after it ran, before anybody
 //! knows). Only the first attempt of a task that comes by stops: it makes the file DIRECTORY/reached, and waits for
-//! DIRECTORY/go.
+//! DIRECTORY/go. $DUCKHERDER_POISON is "once DIRECTORY" or "always DIRECTORY": a task that comes by while DIRECTORY/go
+//! exists makes its worker's database invalid by a fatal error, the first one only or each.
 namespace duckherder {
 namespace {
 
@@ -68,14 +69,61 @@ private:
 	std::string directory;
 };
 
+class Poison {
+public:
+	explicit Poison(duckdb::DuckDB &db_p) : db(db_p) {
+		auto text = Variable("DUCKHERDER_POISON");
+		std::istringstream words(text);
+		if (!text.empty() && !(words >> how >> directory)) {
+			throw duckdb::InvalidInputException("DUCKHERDER_POISON is '%s'", text);
+		}
+	}
+
+	//! Whether the task that comes by breaks the database, which it then has
+	bool Pass(const TaskRequest &request) {
+		if (how.empty() || !Exists(directory + "/go") || !IsMine(request.worker_id)) {
+			return false;
+		}
+		duckdb::Connection connection(db);
+		try {
+			connection.context->RunFunctionInTransaction([] { throw duckdb::FatalException(REASON); });
+		} catch (std::exception &) {
+			// as wanted
+		}
+		return true;
+	}
+
+	static constexpr const char *REASON = "poisoned by a test";
+
+private:
+	bool IsMine(const WorkerId &id) {
+		if (how == "always") {
+			return true;
+		}
+		auto name = directory + "/" + std::to_string(getpid());
+		std::ofstream(name) << id << std::endl;
+		return link(name.c_str(), (directory + "/poisoned").c_str()) == 0;
+	}
+
+	duckdb::DuckDB &db;
+	std::string how;
+	std::string directory;
+};
+
 class FaultyWorker : public WorkerService, public AttemptControl {
 public:
-	explicit FaultyWorker(std::shared_ptr<WorkerNode> worker_p)
-	    : worker(std::move(worker_p)), faults(Variable("DUCKHERDER_FAULT_SEED")) {
+	FaultyWorker(std::shared_ptr<WorkerNode> worker_p, duckdb::DuckDB &db)
+	    : worker(std::move(worker_p)), poison(db), faults(Variable("DUCKHERDER_FAULT_SEED")) {
 	}
 
 	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override {
 		point.Pass("begin", request);
+		if (poison.Pass(request)) {
+			auto broken = worker->RunTask(request, std::move(feed));
+			broken.error.breaks_worker = true;
+			broken.error.message = Poison::REASON;
+			return broken;
+		}
 		auto result = faults.RunTask(*worker, request, std::move(feed));
 		point.Pass("end", request);
 		return result;
@@ -103,13 +151,14 @@ public:
 private:
 	std::shared_ptr<WorkerNode> worker;
 	FaultPoint point;
+	Poison poison;
 	SeededFaults faults;
 };
 
 int Run(const std::vector<std::string> &words) {
 	try {
-		return RunWorker(words, [](std::shared_ptr<WorkerNode> worker) {
-			return std::make_shared<FaultyWorker>(std::move(worker));
+		return RunWorker(words, [](std::shared_ptr<WorkerNode> worker, duckdb::DuckDB &db) {
+			return std::make_shared<FaultyWorker>(std::move(worker), db);
 		});
 	} catch (std::exception &error) {
 		std::cerr << "faulty_worker: " << duckdb::ErrorData(error).Message() << std::endl;

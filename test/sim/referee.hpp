@@ -40,6 +40,9 @@ private:
 	struct Task {
 		uint32_t attempts = 0;
 		uint32_t copies = 0;
+		//! Failures that say nothing against the task, and when the first of them was
+		uint32_t forgiven = 0;
+		std::optional<TimeMs> first_forgiven;
 		//! Those that run; two if one is a copy of a slow one
 		std::vector<Run> runs;
 		//! Who made the output that counts
@@ -58,9 +61,12 @@ private:
 		bool Running() const {
 			return !runs.empty();
 		}
+		uint32_t Counted() const {
+			return attempts - copies - forgiven;
+		}
 		//! All that were no copies have been used up
 		bool Exhausted(const SchedulerConfig &config) const {
-			return runs.empty() && attempts - copies > config.task_retries;
+			return runs.empty() && Counted() > config.task_retries;
 		}
 	};
 	struct StageAccount {
@@ -120,6 +126,7 @@ private:
 
 	//! The attempt runs no more. Nothing if it did not run
 	std::optional<Run> Accept(TaskKey key, Attempt attempt, const WorkerId &worker);
+	void Forgive(Task &task, const TaskError &failure) const;
 	void LoseOutput(TaskKey key, bool avoid);
 	bool InputsAvailable(StageId stage) const;
 	//! Those that it does not read, but waits for
@@ -142,6 +149,7 @@ private:
 	bool user_failed = false;
 	bool exhausted = false;
 	bool output_lost = false;
+	uint32_t broken_workers = 0;
 
 	uint64_t sequence = 0;
 	uint64_t events = 0;

@@ -124,6 +124,10 @@ void Referee::Apply(const event::TaskFailed &event) {
 	}
 	auto task = &At(event.task);
 	user_failed = event.error.kind == ErrorKind::USER;
+	broken_workers += event.error.kind == ErrorKind::BROKEN && event.error.breaks_worker ? 1 : 0;
+	if (!task->Running()) {
+		Forgive(*task, event.error);
+	}
 	exhausted |= task->Exhausted(config);
 	if (event.error.kind != ErrorKind::LOST_INPUT) {
 		task->failed_at.insert(event.worker);
@@ -138,6 +142,17 @@ void Referee::Apply(const event::TaskFailed &event) {
 			LoseOutput(key, blamed.present);
 		}
 	}
+}
+
+void Referee::Forgive(Task &task, const TaskError &failure) const {
+	static const std::set<ErrorKind> harmless = {ErrorKind::DRAINING, ErrorKind::UNREACHABLE, ErrorKind::OVERLOADED,
+	                                             ErrorKind::LOST_INPUT};
+	auto victim = failure.kind == ErrorKind::BROKEN && !failure.breaks_worker;
+	if (!victim && harmless.count(failure.kind) == 0) {
+		return;
+	}
+	task.first_forgiven = task.first_forgiven.value_or(now);
+	task.forgiven += now - *task.first_forgiven <= config.retry_patience_ms ? 1 : 0;
 }
 
 void Referee::LoseOutput(TaskKey key, bool avoid) {

@@ -19,6 +19,7 @@ void Referee::After(const SchedulerActions &actions, const QueryScheduler &sched
 	Require(!user_failed, "went on after the user's error");
 	Require(!cancelled, "went on after cancel");
 	Require(!enough, "went on after the session had enough");
+	Require(broken_workers < config.broken_workers_max, "went on after breaking too many workers");
 	CheckSizes();
 	// Looks at every worker: in big scenarios now and then
 	if (thorough || ++events % 101 == 0) {
@@ -39,7 +40,7 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 		CheckCopy(action, task);
 	} else {
 		Require(!task.Running(), "started twice: " + name);
-		Require(task.attempts - task.copies <= config.task_retries, "more attempts than allowed: " + name);
+		Require(task.Counted() <= config.task_retries, "more attempts than allowed: " + name);
 	}
 	Require(!task.has_output, "started although its output is there: " + name);
 	Require(action.attempt == task.attempts, "wrong attempt number: " + name);
@@ -185,7 +186,8 @@ void Referee::Check(const action::QueryFailed &action, const QueryScheduler &) {
 	auto active = std::any_of(workers.begin(), workers.end(),
 	                          [](auto &worker) { return worker.second.active && worker.second.slots > 0; });
 	auto lost_for_good = unrepeatable && output_lost;
-	Require(exhausted || !active || lost_for_good, "gave up too early: " + error.message);
+	auto breaks_workers = broken_workers >= config.broken_workers_max;
+	Require(exhausted || !active || lost_for_good || breaks_workers, "gave up too early: " + error.message);
 }
 
 void Referee::Check(const action::SetTimer &action, const QueryScheduler &) {

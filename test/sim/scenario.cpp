@@ -147,6 +147,7 @@ static void DrawFaults(Scenario &scenario, Random &random) {
 	scenario.slow_task = draw(scale);
 	scenario.fail_place = draw(scale);
 	scenario.false_lost_input = draw(scale / 4);
+	scenario.break_database = random.Chance(0.2) ? scale / 8 : 0.0;
 	scenario.die = draw(5 * scale);
 	scenario.come_back = draw(0.7);
 	scenario.partition = draw(3 * scale);
@@ -177,7 +178,7 @@ Scenario MakeScenario(uint64_t seed) {
 	DrawMerges(scenario, random);
 	auto repeatable = std::all_of(scenario.stages.begin(), scenario.stages.end(),
 	                              [](const SchedulerStage &stage) { return stage.repeatable; });
-	auto excused = scenario.user_error || scenario.cancel_at > 0;
+	auto excused = scenario.user_error || scenario.cancel_at > 0 || scenario.break_database > 0;
 	auto patient = scenario.config.task_retries == 100 && scenario.workers[0].stable && repeatable;
 	scenario.must_succeed = !excused && (patient || !faults);
 	scenario.config.speculate = random.Chance(0.7);

@@ -57,6 +57,8 @@ struct Scenario {
 	double slow_message = 0;
 	double slow_task = 0;
 	double fail_place = 0;
+	//! A task makes the database of its worker invalid
+	double break_database = 0;
 	//! A read fails and the reader blames the producer's worker, which is well
 	double false_lost_input = 0;
 	//! Chances per worker, within the first two minutes

@@ -56,6 +56,8 @@ private:
 		uint32_t life = 0;
 		//! The driver knows it
 		bool member = false;
+		//! Takes no new tasks
+		bool draining = false;
 		std::map<std::pair<TaskKey, Attempt>, ContentPtr> outputs;
 		//! Calls of the driver that are open
 		std::set<std::pair<TaskKey, Attempt>> calls;
@@ -97,7 +99,11 @@ private:
 	//! Null if an input is missing: then `lost` is where
 	ContentPtr ReadInputs(const Assignment &assignment, WorkerId &lost);
 	void Report(const Assignment &assignment, const SchedulerEvent &result);
-	void BreakCall(const Assignment &assignment, TimeMs delay);
+	void BreakCall(const Assignment &assignment, TimeMs delay, ErrorKind kind = ErrorKind::DISCONNECTED);
+	void Fail(const Assignment &assignment, const TaskError &error);
+	//! The driver sends nothing there until it knows more
+	void Suspect(size_t worker);
+	void BreakDatabase(const Assignment &assignment);
 	TimeMs MessageDelay();
 	bool Lives(const Assignment &assignment) const;
 	ContentPtr MakeContent(TaskKey task, Attempt attempt, const Content &inputs) const;

@@ -54,6 +54,7 @@ void Simulation::Join(size_t number) {
 	auto &worker = workers[number];
 	worker.alive = true;
 	worker.member = true;
+	worker.draining = false;
 	Deliver(event::WorkerJoined {worker.id, worker.plan.slots});
 }
 
@@ -109,7 +110,14 @@ void Simulation::Drain(size_t number) {
 	if (!workers[number].alive || !workers[number].member) {
 		return;
 	}
-	Deliver(event::WorkerDraining {workers[number].id});
+	workers[number].draining = true;
+	// at first only the worker itself knows, and refuses what comes
+	auto life = workers[number].life;
+	After(random.Between(0, 1000), [this, number, life] {
+		if (workers[number].life == life) {
+			Deliver(event::WorkerDraining {workers[number].id});
+		}
+	});
 	After(random.Between(0, 30000), [this, number] { Die(number); });
 }
 
@@ -122,19 +130,72 @@ bool Simulation::Lives(const Assignment &assignment) const {
 	return worker.alive && worker.life == assignment.life;
 }
 
-void Simulation::BreakCall(const Assignment &assignment, TimeMs delay) {
-	After(delay, [this, assignment] {
+void Simulation::BreakCall(const Assignment &assignment, TimeMs delay, ErrorKind kind) {
+	After(delay, [this, assignment, kind] {
 		auto &worker = workers[assignment.worker];
 		if (worker.calls.erase({assignment.task, assignment.attempt}) > 0) {
-			auto error = MakeError(ErrorKind::PLACE, "the call broke");
-			Deliver(event::TaskFailed {assignment.task, assignment.attempt, worker.id, error});
+			Suspect(assignment.worker);
+			Fail(assignment, MakeError(kind, "the call broke"));
 		}
+	});
+}
+
+void Simulation::Fail(const Assignment &assignment, const TaskError &error) {
+	Deliver(event::TaskFailed {assignment.task, assignment.attempt, workers[assignment.worker].id, error});
+}
+
+void Simulation::Suspect(size_t number) {
+	auto &worker = workers[number];
+	if (random.Chance(0.2)) {
+		// the event after the failure, or never
+		return;
+	}
+	Deliver(event::WorkerDraining {worker.id});
+	auto life = worker.life;
+	// it is asked often enough: a query with no other worker does not give up for that
+	auto answer_ms = std::min<TimeMs>(1000, scenario.config.no_worker_timeout_ms / 2);
+	After(random.Between(0, answer_ms), [this, number, life] {
+		auto &asked = workers[number];
+		if (asked.alive && asked.member && asked.life == life && !asked.draining) {
+			Deliver(event::WorkerJoined {asked.id, asked.plan.slots});
+		}
+	});
+}
+
+void Simulation::BreakDatabase(const Assignment &assignment) {
+	auto number = assignment.worker;
+	auto &worker = workers[number];
+	Trace(worker.id + " has a broken database");
+	worker.outputs.clear();
+	auto calls = worker.calls;
+	auto life = ++worker.life;
+	worker.alive = false;
+	After(MessageDelay(), [this, assignment, number, life, calls] {
+		auto &broken = workers[number];
+		for (auto &call : calls) {
+			auto victim = Assignment {call.first, call.second, number, life, {}};
+			auto error = MakeError(ErrorKind::BROKEN, "the database is invalid");
+			error.breaks_worker = call.first == assignment.task && call.second == assignment.attempt;
+			broken.calls.erase(call);
+			if (broken.member && broken.life == life) {
+				Fail(victim, error);
+			}
+		}
+		if (broken.member && broken.life == life) {
+			broken.member = false;
+			Deliver(event::WorkerLost {broken.id, "its database is invalid"});
+		}
+		After(random.Between(0, 2000), [this, number, life] {
+			if (workers[number].life == life && !workers[number].alive) {
+				Join(number);
+			}
+		});
 	});
 }
 
 void Simulation::Receive(const Assignment &assignment) {
 	if (!Lives(assignment)) {
-		BreakCall(assignment, random.Between(0, 3000));
+		BreakCall(assignment, random.Between(0, 3000), ErrorKind::UNREACHABLE);
 		return;
 	}
 	auto &worker = workers[assignment.worker];
@@ -143,6 +204,14 @@ void Simulation::Receive(const Assignment &assignment) {
 	};
 	if (scenario.user_error && assignment.task == scenario.user_error_task) {
 		fail(MakeError(ErrorKind::USER, "division by zero"));
+		return;
+	}
+	if (worker.draining) {
+		fail(MakeError(ErrorKind::DRAINING, "draining"));
+		return;
+	}
+	if (!worker.plan.stable && random.Chance(scenario.break_database)) {
+		BreakDatabase(assignment);
 		return;
 	}
 	if (worker.plan.bad || random.Chance(scenario.fail_place)) {

@@ -74,8 +74,8 @@ inline auto Members(const TaskRequest &m) {
 }
 
 inline auto Members(const TaskError &m) {
-	auto &[kind, exception_type, message, worker_id, lost_worker] = m;
-	return std::tie(kind, exception_type, message, worker_id, lost_worker);
+	auto &[kind, exception_type, message, worker_id, lost_worker, breaks_worker, extra_info] = m;
+	return std::tie(kind, exception_type, message, worker_id, lost_worker, breaks_worker, extra_info);
 }
 
 inline auto Members(const TaskResult &m) {
@@ -96,8 +96,10 @@ inline auto Members(const ExtensionVersion &m) {
 }
 
 inline auto Members(const WorkerInfo &m) {
-	auto &[address, state, version, protocol, threads, limit, used, running, kept, extensions, age, beats] = m;
-	return std::tie(address, state, version, protocol, threads, limit, used, running, kept, extensions, age, beats);
+	auto &[address, incarnation, state, version, protocol, threads, limit, used, running, kept, extensions, age,
+	       beats] = m;
+	return std::tie(address, incarnation, state, version, protocol, threads, limit, used, running, kept, extensions,
+	                age, beats);
 }
 
 template <class T>
@@ -182,7 +184,8 @@ inline TaskRequest SampleTaskRequest() {
 }
 
 inline TaskError SampleTaskError(ErrorKind kind = ErrorKind::LOST_INPUT) {
-	return {kind, "Conversion", "Could not convert 'ä\n' to INT32", "w1", "w2"};
+	return {kind, "Conversion", "Could not convert 'ä\n' to INT32", "w1",
+	        "w2", true,         {{"position", "7"}, {"errno", ""}}};
 }
 
 inline TaskResult SampleTaskResult() {
@@ -207,7 +210,8 @@ inline FetchRequest SampleFetchRequest() {
 inline WorkerInfo SampleWorkerInfo() {
 	WorkerInfo info;
 	info.address = {"w1", "grpc+tls://host:1"};
-	info.state = WorkerState::DRAINING;
+	info.incarnation = "second";
+	info.state = WorkerState::BROKEN;
 	info.duckdb_version = "v9.9.9";
 	info.protocol_version = PROTOCOL_VERSION + 1;
 	info.threads = 17;

@@ -51,7 +51,7 @@ TEST_P(TransportCalls, WorkerThatLeftIsAClearError) {
 		loopback->node->AddWorker("w3", loopback->other);
 		ExpectError(ErrorOf([&] { channel->GetInfo(); }), ExceptionType::IO, {"w1"});
 		ExpectError(ErrorOf([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); }), ExceptionType::IO, {"w1"});
-		ExpectFailure(channel->RunTask(MakeRequest(), nullptr), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+		ExpectFailure(channel->RunTask(MakeRequest(), nullptr), ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1"});
 	} else {
 		registry->Unregister("w1");
 		ExpectError(ErrorOf([&] { Connect(); }), ExceptionType::IO, {"w1"});

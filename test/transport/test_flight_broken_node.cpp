@@ -151,7 +151,7 @@ TEST_F(FlightBrokenNode, OutputWithoutItsRightEndIsAnError) {
 	EXPECT_TRUE(read({{7, ""}, {0, "garbage"}}).HasError());
 	auto wrong_sum = flight_protocol::EncodeMark(Mark {MarkKind::ROWS, "7"});
 	ExpectError(read({{7, ""}, {7, wrong_sum}, {0, end(14)}}), ExceptionType::IO, {"7 rows", "damaged"});
-	TaskError conversion {ErrorKind::USER, "Conversion", "bad row", "w1", ""};
+	TaskError conversion {ErrorKind::USER, "Conversion", "bad row", "w1", "", false, {}};
 	ExpectError(read({{7, ""}, {0, flight_protocol::EncodeMark(flight_protocol::ErrorMark(conversion))}}),
 	            ExceptionType::CONVERSION, {"bad row (on worker w1)"});
 }
@@ -181,11 +181,11 @@ TEST_F(FlightBrokenNode, TaskWithoutItsResultHasFailed) {
 	// a node that ends the call while its feed is still on the way may take its result with it: not with these
 	EXPECT_EQ(run({alive, alive, result}, false).Rows(), 7U);
 	EXPECT_FALSE(run({result}, false).failed);
-	ExpectFailure(run({}), ErrorKind::PLACE, ExceptionType::IO, {"w1", "without a result"});
-	ExpectFailure(run({alive}), ErrorKind::PLACE, ExceptionType::IO, {"w1", "without a result"});
+	ExpectFailure(run({}), ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1", "without a result"});
+	ExpectFailure(run({alive}), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1", "without a result"});
 	// it was sent everything already
 	auto resend = flight_protocol::EncodeMark(Mark {MarkKind::RESEND, ""});
-	ExpectFailure(run({resend}, false), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+	ExpectFailure(run({resend}, false), ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1"});
 	EXPECT_TRUE(run({"garbage"}).failed);
 	EXPECT_TRUE(run({flight_protocol::EncodeMark(Mark {MarkKind::RESULT, "garbage"})}).failed);
 	EXPECT_TRUE(run({flight_protocol::EncodeMark(Mark {MarkKind::RESULT, EncodeTaskRequest(MakeRequest())})}).failed);

@@ -20,7 +20,7 @@ public:
 		beats.push_back(info);
 		return knows;
 	}
-	void UnregisterWorker(const WorkerId &id) override {
+	void UnregisterWorker(const WorkerId &id, const std::string &) override {
 		unregistered.push_back(id);
 	}
 	std::vector<WorkerInfo> ListWorkers() override {
@@ -74,7 +74,7 @@ TEST_F(FlightDriver, EveryCallArrives) {
 	EXPECT_FALSE(client.Heartbeat(sample));
 	ASSERT_EQ(driver->beats.size(), 2U);
 	EXPECT_TRUE(driver->beats[1] == sample);
-	client.UnregisterWorker("wörker 1");
+	client.UnregisterWorker("wörker 1", "first");
 	EXPECT_EQ(driver->unregistered, std::vector<WorkerId> {"wörker 1"});
 }
 

@@ -69,7 +69,7 @@ TEST_F(FlightFailures, NodeThatStopsFailsItsTasksAsAPlace) {
 	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
 	ASSERT_TRUE(node.worker->started.Wait());
 	node.node->Stop();
-	ExpectFailure(running.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+	ExpectFailure(running.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1"});
 	ASSERT_FALSE(node.worker->StoppedAttempts().empty());
 	EXPECT_TRUE(node.worker->StoppedAttempts()[0] == MakeRequest());
 }
@@ -81,14 +81,14 @@ TEST_F(FlightFailures, NodeThatStopsEndsTasksThatWaitForTheirFeed) {
 	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(true), feed); });
 	ASSERT_TRUE(feed->blocked.Wait());
 	node.node->Stop();
-	ExpectFailure(running.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+	ExpectFailure(running.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1"});
 }
 
 TEST_F(FlightFailures, CallsToNodeThatStoppedFail) {
 	auto channel = node.Connect();
 	node.node->Stop();
 	auto feed = NumbersThen(1000, [](ScriptedSource &) {});
-	ExpectFailure(channel->RunTask(MakeRequest(true), feed), ErrorKind::PLACE, ExceptionType::IO,
+	ExpectFailure(channel->RunTask(MakeRequest(true), feed), ErrorKind::UNREACHABLE, ExceptionType::IO,
 	              {"w1", node.location});
 	EXPECT_TRUE(feed->cancelled.Happened());
 	auto expect_unreachable = [&](const std::function<void()> &call) {
@@ -167,7 +167,7 @@ TEST_F(FlightFailures, TaskWhoseConnectionBreaksFailsAtBothEnds) {
 	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
 	ASSERT_TRUE(node.worker->started.Wait());
 	proxy.Cut();
-	ExpectFailure(running.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1", proxy.Location()});
+	ExpectFailure(running.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1", proxy.Location()});
 	EXPECT_TRUE(node.worker->stopped.Wait());
 }
 
@@ -239,7 +239,8 @@ TEST_F(FlightFailures, FeedIsCompleteOrAnErrorWhereverItIsCut) {
 		passed = proxy.Passed(TcpProxy::TO_NODE) - before;
 		proxy.CutAfter(TcpProxy::TO_NODE, TcpProxy::NEVER);
 		if (result.failed) {
-			EXPECT_EQ(static_cast<int>(result.error.kind), static_cast<int>(ErrorKind::PLACE)) << result.error.message;
+			auto kind = result.error.kind;
+			EXPECT_TRUE(kind == ErrorKind::UNREACHABLE || kind == ErrorKind::DISCONNECTED) << result.error.message;
 		} else {
 			EXPECT_EQ(result.Rows(), CHUNKS * STANDARD_VECTOR_SIZE) << "after a cut at byte " << cut_after;
 		}
@@ -281,7 +282,7 @@ TEST_F(FlightSilence, RunningTaskIsGivenUp) {
 	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
 	ASSERT_TRUE(node.worker->started.Wait());
 	auto result = CallSilentNode([&] { return running.get(); });
-	ExpectFailure(result, ErrorKind::PLACE, ExceptionType::IO, {"w1", proxy.Location()});
+	ExpectFailure(result, ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1", proxy.Location()});
 }
 
 TEST_F(FlightSilence, OpenOutputIsGivenUp) {
@@ -300,13 +301,13 @@ TEST_F(FlightSilence, LargeRequestIsGivenUp) {
 	auto request = MakeRequest();
 	request.fragment = std::make_shared<const std::string>(std::string(20 << 20, 'x'));
 	auto result = CallSilentNode([&] { return channel->RunTask(request, nullptr); });
-	ExpectFailure(result, ErrorKind::PLACE, ExceptionType::IO, {"w1", proxy.Location()});
+	ExpectFailure(result, ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1", proxy.Location()});
 }
 
 TEST_F(FlightSilence, FeedIsGivenUp) {
 	auto feed = NumbersThen(100000, [](ScriptedSource &) {});
 	auto result = CallSilentNode([&] { return channel->RunTask(MakeRequest(true), feed); });
-	ExpectFailure(result, ErrorKind::PLACE, ExceptionType::IO, {"w1", proxy.Location()});
+	ExpectFailure(result, ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1", proxy.Location()});
 	EXPECT_TRUE(feed->cancelled.Happened());
 }
 
@@ -333,7 +334,7 @@ TEST_F(FlightSilence, CancelQueryCutsTheCallsOfItsQuery) {
 	});
 	ExpectError(error, ExceptionType::IO, {"w1", proxy.Location()});
 	EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
-	ExpectFailure(other.get(), ErrorKind::PLACE, ExceptionType::IO, {"w1"});
+	ExpectFailure(other.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1"});
 }
 
 //! What a reader waits for that nobody has opened yet

@@ -176,7 +176,7 @@ TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
 		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString("no mark")).ok());
 	});
 	expect_failure([](Exchange &exchange) { EXPECT_TRUE(exchange.writer->DoneWriting().ok()); });
-	auto conversion = TaskError {ErrorKind::USER, "Conversion", "bad row", "", ""};
+	auto conversion = TaskError {ErrorKind::USER, "Conversion", "bad row", "", "", false, {}};
 	auto failed = run(mark(flight_protocol::ErrorMark(conversion)));
 	ExpectFailure(failed, ErrorKind::USER, ExceptionType::CONVERSION, {"bad row"});
 }

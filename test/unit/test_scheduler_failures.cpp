@@ -252,4 +252,93 @@ TEST(SchedulerFailures, ADrainingWorkerTakesNothingNew) {
 	EXPECT_EQ(harness.Starts().at(0).worker, "b");
 }
 
+//! What a worker says that refuses a task, or could not be asked
+static std::vector<TaskError> Refusals() {
+	return {SchedulerHarness::Error(ErrorKind::DRAINING), SchedulerHarness::Error(ErrorKind::UNREACHABLE),
+	        SchedulerHarness::Error(ErrorKind::OVERLOADED), SchedulerHarness::Error(ErrorKind::BROKEN)};
+}
+
+TEST(SchedulerFailures, ARefusalCostsNoAttempt) {
+	for (auto &refusal : Refusals()) {
+		SchedulerConfig config;
+		config.task_retries = 0;
+		Harness harness({Harness::MakeStage(0, 1)}, config);
+		harness.Start(2);
+		for (int i = 0; i < 50; i++) {
+			harness.Fail({0, 0}, refusal);
+			ASSERT_TRUE(harness.Failure().message.empty());
+			if (harness.Starts().empty()) {
+				harness.FireTimer();
+			}
+		}
+		harness.Succeed({0, 0});
+		EXPECT_TRUE(harness.Failure().message.empty());
+	}
+}
+
+TEST(SchedulerFailures, ARefusedTaskGoesElsewhereAtOnce) {
+	Harness harness({Harness::MakeStage(0, 1)});
+	harness.Start(2);
+	harness.Do(event::WorkerDraining {"a"});
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::DRAINING));
+	ASSERT_EQ(harness.Starts().size(), 1U);
+	EXPECT_EQ(harness.Starts()[0].worker, "b");
+}
+
+TEST(SchedulerFailures, RefusalsAreBoundedByTime) {
+	for (auto &refusal : Refusals()) {
+		SchedulerConfig config;
+		config.task_retries = 1;
+		config.retry_patience_ms = 10000;
+		Harness harness({Harness::MakeStage(0, 1)}, config);
+		harness.Start(2);
+		harness.Fail({0, 0}, refusal);
+		harness.now += 10001;
+		harness.Do(event::TimerFired {});
+		harness.Fail({0, 0}, refusal);
+		ASSERT_TRUE(harness.Failure().message.empty());
+		harness.FireTimer();
+		harness.Fail({0, 0}, refusal);
+		EXPECT_EQ(harness.Failure().message, "Task 0 of stage 0 failed after 2 attempts: broken");
+	}
+}
+
+TEST(SchedulerFailures, ABrokenConnectionIsAnAttempt) {
+	SchedulerConfig config;
+	config.task_retries = 0;
+	Harness harness({Harness::MakeStage(0, 1)}, config);
+	harness.Start(2);
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::DISCONNECTED, "gone"));
+	EXPECT_EQ(harness.Failure().message, "Task 0 of stage 0 failed after 1 attempt: gone");
+}
+
+TEST(SchedulerFailures, ATaskThatBreaksWorkersEndsTheQueryByItsOwnError) {
+	Harness harness({Harness::MakeStage(0, 1)});
+	harness.Start(3);
+	auto error = Harness::Error(ErrorKind::BROKEN, "a pointer that is NULL");
+	error.breaks_worker = true;
+	for (uint32_t broken = 1; broken < limits::BROKEN_WORKERS_MAX; broken++) {
+		auto where = harness.Where({0, 0});
+		harness.Fail({0, 0}, error);
+		EXPECT_TRUE(harness.Failure().message.empty());
+		harness.Do(event::WorkerLost {where, ""});
+		harness.now += 10000;
+		harness.Do(event::TimerFired {});
+	}
+	harness.Fail({0, 0}, error);
+	EXPECT_EQ(harness.Failure().message, "a pointer that is NULL");
+}
+
+TEST(SchedulerFailures, AWorkerThatOthersBrokeIsNoneOfTheQuerysOwn) {
+	Harness harness({Harness::MakeStage(0, 1)});
+	harness.Start(5);
+	for (int i = 0; i < 4; i++) {
+		auto where = harness.Where({0, 0});
+		harness.Fail({0, 0}, Harness::Error(ErrorKind::BROKEN));
+		harness.Do(event::WorkerLost {where, ""});
+	}
+	harness.Succeed({0, 0});
+	EXPECT_TRUE(harness.Failure().message.empty());
+}
+
 } // namespace duckherder

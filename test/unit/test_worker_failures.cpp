@@ -1,4 +1,5 @@
 #include "unit/test_worker_harness.hpp"
+#include "worker/renewed_worker.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -374,6 +375,86 @@ TEST(WorkerFailures, OutputsStayAsLongAsSomebodyAsksForTheirQuery) {
 	clock->now_ms += 10001;
 	node.DropExpired();
 	EXPECT_TRUE(node.Idle());
+}
+
+//! As after a fatal error of any query
+static void Break(duckdb::DuckDB &db) {
+	duckdb::Connection connection(db);
+	EXPECT_THROW(connection.context->RunFunctionInTransaction([] { throw duckdb::FatalException("broken by a test"); }),
+	             duckdb::FatalException);
+}
+
+TEST(WorkerFailures, ABrokenDatabaseTakesNothingMore) {
+	Session session;
+	Workers workers(1);
+	auto request = MakeRequest(PlanOf(session, "SELECT i FROM range(3) t(i)"));
+	workers.Run(0, request);
+	EXPECT_FALSE(workers.nodes[0]->Broken());
+	Break(*workers.databases[0]);
+	EXPECT_TRUE(workers.nodes[0]->Broken());
+	EXPECT_EQ(workers.nodes[0]->BrokenBy(), "broken by a test");
+	EXPECT_EQ(workers.nodes[0]->GetInfo().state, WorkerState::BROKEN);
+	auto refused = workers.nodes[0]->RunTask(request, nullptr);
+	EXPECT_TRUE(refused.failed);
+	EXPECT_EQ(refused.error.kind, ErrorKind::BROKEN);
+	EXPECT_FALSE(refused.error.breaks_worker);
+}
+
+TEST(WorkerFailures, ATaskThatWasRunningWhenTheDatabaseBrokeDidNotBreakIt) {
+	Session session;
+	Workers workers(1);
+	auto slow =
+	    MakeRequest(PlanOf(session, "SELECT count(*) FROM range(30000) a(i), range(30000) b(j) WHERE i + j = 3"));
+	auto running = std::async(std::launch::async, [&] { return workers.nodes[0]->RunTask(slow, nullptr); });
+	while (workers.nodes[0]->GetInfo().running_tasks == 0) {
+		std::this_thread::yield();
+	}
+	Break(*workers.databases[0]);
+	auto result = running.get();
+	EXPECT_FALSE(result.failed && result.error.breaks_worker) << result.error.message;
+}
+
+TEST(WorkerFailures, AnotherDatabaseTakesThePlaceOfABrokenOne) {
+	Session session;
+	std::vector<std::shared_ptr<duckdb::DuckDB>> databases;
+	RenewedWorker worker([&] {
+		databases.push_back(OpenWorkerDatabase(Workers::DefaultOptions()));
+		return std::make_shared<WorkerNode>(WorkerAddress {"w0", "inproc"}, databases.back(),
+		                                    std::make_shared<NodeMap>());
+	});
+	auto request = MakeRequest(PlanOf(session, "SELECT i FROM range(3) t(i)"));
+	ASSERT_FALSE(worker.RunTask(request, nullptr).failed);
+	auto first = worker.GetInfo();
+	Break(*databases[0]);
+	auto second = worker.GetInfo();
+	EXPECT_EQ(second.state, WorkerState::ACTIVE);
+	EXPECT_NE(second.incarnation, first.incarnation);
+	EXPECT_EQ(databases.size(), 2U);
+	FetchRequest fetch;
+	fetch.query_id = request.query_id;
+	EXPECT_THROW(worker.Fetch(fetch, {LogicalType::BIGINT}), duckdb::IOException) << "its outputs went with it";
+	request.attempt = 1;
+	EXPECT_FALSE(worker.RunTask(request, nullptr).failed);
+}
+
+TEST(WorkerFailures, AProcessAtItsMemoryLimitTakesNoTasks) {
+	Session session;
+	Workers workers(1);
+	auto slow =
+	    MakeRequest(PlanOf(session, "SELECT count(*) FROM range(1000000) a(i), range(1000000) b(j) WHERE i + j = 3"));
+	auto running = std::async(std::launch::async, [&] { return workers.nodes[0]->RunTask(slow, nullptr); });
+	auto ended = [&] { return running.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready; };
+	do {
+		workers.nodes[0]->RelieveMemory("the limit is 300 MB");
+	} while (!ended());
+	auto result = running.get();
+	EXPECT_EQ(result.error.kind, ErrorKind::PLACE);
+	EXPECT_EQ(result.error.exception_type, "Out of Memory");
+	EXPECT_EQ(result.error.message, "the limit is 300 MB");
+	auto request = MakeRequest(PlanOf(session, "SELECT i FROM range(3) t(i)"), 0, 1);
+	EXPECT_EQ(workers.nodes[0]->RunTask(request, nullptr).error.kind, ErrorKind::OVERLOADED);
+	workers.nodes[0]->RelieveMemory("");
+	EXPECT_FALSE(workers.nodes[0]->RunTask(request, nullptr).failed);
 }
 
 TEST(WorkerFailures, BroadcastAndOneExchangeScannedTwice) {

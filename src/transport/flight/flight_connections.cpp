@@ -98,6 +98,9 @@ std::shared_ptr<FlightConnections::Connection> FlightConnections::Get(const std:
 	options.private_key = settings.tls_key;
 	// the nodes of a cluster reach each other directly, whatever proxy leads out of the house
 	options.generic_options.emplace_back("grpc.enable_http_proxy", 0);
+	// A new client tries anew: otherwise it shares with former ones that the node could not be reached just now, and
+	// waits before it tries a node that was started again
+	options.generic_options.emplace_back("grpc.use_local_subchannel_pool", 1);
 	// With this gRPC sets TCP_USER_TIMEOUT: a write to a machine that takes nothing more fails. Its pings go out more
 	// rarely than servers object to; CallWatch looks after reads.
 	options.generic_options.emplace_back("grpc.keepalive_time_ms", static_cast<int>(limits::PING_INTERVAL_MS));

@@ -42,8 +42,8 @@ bool FlightDriverClient::Heartbeat(const WorkerInfo &info) {
 	return Call(flight_protocol::HEARTBEAT, flight_protocol::Pack({EncodeWorkerInfo(info)})) == "known";
 }
 
-void FlightDriverClient::UnregisterWorker(const WorkerId &id) {
-	Call(flight_protocol::UNREGISTER_WORKER, flight_protocol::Pack({id}));
+void FlightDriverClient::UnregisterWorker(const WorkerId &id, const std::string &incarnation) {
+	Call(flight_protocol::UNREGISTER_WORKER, flight_protocol::Pack({id, incarnation}));
 }
 
 std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {

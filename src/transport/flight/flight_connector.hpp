@@ -48,7 +48,7 @@ public:
 
 	void RegisterWorker(const WorkerInfo &info) override;
 	bool Heartbeat(const WorkerInfo &info) override;
-	void UnregisterWorker(const WorkerId &id) override;
+	void UnregisterWorker(const WorkerId &id, const std::string &incarnation) override;
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
 	void KeepQueries(const std::vector<QueryId> &queries) override;

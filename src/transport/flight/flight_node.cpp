@@ -343,7 +343,8 @@ private:
 			return Driver()->Heartbeat(DecodeWorkerInfo(Parts(body, 1)[0])) ? "known" : "unknown";
 		}
 		if (type == flight_protocol::UNREGISTER_WORKER) {
-			Driver()->UnregisterWorker(Parts(body, 1)[0]);
+			auto parts = Parts(body, 2);
+			Driver()->UnregisterWorker(parts[0], parts[1]);
 			return "";
 		}
 		if (type == flight_protocol::LIST_WORKERS) {

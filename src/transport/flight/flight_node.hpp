@@ -43,11 +43,12 @@ struct FlightNodeOptions {
 //! Every call is authenticated by its token before any of it is decoded; running tasks and reading their outputs is for
 //! those with the cluster's own token.
 //!
-//! How a task travels, as one DoExchange: the client sends the request, then the batches of the feed if there is one,
-//! then the feed's end marker with its row count; the node answers with one message, the TaskResult, and the client
-//! hangs up. What the tasks of a stage have in common is only sent with the first of them (KnownStages). A client that
-//! hangs up earlier has gone: its attempt is stopped (AttemptControl, and Cancel on the feed). How an output travels,
-//! as one DoGet: batches, then an end marker with the row count, or the error that ended it.
+//! How a task travels, as one DoExchange: the client sends the request, the node says that it has taken the task, or
+//! refuses it; then the batches of the feed if there is one, once the task reads it, and the feed's end marker with its
+//! row count; the node answers with one message, the TaskResult, and the client hangs up. What the tasks of a stage
+//! have in common is only sent with the first of them (KnownStages). A client that hangs up earlier has gone: its
+//! attempt is stopped (AttemptControl, and Cancel on the feed). How an output travels, as one DoGet: batches, then an
+//! end marker with the row count, or the error that ended it.
 class FlightNode {
 public:
 	explicit FlightNode(FlightNodeOptions options);

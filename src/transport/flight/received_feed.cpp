@@ -115,7 +115,20 @@ idx_t ReceivedFeed::MaxReaders() const {
 	return std::max(1U, std::thread::hardware_concurrency());
 }
 
+void ReceivedFeed::OnFirstReader(std::function<void()> action) {
+	std::lock_guard<std::mutex> guard(lock);
+	on_first_reader = std::move(action);
+}
+
 std::unique_ptr<ChunkReader> ReceivedFeed::OpenReader() {
+	std::function<void()> action;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		action.swap(on_first_reader);
+	}
+	if (action) {
+		action();
+	}
 	return std::make_unique<ReceivedFeedReader>(shared_from_this());
 }
 

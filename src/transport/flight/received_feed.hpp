@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,9 @@ namespace duckherder {
 class ReceivedFeed : public ChunkSource, public std::enable_shared_from_this<ReceivedFeed> {
 public:
 	explicit ReceivedFeed(duckdb::vector<duckdb::LogicalType> types);
+
+	//! Before it is read: what to do once the task asks for its first rows, on the thread that does. Called once.
+	void OnFirstReader(std::function<void()> action);
 
 	//! Waits for room. Batches that nobody will read any more are dropped.
 	void Push(std::shared_ptr<arrow::RecordBatch> batch);
@@ -45,6 +49,7 @@ private:
 
 	const duckdb::vector<duckdb::LogicalType> types;
 	std::mutex lock;
+	std::function<void()> on_first_reader;
 	std::condition_variable changed;
 	std::deque<std::shared_ptr<arrow::RecordBatch>> queue;
 	duckdb::idx_t taken = 0;

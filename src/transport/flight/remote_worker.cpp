@@ -31,7 +31,12 @@ class FeedSender {
 public:
 	FeedSender(flight::FlightStreamWriter &writer_p, std::shared_ptr<ChunkSource> feed_p)
 	    : writer(writer_p), feed(std::move(feed_p)) {
-		if (feed) {
+	}
+
+	//! Not before the worker has said that it reads the feed: of one that refuses the task nothing was taken.
+	//! Idempotent
+	void Start() {
+		if (feed && !thread.joinable()) {
 			thread = std::thread([this] { Run(); });
 		}
 	}
@@ -143,15 +148,16 @@ void RemoteWorker::Greet() {
 }
 
 TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
+	auto taken = false;
 	try {
 		auto key = KnownStages::Key(request);
 		auto connection = connections->Get(address.location);
 		// a feed's rows are on their way before the node could ask for more
 		auto alone = !feed && connections->KnowsStage(connection, key);
-		auto result = TryRunTask(connection, request, feed, alone);
+		auto result = TryRunTask(connection, request, feed, alone, taken);
 		if (!result) {
 			connections->SetKnowsStage(connection, key, false);
-			result = TryRunTask(connection, request, feed, false);
+			result = TryRunTask(connection, request, feed, false, taken);
 		}
 		if (!result) {
 			throw IOException("%s asks for what it was sent", peer);
@@ -165,13 +171,16 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 		TaskResult result;
 		result.failed = true;
 		result.error = ToTaskError(error, address.id);
+		if (result.error.kind == ErrorKind::PLACE) {
+			result.error.kind = taken ? ErrorKind::DISCONNECTED : ErrorKind::UNREACHABLE;
+		}
 		return result;
 	}
 }
 
 std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
                                                    const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
-                                                   bool alone) {
+                                                   bool alone, bool &taken) {
 	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
 	auto asking = request;
 	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
@@ -202,6 +211,10 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 			throw IOException("%s ended the call without a result", peer);
 		}
 		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
+		if (mark.kind == MarkKind::ALIVE) {
+			taken = true;
+			sender.Start();
+		}
 		if (mark.kind == MarkKind::RESEND && alone) {
 			return std::nullopt;
 		}
@@ -241,7 +254,7 @@ void RemoteWorker::KeepQuery(const QueryId &query_id, const std::vector<std::str
 }
 
 WorkerInfo RemoteWorker::GetInfo() {
-	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONTROL_CALL_TIMEOUT_MS));
+	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
 }
 
 void RemoteWorker::StopAttempt(const TaskRequest &request) {

@@ -26,10 +26,11 @@ public:
 
 private:
 	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);
-	//! `alone`: without what the node knows of the stage. Nothing if it does not know it.
+	//! `alone`: without what the node knows of the stage. Nothing if it does not know it. `taken`: it has begun to run
+	//! the task.
 	std::optional<TaskResult> TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
 	                                     const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
-	                                     bool alone);
+	                                     bool alone, bool &taken);
 
 	const WorkerAddress address;
 	//! What errors call it

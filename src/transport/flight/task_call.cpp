@@ -22,6 +22,11 @@ TaskCall::TaskCall(flight::FlightMessageReader &reader_p, flight::FlightMessageW
 }
 
 void TaskCall::Run() {
+	if (feed) {
+		feed->OnFirstReader([this] { Take(); });
+	} else {
+		Take();
+	}
 	std::thread receiver([this] { Receive(); });
 	std::thread runner([this] {
 		auto ended = worker->RunTask(request, feed);
@@ -36,11 +41,12 @@ void TaskCall::Run() {
 		auto stopped = hung_up || stopping;
 		auto pause = stopped ? limits::WAIT_SLICE_MS : limits::KEEPALIVE_INTERVAL_MS;
 		if (changed.wait_for(guard, std::chrono::milliseconds(pause),
-		                     [&] { return done || (!stopped && (hung_up || stopping)); }) &&
+		                     [&] { return done || taken || (!stopped && (hung_up || stopping)); }) &&
 		    done) {
 			break;
 		}
 		stopped = hung_up || stopping;
+		taken = false;
 		guard.unlock();
 		if (stopped) {
 			StopAttempt();
@@ -58,13 +64,19 @@ void TaskCall::Run() {
 		feed->Discard();
 	}
 	if (result.failed && was_stopped) {
-		result.error.kind = ErrorKind::PLACE;
+		result.error.kind = ErrorKind::DISCONNECTED;
 		result.error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::IO);
 		result.error.message = "Worker " + request.worker_id + " was stopped";
 	}
 	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::RESULT, EncodeTaskResult(result)}));
 	static_cast<void>(status);
 	receiver.join();
+}
+
+void TaskCall::Take() {
+	std::lock_guard<std::mutex> guard(lock);
+	taken = true;
+	changed.notify_all();
 }
 
 void TaskCall::Receive() {

@@ -21,10 +21,12 @@ public:
 
 	//! Returns when the client has the result, or is gone and the task has ended.
 	void Run();
-	//! The node stops: stops the attempt, which then counts as a failure of the place. Any thread.
+	//! The node stops: stops the attempt, which then counts as if the connection had broken. Any thread.
 	void Stop();
 
 private:
+	//! The task runs: the client is told, and may send its feed. Any thread.
+	void Take();
 	void Receive();
 	void TakeOfFeed(arrow::flight::FlightStreamChunk chunk);
 	void StopAttempt();
@@ -39,6 +41,8 @@ private:
 	std::mutex lock;
 	std::condition_variable changed;
 	bool done = false;
+	//! The client has to be told
+	bool taken = false;
 	bool hung_up = false;
 	bool stopping = false;
 	TaskResult result;

@@ -1,0 +1,147 @@
+#include "main/process_memory.hpp"
+
+#include "common/limits.hpp"
+
+#include "duckdb/common/exception.hpp"
+#include "duckdb/common/string_util.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
+
+namespace duckherder::process_memory {
+
+using namespace duckdb;
+
+namespace {
+
+//! It takes some time until a block of this size has been written, and until then it is not resident
+constexpr uint64_t SLOWLY_WRITTEN_BYTES = 32ULL << 20;
+
+std::atomic<uint64_t> limit {0};
+//! Bytes of such blocks that were given out since a moment ago
+std::atomic<uint64_t> unwritten {0};
+std::atomic<int64_t> unwritten_since {0};
+
+std::string TooMuch(uint64_t resident) {
+	return StringUtil::Format("The process uses %s, its --memory-limit is %s: make the query smaller, run fewer at a "
+	                          "time, or give the node more memory",
+	                          StringUtil::BytesToHumanReadableString(resident),
+	                          StringUtil::BytesToHumanReadableString(limit));
+}
+
+int64_t NowMs() {
+	using namespace std::chrono;
+	return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+//! What was freed, but is still the allocators'
+void GiveBack() {
+	Allocator::FlushAll();
+	malloc_trim(0);
+}
+
+//! Throws what the query that asks for the block gets
+void CheckRoom(idx_t bytes) {
+	auto bound = Bound();
+	if (bound == 0 || bytes < limits::LARGE_BLOCK_BYTES) {
+		return;
+	}
+	auto now = NowMs();
+	if (now - unwritten_since > static_cast<int64_t>(limits::LARGE_BLOCK_TOUCHED_MS)) {
+		unwritten_since = now;
+		unwritten = 0;
+	}
+	auto slowly = bytes >= SLOWLY_WRITTEN_BYTES ? bytes : 0;
+	auto expected = unwritten.fetch_add(slowly) + bytes;
+	if (expected + Resident() > bound) {
+		GiveBack();
+	}
+	if (expected + Resident() > bound) {
+		unwritten.fetch_sub(slowly);
+		throw OutOfMemoryException("%s more would be too much. %s", StringUtil::BytesToHumanReadableString(bytes),
+		                           TooMuch(Resident()));
+	}
+}
+
+data_ptr_t Allocate(PrivateAllocatorData *data, idx_t bytes) {
+	CheckRoom(bytes);
+	return Allocator::DefaultAllocate(data, bytes);
+}
+
+data_ptr_t Reallocate(PrivateAllocatorData *data, data_ptr_t block, idx_t old_bytes, idx_t bytes) {
+	if (bytes > old_bytes) {
+		CheckRoom(bytes);
+	}
+	return Allocator::DefaultReallocate(data, block, old_bytes, bytes);
+}
+
+} // namespace
+
+void SetLimit(uint64_t bytes) {
+	limit = bytes;
+	if (bytes > 0) {
+		Allocator::DefaultAllocatorReference() = duckdb::shared_ptr<Allocator>(MakeAllocator().release());
+	}
+}
+
+uint64_t Bound() {
+	return limit + limit / 100 * limits::PROCESS_MEMORY_MARGIN_PERCENT;
+}
+
+uint64_t Resident() {
+	static const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	static const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+	char text[128] = {};
+	if (file < 0 || pread(file, text, sizeof(text) - 1, 0) <= 0) {
+		return 0;
+	}
+	unsigned long long resident = 0;
+	unsigned long long shared = 0;
+	auto found = std::sscanf(text, "%*s %llu %llu", &resident, &shared);
+	return found == 2 && resident > shared ? (resident - shared) * page_bytes : 0;
+}
+
+duckdb::unique_ptr<Allocator> MakeAllocator() {
+	if (limit == 0) {
+		return nullptr;
+	}
+	return make_uniq<Allocator>(Allocate, Allocator::DefaultFree, Reallocate, make_uniq<PrivateAllocatorData>());
+}
+
+Watch::Watch(std::function<void(const std::string &error)> relieve_p) : relieve(std::move(relieve_p)) {
+	if (limit > 0) {
+		thread = std::thread([this] { Run(); });
+	}
+}
+
+Watch::~Watch() {
+	stopping = true;
+	if (thread.joinable()) {
+		thread.join();
+	}
+}
+
+void Watch::Run() {
+	auto beyond = false;
+	while (!stopping) {
+		auto resident = Resident();
+		if (resident > Bound()) {
+			GiveBack();
+			resident = Resident();
+		}
+		if (resident > Bound()) {
+			beyond = true;
+			relieve(TooMuch(resident));
+		} else if (beyond) {
+			beyond = false;
+			relieve("");
+		}
+		auto pause = beyond ? limits::PROCESS_MEMORY_RELIEF_MS : limits::PROCESS_MEMORY_LOOK_INTERVAL_MS;
+		std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+	}
+}
+
+} // namespace duckherder::process_memory
