@@ -175,4 +175,4 @@ def test_secret_files_are_out_of_reach(cluster, tmp_path: Path):
     done = start("--allow-path", str(database.parent), "--database", str(database))
     assert done.returncode == 1 and "x.duckdb.history\" is within" in done.stderr, done
     done = run_binary(["driver", "--listen", "127.0.0.1:0", "--allow-path", str(tmp_path)])
-    assert done.returncode == 1 and "needs --client-tokens" in done.stderr, done
+    assert done.returncode == 2 and "needs --client-tokens" in done.stderr, done
