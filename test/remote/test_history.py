@@ -194,7 +194,7 @@ def test_one_file_one_driver(tmp_path: Path):
     with driver(tmp_path, "--database", str(database), "--history", str(history), workers=0) as cluster:
         def refused(*options: str) -> str:
             done = run_binary(["driver", "--listen", "127.0.0.1:0", *options])
-            assert done.returncode == 1, done
+            assert done.returncode in (1, 2), done
             return done.stderr
 
         assert re.search(r"another process has opened it \(\d+\). --history names another file", refused(
