@@ -27,6 +27,7 @@
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
 #include "duckdb/parser/statement/insert_statement.hpp"
+#include "duckdb/parser/statement/multi_statement.hpp"
 #include "duckdb/parser/tableref/column_data_ref.hpp"
 #include "duckdb/planner/operator/logical_column_data_get.hpp"
 #include "duckdb/planner/planner.hpp"
@@ -373,7 +374,18 @@ vector<unique_ptr<SQLStatement>> ClientSession::Parse(const std::string &sql) {
 	try {
 		Parser parser(connection.context->GetParserOptions());
 		parser.ParseQuery(sql);
-		return std::move(parser.statements);
+		vector<unique_ptr<SQLStatement>> statements;
+		for (auto &statement : parser.statements) {
+			if (statement->type != StatementType::MULTI_STATEMENT) {
+				statements.push_back(std::move(statement));
+				continue;
+			}
+			// one that the parser makes several of, such as a PIVOT that looks for its columns
+			for (auto &part : statement->Cast<MultiStatement>().statements) {
+				statements.push_back(std::move(part));
+			}
+		}
+		return statements;
 	} catch (const std::exception &error) {
 		ErrorData data(error);
 		data.AddErrorLocation(sql);

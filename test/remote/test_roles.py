@@ -7,8 +7,12 @@ import duckdb
 import pytest
 
 from remote.conftest import attach
+from remote.test_suites import TPCH_SCALE
+from support import tpch
 from support.cluster import Cluster, run_binary
-from support.session import Connection, bare_session, scalar
+from support.compare import assert_same, fetch
+from support.flight_sql import adbc_session, arrow_result, plain_arrow_result
+from support.session import Connection, bare_session, plain_session, scalar
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -176,3 +180,25 @@ def test_secret_files_are_out_of_reach(cluster, tmp_path: Path):
     assert done.returncode == 1 and "x.duckdb.history\" is within" in done.stderr, done
     done = run_binary(["driver", "--listen", "127.0.0.1:0", "--allow-path", str(tmp_path)])
     assert done.returncode == 2 and "needs --client-tokens" in done.stderr, done
+
+
+def test_tpch_as_a_reader(tmp_path: Path):
+    """What is allowed is enough for real queries, as plans and as texts."""
+    directory = tpch.parquet_directory(TPCH_SCALE)
+    tokens = tmp_path / "tokens"
+    tokens.touch(mode=0o600)
+    tokens.write_text(f"read {TOKENS['read']}\n")
+    options = ["--client-tokens", str(tokens), "--allow-path", str(directory)]
+    with (Cluster(tmp_path, workers=1, with_driver=True, driver_options=options) as cluster, bare_session() as owner,
+          bare_session() as reader, plain_session() as plain):
+        attach(owner, cluster)
+        for table in tpch.TABLES:
+            owner.execute(f"CREATE VIEW dh.{table} AS FROM '{directory / (table + '.parquet')}'")
+        tpch.create_sources(plain, directory, "VIEW")
+        attach(reader, cluster, options=f", TOKEN '{TOKENS['read']}'")
+        reader.execute("USE dh")
+        with adbc_session(cluster, TOKENS["read"]) as connection:
+            for number, sql in tpch.queries().items():
+                assert_same(fetch(plain, sql), fetch(reader, sql), f"TPC-H {number}", ordered=True)
+                assert_same(plain_arrow_result(plain, sql), arrow_result(connection, sql), f"TPC-H {number} as text",
+                            ordered=True)
