@@ -120,9 +120,9 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
-	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(5)))), SerializationException);
+	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(9)))), SerializationException);
 	auto info = SampleWorkerInfo();
-	info.state = static_cast<WorkerState>(3);
+	info.state = static_cast<WorkerState>(4);
 	EXPECT_THROW(DecodeWorkerInfo(EncodeWorkerInfo(info)), SerializationException);
 }
 

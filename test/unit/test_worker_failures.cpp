@@ -444,6 +444,9 @@ TEST(WorkerFailures, AProcessAtItsMemoryLimitTakesNoTasks) {
 	    MakeRequest(PlanOf(session, "SELECT count(*) FROM range(1000000) a(i), range(1000000) b(j) WHERE i + j = 3"));
 	auto running = std::async(std::launch::async, [&] { return workers.nodes[0]->RunTask(slow, nullptr); });
 	auto ended = [&] { return running.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready; };
+	while (workers.nodes[0]->GetInfo().running_tasks == 0 && !ended()) {
+		// A task that comes when the limit is reached already would be refused.
+	}
 	do {
 		workers.nodes[0]->RelieveMemory("the limit is 300 MB");
 	} while (!ended());

@@ -25,7 +25,8 @@ void TaskCall::Run() {
 	if (feed) {
 		feed->OnFirstReader([this] { Take(); });
 	} else {
-		Take();
+		// Before the task begins: a caller that has not heard it takes the task for one that never ran.
+		SayAlive();
 	}
 	std::thread receiver([this] { Receive(); });
 	std::thread runner([this] {
@@ -51,9 +52,7 @@ void TaskCall::Run() {
 		if (stopped) {
 			StopAttempt();
 		} else {
-			// who does not take it has hung up, which the receiver notices
-			auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::ALIVE, ""}));
-			static_cast<void>(status);
+			SayAlive();
 		}
 		guard.lock();
 	}
@@ -71,6 +70,12 @@ void TaskCall::Run() {
 	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::RESULT, EncodeTaskResult(result)}));
 	static_cast<void>(status);
 	receiver.join();
+}
+
+void TaskCall::SayAlive() {
+	// Who does not take it has hung up, which the receiver notices.
+	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::ALIVE, ""}));
+	static_cast<void>(status);
 }
 
 void TaskCall::Take() {

@@ -25,6 +25,7 @@ public:
 	void Stop();
 
 private:
+	void SayAlive();
 	//! The task runs: the client is told, and may send its feed. Any thread.
 	void Take();
 	void Receive();
