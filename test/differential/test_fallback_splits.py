@@ -147,7 +147,7 @@ def test_joins_and_shuffles_above(pair):
                 "SELECT i, g FROM whole ORDER BY s LIMIT 10"):
         assert pair.check(sql)["partition_strategy"] == "MODULO"
     # the order of equal rows matters to a window
-    sql = "SELECT i, row_number() OVER (PARTITION BY g ORDER BY g) FROM whole WHERE i % 100 = 3 ORDER BY i"
+    sql = "SELECT i, row_number() OVER (PARTITION BY g ORDER BY i) FROM whole WHERE i % 100 = 3 ORDER BY i"
     assert pair.check(sql)["partition_strategy"] == "FEED"
 
 
