@@ -88,5 +88,5 @@ class StrangerWorld:
             place = options.index("--init")
             before = Path(options[place + 1]).read_text() + "\n"
             del options[place:place + 2]
-        init.write_text(before + defaults_sql(self.number))
+        init.write_text(f"{before};\n{defaults_sql(self.number)}")
         return [*options, "--init", str(init)]
