@@ -469,8 +469,8 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
 	node.Start();
 	WorkerAddress address {flags.Get("--id", DefaultWorkerId(node)), node.Location()};
-	auto worker = std::make_shared<WorkerNode>(
-	    address, database, std::make_shared<FlightConnector>(NodeSettingsOf(flags)), node_options);
+	auto worker = std::make_shared<WorkerNode>(address, database,
+	                                           std::make_shared<FlightConnector>(NodeSettingsOf(flags)), node_options);
 	process_memory::Watch memory_watch([worker](const std::string &error) { worker->RelieveMemory(error); });
 	node.AddWorker(address.id, wrap ? wrap(worker, *database) : worker);
 	std::unique_ptr<Registration> registration;
