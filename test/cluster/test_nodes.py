@@ -209,3 +209,13 @@ def test_shell_answers_its_version():
     done = subprocess.run([str(paths.SHELL), "-csv", "-noheader", "-c", sql], capture_output=True, text=True,
                           timeout=30, stdin=subprocess.DEVNULL)
     assert done.stdout.strip() == "v1.5.5,true", done.stderr
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("node", ["driver", "worker"])
+@pytest.mark.parametrize("place", ["file/below", "/proc/no-directory", "/dev/null"])
+def test_a_temp_directory_that_cannot_be_written_to(tmp_path, node, place):
+    (tmp_path / "file").touch()
+    directory = place if place.startswith("/") else str(tmp_path / place)
+    done = run_binary([node, "--listen", "127.0.0.1:0", "--temp-directory", directory])
+    assert done.returncode != 0 and directory in done.stderr and "temporary directory" in done.stderr, done
