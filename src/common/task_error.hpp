@@ -19,7 +19,8 @@ enum class ErrorKind : uint8_t {
 	CANCELLED = 3,
 	//! The worker is about to end and takes no new tasks; its outputs are still there.
 	DRAINING = 4,
-	//! The worker could not be reached, or did not answer: nothing of the task ran there.
+	//! The worker could not be reached, or its answer that it took the task did not come. If it took the task all the
+	//! same, that attempt has a number of its own, and nothing of it is used.
 	UNREACHABLE = 5,
 	//! The worker took the task, and then the connection broke: nobody knows whether it is still there.
 	DISCONNECTED = 6,

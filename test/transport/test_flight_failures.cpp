@@ -36,6 +36,23 @@ protected:
 		};
 	}
 
+	//! A task that has read its feed and then runs until it is stopped. A client sends a feed's rows only after it has
+	//! heard that the worker took the task; that the worker runs it says less, as its word may still be on the way.
+	std::future<TaskResult> RunTaken(WorkerService &channel) {
+		auto read = std::make_shared<Signal>();
+		node.worker->run = [this, read](const TaskRequest &, const ScriptedWorker::Feed &feed) -> TaskResult {
+			ReadAll(*feed);
+			read->Set();
+			EXPECT_TRUE(node.worker->stopped.Wait(3 * PATIENCE));
+			throw duckdb::InterruptException();
+		};
+		auto running = std::async(std::launch::async, [&channel] {
+			return channel.RunTask(MakeRequest(true), NumbersThen(100, [](ScriptedSource &) {}));
+		});
+		EXPECT_TRUE(read->Wait());
+		return running;
+	}
+
 	TimeLimit limit;
 	//! The node may still serve a call whose client has been cut off
 	std::mutex lock;
@@ -64,14 +81,12 @@ TEST_F(FlightFailures, NodeThatStopsEndsItsStreamsWithAnError) {
 }
 
 TEST_F(FlightFailures, NodeThatStopsFailsItsTasksAsAPlace) {
-	CountFeed();
 	auto channel = node.Connect();
-	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
-	ASSERT_TRUE(node.worker->started.Wait());
+	auto running = RunTaken(*channel);
 	node.node->Stop();
 	ExpectFailure(running.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1"});
 	ASSERT_FALSE(node.worker->StoppedAttempts().empty());
-	EXPECT_TRUE(node.worker->StoppedAttempts()[0] == MakeRequest());
+	EXPECT_TRUE(node.worker->StoppedAttempts()[0] == MakeRequest(true));
 }
 
 TEST_F(FlightFailures, NodeThatStopsEndsTasksThatWaitForTheirFeed) {
@@ -162,10 +177,8 @@ TEST_F(FlightFailures, FeedOfClientThatHangsUpIsNoEnd) {
 }
 
 TEST_F(FlightFailures, TaskWhoseConnectionBreaksFailsAtBothEnds) {
-	CountFeed();
 	auto channel = through_proxy->Connect(proxied);
-	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
-	ASSERT_TRUE(node.worker->started.Wait());
+	auto running = RunTaken(*channel);
 	proxy.Cut();
 	ExpectFailure(running.get(), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1", proxy.Location()});
 	EXPECT_TRUE(node.worker->stopped.Wait());
