@@ -13,21 +13,31 @@ from pathlib import Path
 ARROWS = {
     "common": set(),
     "plan": set(),
-    "planner": {"plan", "codec"},
-    "scheduler": {"plan"},
-    "codec": {"plan", "protocol"},
     "protocol": {"plan"},
-    "exchange": {"protocol", "codec", "plan"},
-    "transport": {"protocol", "codec"},
-    "client": {"protocol", "codec"},
-    "worker": {"exchange", "codec", "protocol"},
-    "driver": {"planner", "scheduler", "codec", "protocol"},
-    "extension": {"driver", "client", "planner"},
-    "main": {"extension", "client", "driver", "worker", "transport"},
+    "wire": {"plan", "protocol"},
+    "engine": {"plan", "protocol", "wire"},
+    "exchange": {"engine", "plan", "protocol"},
+    "scheduler": {"plan"},
+    "planner": {"engine", "plan", "wire"},
+    "cluster": {"protocol"},
+    "history": {"plan", "protocol"},
+    "coordinator": {"cluster", "engine", "history", "planner", "protocol", "scheduler", "wire"},
+    "server": {"engine", "planner", "protocol", "wire"},
+    "worker": {"engine", "exchange", "plan", "protocol", "wire"},
+    "transport": {"protocol", "wire"},
+    "client": {"engine", "protocol", "wire"},
+    "extension": {"client", "cluster", "coordinator", "engine", "history", "planner", "protocol", "server"},
+    "main": {"client", "cluster", "coordinator", "engine", "extension", "history", "protocol", "server", "transport",
+             "worker"},
+}
+# Rooms of a folder: a room may include itself and those before it; the folder's own files may include all of them.
+ROOMS = {
+    "planner": ("interface", "rewrite", "split", "place", "cut"),
+    "transport": ("credentials", "flight", "flight_sql", "node", "in_process"),
 }
 WITHOUT_DUCKDB = {"common", "plan", "scheduler"}
-WITH_ARROW = {"codec", "transport"}
-FLIGHT_FOLDERS = ("src/transport/flight/", "test/transport/")
+WITH_ARROW = {"wire", "transport"}
+FLIGHT_FOLDERS = ("src/transport/flight/", "src/transport/flight_sql/", "src/transport/node/", "test/transport/")
 # The scheduler is run by a simulator: it starts no thread, waits for none and opens no socket.
 SCHEDULER_BANNED = re.compile(r"(thread|condition_variable|semaphore|future|sys/.*|netinet/.*|unistd\.h)")
 
@@ -56,13 +66,26 @@ def reachable(folder):
     return seen
 
 
+def room_problem(folder, path, header):
+    """Why a file of the folder may not include another one of it, if it may not."""
+    rooms = ROOMS.get(folder, ())
+    own, other = path.split("/")[2], header.split("/")[1]
+    if own not in rooms:
+        return None
+    if other not in rooms:
+        return f"includes {header}: what is in a room of src/{folder} does not see the folder's own files"
+    if rooms.index(other) > rooms.index(own):
+        return f"includes {header}: src/{folder}/{other} comes after src/{folder}/{own}"
+    return None
+
+
 def check_include(path, bracket, header):
     """Problems of one #include in the file with the given path (a string, relative to the root)."""
     parts = path.split("/")
     folder = parts[1] if parts[0] == "src" and len(parts) > 2 else None
     first = header.split("/")[0]
     if header.startswith("arrow/flight/") and not path.startswith(FLIGHT_FOLDERS):
-        yield f"includes {header}: only {FLIGHT_FOLDERS[0]} may see Flight"
+        yield f"includes {header}: only {', '.join(FLIGHT_FOLDERS)} may see Flight"
     if folder is None:
         return
     if folder not in ARROWS:
@@ -79,6 +102,8 @@ def check_include(path, bracket, header):
             yield f'includes "{header}": name it from src/, as "folder/file.hpp"'
         elif first not in reachable(folder):
             yield f"includes {header}: no arrow leads from src/{folder} to src/{first}"
+        elif first == folder and (problem := room_problem(folder, path, header)):
+            yield problem
     elif folder == "scheduler" and SCHEDULER_BANNED.fullmatch(header):
         yield f"includes <{header}>: the scheduler has no threads, waits or sockets"
 

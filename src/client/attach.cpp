@@ -5,8 +5,8 @@
 #include "client/remote_table_pragmas.hpp"
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
-#include "codec/describe_function.hpp"
-#include "codec/view_scan.hpp"
+#include "engine/describe_function.hpp"
+#include "engine/view_scan.hpp"
 #include "protocol/session_role.hpp"
 
 #include "duckdb/catalog/catalog_transaction.hpp"

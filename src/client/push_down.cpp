@@ -4,9 +4,9 @@
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/ship_rows.hpp"
-#include "codec/catalog_items.hpp"
-#include "codec/exchange_scan.hpp"
-#include "codec/fragment.hpp"
+#include "wire/catalog_items.hpp"
+#include "engine/exchange_scan.hpp"
+#include "engine/fragment.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/main/database_manager.hpp"

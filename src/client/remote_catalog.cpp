@@ -5,7 +5,7 @@
 #include "client/remote_transaction.hpp"
 #include "client/rename_database.hpp"
 #include "client/run_remote.hpp"
-#include "codec/catalog_items.hpp"
+#include "wire/catalog_items.hpp"
 
 #include "duckdb/main/attached_database.hpp"
 #include "duckdb/parser/parsed_data/alter_table_info.hpp"

@@ -2,8 +2,8 @@
 
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
-#include "codec/driver_names.hpp"
-#include "codec/view_scan.hpp"
+#include "engine/driver_names.hpp"
+#include "engine/view_scan.hpp"
 
 #include "duckdb/catalog/catalog_entry/scalar_macro_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_macro_catalog_entry.hpp"

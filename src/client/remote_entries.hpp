@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/remote_catalog.hpp"
-#include "codec/catalog_items.hpp"
+#include "wire/catalog_items.hpp"
 
 #include "duckdb/catalog/catalog_entry/index_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"

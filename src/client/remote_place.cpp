@@ -1,9 +1,9 @@
 #include "client/remote_place.hpp"
 
 #include "client/remote_scan.hpp"
-#include "codec/exchange_scan.hpp"
-#include "codec/function_calls.hpp"
-#include "codec/view_scan.hpp"
+#include "engine/exchange_scan.hpp"
+#include "engine/function_calls.hpp"
+#include "engine/view_scan.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"

@@ -1,6 +1,6 @@
 #include "client/remote_query.hpp"
 
-#include "codec/describe_function.hpp"
+#include "engine/describe_function.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
 #include "protocol/session_role.hpp"

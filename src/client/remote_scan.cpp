@@ -2,7 +2,7 @@
 
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
-#include "codec/driver_names.hpp"
+#include "engine/driver_names.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"

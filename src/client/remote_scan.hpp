@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/remote_entries.hpp"
-#include "codec/driver_names.hpp"
+#include "engine/driver_names.hpp"
 
 #include "duckdb/function/table_function.hpp"
 

@@ -1,6 +1,6 @@
 #include "client/remote_table_pragmas.hpp"
 
-#include "codec/describe_function.hpp"
+#include "engine/describe_function.hpp"
 #include "client/remote_catalog.hpp"
 
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"

@@ -1,9 +1,9 @@
 #include "client/run_remote.hpp"
 
 #include "client/remote_transaction.hpp"
-#include "codec/driver_names.hpp"
-#include "codec/fragment.hpp"
-#include "codec/result_settings.hpp"
+#include "engine/driver_names.hpp"
+#include "engine/fragment.hpp"
+#include "engine/result_settings.hpp"
 
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"

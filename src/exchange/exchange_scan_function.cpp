@@ -1,6 +1,6 @@
 #include "exchange/exchange_scan_function.hpp"
 
-#include "codec/exchange_scan.hpp"
+#include "engine/exchange_scan.hpp"
 #include "exchange/task_inputs.hpp"
 
 #include "duckdb/catalog/catalog.hpp"

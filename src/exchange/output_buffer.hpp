@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/key_set.hpp"
+#include "engine/key_set.hpp"
 #include "protocol/chunk_source.hpp"
 
 #include "duckdb.hpp"

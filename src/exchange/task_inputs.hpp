@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/exchange_scan.hpp"
+#include "engine/exchange_scan.hpp"
 #include "protocol/chunk_source.hpp"
 
 #include "duckdb.hpp"

@@ -1,6 +1,6 @@
-#include "codec/describe_function.hpp"
-#include "codec/extension_versions.hpp"
-#include "driver/client_sessions.hpp"
+#include "engine/describe_function.hpp"
+#include "engine/extension_versions.hpp"
+#include "server/client_sessions.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"
 

@@ -1,6 +1,6 @@
 #include "extension/explain.hpp"
 
-#include "planner/split_scans.hpp"
+#include "planner/split/split_scans.hpp"
 
 #include <map>
 #include <set>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "driver/query_recorder.hpp"
-#include "driver/stage_runs.hpp"
-#include "planner/distributed_plan.hpp"
+#include "history/query_recorder.hpp"
+#include "coordinator/stage_runs.hpp"
+#include "planner/interface/distributed_plan.hpp"
 
 #include "duckdb.hpp"
 

@@ -1,7 +1,7 @@
 #include "extension/gather_scan.hpp"
 
-#include "codec/exchange_scan.hpp"
-#include "driver/gather_source.hpp"
+#include "engine/exchange_scan.hpp"
+#include "coordinator/gather_source.hpp"
 #include "extension/explain.hpp"
 
 #include "duckdb/execution/column_binding_resolver.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "client/attach.hpp"
-#include "driver/cluster.hpp"
+#include "cluster/cluster.hpp"
 #include "protocol/node_address.hpp"
 #include "protocol/worker_service.hpp"
 

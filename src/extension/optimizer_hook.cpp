@@ -1,13 +1,13 @@
 #include "extension/optimizer_hook.hpp"
 
 #include "client/push_down.hpp"
-#include "codec/extension_versions.hpp"
-#include "codec/function_calls.hpp"
+#include "engine/extension_versions.hpp"
+#include "engine/function_calls.hpp"
 #include "extension/gather_scan.hpp"
 #include "extension/local_notice.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
-#include "planner/internal_query.hpp"
+#include "engine/internal_query.hpp"
 
 #include "duckdb/optimizer/optimizer.hpp"
 

@@ -1,6 +1,6 @@
 #include "extension/session_state.hpp"
 
-#include "codec/extension_versions.hpp"
+#include "engine/extension_versions.hpp"
 #include "extension/settings.hpp"
 
 #include "duckdb/common/types/uuid.hpp"

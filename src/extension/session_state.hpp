@@ -1,8 +1,8 @@
 #pragma once
 
-#include "driver/client_sessions.hpp"
-#include "driver/history_writer.hpp"
-#include "driver/query_coordinator.hpp"
+#include "server/client_sessions.hpp"
+#include "history/history_writer.hpp"
+#include "coordinator/query_coordinator.hpp"
 #include "extension/local_nodes.hpp"
 
 #include "duckdb.hpp"

@@ -1,6 +1,6 @@
 #include "extension/settings.hpp"
 
-#include "codec/result_settings.hpp"
+#include "engine/result_settings.hpp"
 #include "extension/session_state.hpp"
 
 namespace duckherder {

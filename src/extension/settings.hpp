@@ -1,8 +1,8 @@
 #pragma once
 
-#include "driver/query_coordinator.hpp"
-#include "planner/distributed_plan.hpp"
-#include "planner/planner_options.hpp"
+#include "coordinator/query_coordinator.hpp"
+#include "planner/interface/distributed_plan.hpp"
+#include "planner/interface/planner_options.hpp"
 
 #include "duckdb.hpp"
 

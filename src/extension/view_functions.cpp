@@ -1,4 +1,4 @@
-#include "codec/describe_function.hpp"
+#include "engine/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"

@@ -1,6 +1,6 @@
 #include "main/lock_down.hpp"
 
-#include "codec/result_settings.hpp"
+#include "engine/result_settings.hpp"
 #include "extension/settings.hpp"
 
 #include "duckdb/common/exception.hpp"

@@ -1,12 +1,12 @@
 #include "planner/distributed_planner.hpp"
 
-#include "codec/fragment.hpp"
-#include "planner/check_support.hpp"
-#include "planner/cut_stages.hpp"
-#include "planner/index_scans.hpp"
-#include "planner/insert_exchanges.hpp"
-#include "planner/lake_scans.hpp"
-#include "planner/split_scans.hpp"
+#include "engine/fragment.hpp"
+#include "planner/place/check_support.hpp"
+#include "planner/cut/cut_stages.hpp"
+#include "planner/place/index_scans.hpp"
+#include "planner/place/insert_exchanges.hpp"
+#include "planner/rewrite/lake_scans.hpp"
+#include "planner/split/split_scans.hpp"
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 

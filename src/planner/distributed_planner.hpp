@@ -1,6 +1,6 @@
 #pragma once
 
-#include "planner/distributed_plan.hpp"
+#include "planner/interface/distributed_plan.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/planner/binder.hpp"

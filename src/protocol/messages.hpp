@@ -70,7 +70,7 @@ struct TaskRequest {
 	uint32_t stage_version = 0;
 	//! For the scan of the fragment; a scan that the driver feeds is filtered there
 	std::vector<ScanFilter> scan_filters;
-	//! All settings of the session that change results (codec/result_settings.hpp), as SET name = 'value'
+	//! All settings of the session that change results (engine/result_settings.hpp), as SET name = 'value'
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
 	int64_t transaction_start_us = 0;

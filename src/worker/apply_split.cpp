@@ -1,7 +1,7 @@
 #include "worker/apply_split.hpp"
 
-#include "codec/scan_file.hpp"
-#include "codec/scan_filter.hpp"
+#include "engine/scan_file.hpp"
+#include "engine/scan_filter.hpp"
 #include "worker/bound_scan_reader.hpp"
 
 #include "duckdb/common/multi_file/multi_file_list.hpp"

@@ -1,6 +1,6 @@
 #include "worker/bound_scan_reader.hpp"
 
-#include "codec/parquet_file.hpp"
+#include "engine/parquet_file.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"

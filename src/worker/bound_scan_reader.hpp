@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/bound_scan.hpp"
+#include "engine/bound_scan.hpp"
 #include "plan/pipeline_task.hpp"
 
 #include "duckdb.hpp"

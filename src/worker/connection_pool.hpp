@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/result_settings.hpp"
+#include "engine/result_settings.hpp"
 
 #include "duckdb.hpp"
 

@@ -1,6 +1,6 @@
 #include "worker/join_filters.hpp"
 
-#include "codec/exchange_scan.hpp"
+#include "engine/exchange_scan.hpp"
 
 #include "duckdb/execution/operator/join/join_filter_pushdown.hpp"
 #include "duckdb/optimizer/join_filter_pushdown_optimizer.hpp"

@@ -1,6 +1,6 @@
 #include "worker/renewed_worker.hpp"
 
-#include "codec/errors.hpp"
+#include "wire/errors.hpp"
 
 namespace duckherder {
 

@@ -1,6 +1,6 @@
 #include "worker/worker_database.hpp"
 
-#include "codec/exchange_scan.hpp"
+#include "engine/exchange_scan.hpp"
 #include "exchange/exchange_scan_function.hpp"
 #include "worker/bound_scan_reader.hpp"
 #include "worker/worker_file_system.hpp"

@@ -1,6 +1,6 @@
 #include "worker/worker_file_system.hpp"
 
-#include "codec/scan_file.hpp"
+#include "engine/scan_file.hpp"
 
 #include "duckdb/common/file_opener.hpp"
 #include "duckdb/common/types/uuid.hpp"

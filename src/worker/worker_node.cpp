@@ -1,6 +1,6 @@
 #include "worker/worker_node.hpp"
 
-#include "codec/extension_versions.hpp"
+#include "engine/extension_versions.hpp"
 #include "worker/connection_pool.hpp"
 #include "worker/output_store.hpp"
 #include "worker/task_runner.hpp"

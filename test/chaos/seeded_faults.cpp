@@ -1,6 +1,6 @@
 #include "seeded_faults.hpp"
 
-#include "codec/errors.hpp"
+#include "wire/errors.hpp"
 
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/types/hash.hpp"

@@ -1,5 +1,5 @@
 #include "transport/flight/flight_connector.hpp"
-#include "transport/token.hpp"
+#include "transport/credentials/token.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/enum_util.hpp"

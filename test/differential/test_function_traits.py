@@ -1,4 +1,4 @@
-"""The reviewed table of functions, src/codec/function_traits.def, against the functions that DuckDB has."""
+"""The reviewed table of functions, src/engine/function_traits.def, against the functions that DuckDB has."""
 
 import os
 import re
@@ -23,7 +23,7 @@ WITHOUT_ENTRY = set("duckherder_gather duckherder_remote_scan duckherder_task_in
 def reviewed() -> dict[tuple[str, str], tuple[str, str]]:
     """Kind and name, as duckdb_functions() has them: the reason and the powers."""
     table = {}
-    text = (paths.ROOT / "src/codec/function_traits.def").read_text()
+    text = (paths.ROOT / "src/engine/function_traits.def").read_text()
     for kind, reason, powers, names in ROW.findall(text):
         for name in "".join(re.findall(r'"([^"]*)"', names)).split():
             assert (kind.lower(), name) not in table, f"{kind} {name} is there twice"
@@ -39,7 +39,7 @@ def functions_of(con: Connection) -> set[tuple[str, str]]:
 
 def assert_reviewed(functions: set[tuple[str, str]]) -> None:
     unknown = sorted(functions - set(reviewed()))
-    assert not unknown, f"look at them, then add them to src/codec/function_traits.def: {unknown}"
+    assert not unknown, f"look at them, then add them to src/engine/function_traits.def: {unknown}"
 
 
 def test_each_function_of_a_fresh_database_is_reviewed():

@@ -1,4 +1,4 @@
-"""The reviewed table of settings, src/codec/result_settings.def, against the settings that DuckDB has."""
+"""The reviewed table of settings, src/engine/result_settings.def, against the settings that DuckDB has."""
 
 import re
 
@@ -10,7 +10,7 @@ ROW = re.compile(r"^SETTINGS\((\w+),\s*((?:\"[^\"]*\"\s*)+)\)", re.MULTILINE)
 
 def reviewed() -> dict[str, str]:
     decisions: dict[str, str] = {}
-    for decision, names in ROW.findall((paths.ROOT / "src/codec/result_settings.def").read_text()):
+    for decision, names in ROW.findall((paths.ROOT / "src/engine/result_settings.def").read_text()):
         for name in "".join(re.findall(r'"([^"]*)"', names)).split():
             assert name not in decisions, f"{name} is there twice"
             decisions[name] = decision
@@ -21,7 +21,7 @@ def test_each_setting_is_reviewed_and_none_is_gone():
     with plain_session() as con:
         names = {name for name, in con.execute("SELECT name FROM duckdb_settings()").fetchall()}
     unknown = sorted(names - set(reviewed()))
-    assert not unknown, f"does a fragment depend on them? Add them to src/codec/result_settings.def: {unknown}"
+    assert not unknown, f"does a fragment depend on them? Add them to src/engine/result_settings.def: {unknown}"
     assert not sorted(set(reviewed()) - names), "DuckDB has no such setting"
 
 

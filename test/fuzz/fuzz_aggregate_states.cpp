@@ -1,6 +1,6 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/aggregate_state.hpp"
+#include "engine/aggregate_state.hpp"
 
 #include "duckdb/function/aggregate_state.hpp"
 #include "duckdb/planner/expression/bound_aggregate_expression.hpp"

@@ -1,7 +1,7 @@
 #include "fuzz/column_samples.hpp"
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 
 #include <arrow/buffer.h>
 #include <arrow/io/memory.h>

@@ -1,6 +1,6 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "transport/flight/flight_sql_messages.hpp"
+#include "transport/flight_sql/flight_sql_messages.hpp"
 
 namespace duckherder::fuzz {
 

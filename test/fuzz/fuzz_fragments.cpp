@@ -1,6 +1,6 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/fragment.hpp"
+#include "engine/fragment.hpp"
 #include "worker/worker_database.hpp"
 
 namespace duckherder::fuzz {

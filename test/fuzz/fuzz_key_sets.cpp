@@ -1,6 +1,6 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/key_set.hpp"
+#include "engine/key_set.hpp"
 
 namespace duckherder::fuzz {
 

@@ -1,6 +1,6 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 
 namespace duckherder::fuzz {
 

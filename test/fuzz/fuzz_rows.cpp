@@ -1,7 +1,7 @@
 #include "fuzz/column_samples.hpp"
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/row_codec.hpp"
+#include "wire/row_codec.hpp"
 
 namespace duckherder::fuzz {
 

@@ -1,7 +1,7 @@
 #include "fuzz/fuzz_target.hpp"
 
-#include "codec/chunk_codec.hpp"
-#include "codec/messages.hpp"
+#include "wire/chunk_codec.hpp"
+#include "wire/messages.hpp"
 
 namespace duckherder::fuzz {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/message_order.hpp"
 #include "transports.hpp"

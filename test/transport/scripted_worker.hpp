@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/errors.hpp"
+#include "wire/errors.hpp"
 #include "protocol/attempt_control.hpp"
 #include "protocol/worker_service.hpp"
 

@@ -1,6 +1,6 @@
 #include "chunk_rows.hpp"
-#include "codec/chunk_codec.hpp"
-#include "codec/messages.hpp"
+#include "wire/chunk_codec.hpp"
+#include "wire/messages.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/message_order.hpp"
 #include "transports.hpp"

@@ -1,7 +1,7 @@
 #include "chunk_rows.hpp"
 #include "raw_client.hpp"
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 
 #include <arrow/array/builder_primitive.h>
 #include <arrow/record_batch.h>

@@ -1,6 +1,6 @@
 #include "sample_messages.hpp"
 
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 #include "transport/flight/known_stages.hpp"
 
 namespace duckherder {

@@ -1,4 +1,4 @@
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/read_ahead.hpp"
 

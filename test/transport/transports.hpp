@@ -3,9 +3,9 @@
 #include "common/limits.hpp"
 #include "scripted_worker.hpp"
 #include "transport/flight/flight_connector.hpp"
-#include "transport/flight/flight_node.hpp"
+#include "transport/node/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
-#include "transport/token.hpp"
+#include "transport/credentials/token.hpp"
 
 #include "duckdb/common/error_data.hpp"
 

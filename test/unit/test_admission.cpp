@@ -1,4 +1,4 @@
-#include "driver/admission.hpp"
+#include "cluster/admission.hpp"
 
 #include "duckdb.hpp"
 

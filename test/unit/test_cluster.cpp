@@ -1,4 +1,4 @@
-#include "driver/cluster.hpp"
+#include "cluster/cluster.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/error_data.hpp"

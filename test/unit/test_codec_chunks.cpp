@@ -1,5 +1,5 @@
-#include "codec/chunk_codec.hpp"
-#include "codec/row_codec.hpp"
+#include "wire/chunk_codec.hpp"
+#include "wire/row_codec.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb.hpp"

@@ -1,5 +1,5 @@
-#include "codec/error_hints.hpp"
-#include "codec/errors.hpp"
+#include "wire/error_hints.hpp"
+#include "wire/errors.hpp"
 
 #include "duckdb/common/exception/conversion_exception.hpp"
 

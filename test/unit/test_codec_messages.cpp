@@ -1,4 +1,4 @@
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/sample_messages.hpp"
 

@@ -1,7 +1,7 @@
 #include "common/clock.hpp"
-#include "driver/cluster.hpp"
-#include "driver/dispatch_pool.hpp"
-#include "driver/query_recorder.hpp"
+#include "cluster/cluster.hpp"
+#include "coordinator/dispatch_pool.hpp"
+#include "history/query_recorder.hpp"
 
 #include "duckdb.hpp"
 

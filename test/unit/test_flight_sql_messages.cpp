@@ -1,4 +1,4 @@
-#include "transport/flight/flight_sql_messages.hpp"
+#include "transport/flight_sql/flight_sql_messages.hpp"
 #include "transport/flight/protobuf_wire.hpp"
 
 #include "duckdb/common/exception.hpp"

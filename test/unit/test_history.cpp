@@ -1,6 +1,6 @@
 #include "common/limits.hpp"
-#include "driver/history_file.hpp"
-#include "driver/history_writer.hpp"
+#include "history/history_file.hpp"
+#include "history/history_writer.hpp"
 
 #include "duckdb.hpp"
 

@@ -1,8 +1,8 @@
-#include "codec/aggregate_state.hpp"
-#include "codec/chunk_codec.hpp"
-#include "codec/key_set.hpp"
-#include "codec/messages.hpp"
-#include "codec/row_codec.hpp"
+#include "engine/aggregate_state.hpp"
+#include "wire/chunk_codec.hpp"
+#include "engine/key_set.hpp"
+#include "wire/messages.hpp"
+#include "wire/row_codec.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/types/hyperloglog.hpp"

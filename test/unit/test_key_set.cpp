@@ -1,4 +1,4 @@
-#include "codec/key_set.hpp"
+#include "engine/key_set.hpp"
 
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 

@@ -1,6 +1,6 @@
 #include "extension/load.hpp"
 #include "main/process_nodes.hpp"
-#include "transport/token.hpp"
+#include "transport/credentials/token.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/catalog/catalog_entry/aggregate_function_catalog_entry.hpp"

@@ -1,4 +1,4 @@
-#include "codec/scan_file.hpp"
+#include "engine/scan_file.hpp"
 #include "common/limits.hpp"
 #include "worker/thread_count.hpp"
 #include "worker/worker_database.hpp"

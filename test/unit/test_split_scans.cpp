@@ -1,4 +1,4 @@
-#include "planner/split_scans.hpp"
+#include "planner/split/split_scans.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 #include "test_worker_harness.hpp"
-#include "transport/token.hpp"
+#include "transport/credentials/token.hpp"
 
 #include "duckdb/common/error_data.hpp"
 

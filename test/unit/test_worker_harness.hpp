@@ -1,7 +1,7 @@
 #pragma once
 
-#include "codec/exchange_scan.hpp"
-#include "codec/fragment.hpp"
+#include "engine/exchange_scan.hpp"
+#include "engine/fragment.hpp"
 #include "exchange/exchange_scan_function.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"

@@ -1,7 +1,7 @@
 #include "transport/flight/flight_connections.hpp"
 
-#include "codec/errors.hpp"
-#include "codec/messages.hpp"
+#include "wire/errors.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/message_order.hpp"

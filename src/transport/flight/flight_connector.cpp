@@ -1,6 +1,6 @@
 #include "transport/flight/flight_connector.hpp"
 
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_connections.hpp"
 #include "transport/flight/flight_protocol.hpp"

@@ -1,8 +1,8 @@
 #include "transport/flight/flight_protocol.hpp"
 
-#include "codec/checksum.hpp"
-#include "codec/errors.hpp"
-#include "codec/messages.hpp"
+#include "wire/checksum.hpp"
+#include "wire/errors.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/message_order.hpp"
 

@@ -4,7 +4,7 @@
 #include "common/limits.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/message_order.hpp"
-#include "transport/token.hpp"
+#include "transport/credentials/token.hpp"
 
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/types/blob.hpp"

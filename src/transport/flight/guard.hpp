@@ -1,6 +1,6 @@
 #pragma once
 
-#include "transport/access.hpp"
+#include "transport/credentials/access.hpp"
 
 #include <arrow/flight/server.h>
 #include <arrow/flight/server_middleware.h>

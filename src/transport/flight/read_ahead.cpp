@@ -1,6 +1,6 @@
 #include "transport/flight/read_ahead.hpp"
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 #include "common/limits.hpp"
 
 #include <arrow/record_batch.h>

@@ -1,6 +1,6 @@
 #include "transport/flight/received_feed.hpp"
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb/common/exception.hpp"

@@ -1,8 +1,8 @@
 #include "transport/flight/remote_database.hpp"
 
-#include "codec/chunk_codec.hpp"
-#include "codec/errors.hpp"
-#include "codec/messages.hpp"
+#include "wire/chunk_codec.hpp"
+#include "wire/errors.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_connections.hpp"
 #include "transport/flight/flight_protocol.hpp"

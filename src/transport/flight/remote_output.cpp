@@ -1,7 +1,7 @@
 #include "transport/flight/remote_output.hpp"
 
-#include "codec/chunk_codec.hpp"
-#include "codec/messages.hpp"
+#include "wire/chunk_codec.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/batch_stream.hpp"
 #include "transport/flight/flight_protocol.hpp"

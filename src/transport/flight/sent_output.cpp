@@ -1,6 +1,6 @@
 #include "transport/flight/sent_output.hpp"
 
-#include "codec/errors.hpp"
+#include "wire/errors.hpp"
 #include "transport/flight/rows_payload.hpp"
 
 #include "duckdb/common/exception.hpp"

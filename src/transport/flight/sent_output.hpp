@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 #include "common/ids.hpp"
 #include "protocol/chunk_source.hpp"
 #include "transport/flight/flight_protocol.hpp"

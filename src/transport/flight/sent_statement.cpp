@@ -1,6 +1,6 @@
 #include "transport/flight/sent_statement.hpp"
 
-#include "codec/errors.hpp"
+#include "wire/errors.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/rows_payload.hpp"
 

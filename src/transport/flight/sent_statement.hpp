@@ -1,6 +1,6 @@
 #pragma once
 
-#include "codec/chunk_codec.hpp"
+#include "wire/chunk_codec.hpp"
 #include "protocol/database_service.hpp"
 
 #include <arrow/flight/server.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/database_service.hpp"
-#include "transport/access.hpp"
+#include "transport/credentials/access.hpp"
 
 #include <arrow/flight/server.h>
 

@@ -1,6 +1,6 @@
 #include "transport/flight/task_call.hpp"
 
-#include "codec/messages.hpp"
+#include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "protocol/attempt_control.hpp"
 #include "transport/flight/flight_protocol.hpp"

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "common/clock.hpp"
+#include "cluster/admission.hpp"
+#include "protocol/driver_service.hpp"
+#include "protocol/worker_service.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace duckherder {
+
+//! The workers of one driver. Thread-safe; never calls out while it holds its lock.
+class Cluster : public DriverService {
+public:
+	explicit Cluster(std::shared_ptr<Clock> clock, AdmissionLimits limits = AdmissionLimits());
+
+	//! From a worker that will send heartbeats.
+	void RegisterWorker(const WorkerInfo &info) override;
+	bool Heartbeat(const WorkerInfo &info) override;
+	void UnregisterWorker(const WorkerId &id, const std::string &incarnation) override;
+	//! In order of registration; those whose heartbeats stopped as LOST.
+	std::vector<WorkerInfo> ListWorkers() override;
+	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
+	void KeepQueries(const std::vector<QueryId> &queries) override;
+	void ReleaseQuery(const QueryId &query) override;
+
+	void SetAdmissionLimits(AdmissionLimits limits);
+	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
+	//! and if the id is taken.
+	void AddWorker(const WorkerInfo &info);
+	//! Says whether it was there.
+	bool RemoveWorker(const WorkerId &id);
+	//! The database of that incarnation of a worker is invalid: it takes no tasks, and shows as LOST, until another one
+	//! is known.
+	void NoteBroken(const WorkerId &id, const std::string &incarnation);
+	//! What a worker has answered that does not send heartbeats; nothing for others, or if it is gone from the list
+	void NoteAnswer(const WorkerInfo &info);
+	//! Takes over the list of another driver: its workers replace those taken over before.
+	void ReplaceBorrowed(const std::vector<WorkerInfo> &workers);
+	//! Those that take tasks now.
+	std::vector<WorkerInfo> ActiveWorkers();
+
+private:
+	enum class Origin { SELF_REGISTERED, ADDED, BORROWED };
+	struct Member {
+		WorkerInfo info;
+		Origin origin;
+		TimeMs last_heartbeat;
+		uint64_t sequence;
+		//! Processes that had this id at this address before, and have not gone for all that we know
+		std::set<std::string> replaced;
+	};
+
+	void CheckCompatible(const WorkerInfo &info) const;
+	//! With the lock held: another process that lives has the id
+	void CheckIdIsFree(const WorkerInfo &info) const;
+	bool IsLost(const Member &member) const;
+	//! With the lock held
+	void Put(const WorkerInfo &info, Origin origin);
+
+	std::shared_ptr<Clock> clock;
+	Admission admission;
+	std::mutex lock;
+	std::map<WorkerId, Member> members;
+	//! Incarnations whose databases are invalid, the latest last
+	std::deque<std::string> broken;
+	uint64_t next_sequence = 0;
+};
+
+} // namespace duckherder

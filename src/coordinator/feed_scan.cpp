@@ -1,0 +1,421 @@
+#include "coordinator/feed_scan.hpp"
+
+#include "engine/scan_filter.hpp"
+
+#include "duckdb/execution/execution_context.hpp"
+#include "duckdb/execution/operator/scan/physical_table_scan.hpp"
+#include "duckdb/execution/physical_plan_generator.hpp"
+#include "duckdb/function/function_binder.hpp"
+#include "duckdb/main/settings.hpp"
+#include "duckdb/parallel/async_result.hpp"
+#include "duckdb/parallel/thread_context.hpp"
+#include "duckdb/planner/expression/bound_comparison_expression.hpp"
+#include "duckdb/planner/expression/bound_constant_expression.hpp"
+#include "duckdb/planner/expression/bound_reference_expression.hpp"
+#include "duckdb/planner/filter/conjunction_filter.hpp"
+#include "duckdb/planner/filter/constant_filter.hpp"
+#include "duckdb/planner/filter/expression_filter.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+unique_ptr<LogicalGet> CloneScan(LogicalGet &get, unique_ptr<FunctionData> bind_data) {
+	auto clone = make_uniq<LogicalGet>(get.table_index, get.function, std::move(bind_data), get.returned_types,
+	                                   get.names, get.virtual_columns);
+	clone->SetColumnIds(vector<ColumnIndex>(get.GetColumnIds()));
+	clone->projection_ids = get.projection_ids;
+	clone->parameters = get.parameters;
+	clone->named_parameters = get.named_parameters;
+	for (auto &filter : get.table_filters.filters) {
+		clone->table_filters.filters[filter.first] = filter.second->Copy();
+	}
+	clone->SetEstimatedCardinality(get.estimated_cardinality);
+	return clone;
+}
+
+unique_ptr<TableFilter> ModuloFilter(ClientContext &context, const ScanSplit &split) {
+	vector<unique_ptr<Expression>> operands;
+	operands.push_back(make_uniq<BoundReferenceExpression>(LogicalType::ROW_TYPE, 0U));
+	operands.push_back(make_uniq<BoundConstantExpression>(Value::BIGINT(NumericCast<int64_t>(split.modulus))));
+	FunctionBinder binder(context);
+	ErrorData error;
+	auto modulo = binder.BindScalarFunction(DEFAULT_SCHEMA, "%", std::move(operands), error, true);
+	if (error.HasError()) {
+		error.Throw();
+	}
+	auto remainder = make_uniq<BoundConstantExpression>(Value::BIGINT(NumericCast<int64_t>(split.remainder)));
+	return make_uniq<ExpressionFilter>(
+	    make_uniq<BoundComparisonExpression>(ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
+}
+
+unique_ptr<TableFilter> RowFilter(ClientContext &context, const ScanSplit &split) {
+	if (split.kind == SplitKind::MODULO) {
+		return ModuloFilter(context, split);
+	}
+	auto bound = [](ExpressionType type, uint64_t row) {
+		return make_uniq<ConstantFilter>(type, Value::BIGINT(NumericCast<int64_t>(row)));
+	};
+	auto result = make_uniq<ConjunctionAndFilter>();
+	if (split.row_start > 0) {
+		result->child_filters.push_back(bound(ExpressionType::COMPARE_GREATERTHANOREQUALTO, split.row_start));
+	}
+	if (split.row_end != ROWS_UNBOUNDED) {
+		result->child_filters.push_back(bound(ExpressionType::COMPARE_LESSTHAN, split.row_end));
+	}
+	if (result->child_filters.empty()) {
+		return nullptr;
+	}
+	return result;
+}
+
+//! Restricts the scan to the rows of a split, by a filter on the rowid that does not leave the scan
+void RestrictRows(ClientContext &context, LogicalGet &get, const ScanSplit &split) {
+	auto filter = RowFilter(context, split);
+	if (!filter) {
+		return;
+	}
+	auto &column_ids = get.GetMutableColumnIds();
+	auto has_row_id = std::any_of(column_ids.begin(), column_ids.end(),
+	                              [](const ColumnIndex &column) { return column.IsRowIdColumn(); });
+	if (!has_row_id) {
+		if (get.projection_ids.empty()) {
+			for (idx_t i = 0; i < column_ids.size(); i++) {
+				get.projection_ids.push_back(i);
+			}
+		}
+		column_ids.emplace_back(COLUMN_IDENTIFIER_ROW_ID);
+	}
+	get.table_filters.PushFilter(ColumnIndex(COLUMN_IDENTIFIER_ROW_ID), std::move(filter));
+}
+
+//! A scan as DuckDB's planner would run it: the table scan, and above it at most a filter and a projection
+class ScanSource : public ChunkSource {
+public:
+	ScanSource(ClientContext &context_p, unique_ptr<LogicalGet> get) : context(context_p) {
+		get->ResolveOperatorTypes();
+		types = get->types;
+		plan = make_uniq<PhysicalPlanGenerator>(context);
+		plan->ArenaRef();
+		reference<PhysicalOperator> op = plan->CreatePlan(static_cast<LogicalOperator &>(*get));
+		while (op.get().type != PhysicalOperatorType::TABLE_SCAN) {
+			steps.insert(steps.begin(), op);
+			op = op.get().children[0].get();
+		}
+		scan = op.get().Cast<PhysicalTableScan>();
+		if (scan->function.init_global) {
+			TableFunctionInitInput input(scan->bind_data.get(), scan->column_ids, scan->projection_ids,
+			                             scan->table_filters.get(), scan->extra_info.sample_options, scan.get());
+			global_state = scan->function.init_global(context, input);
+		}
+		for (auto &step : steps) {
+			step_states.push_back(step.get().GetGlobalOperatorState(context));
+		}
+	}
+
+	const vector<LogicalType> &Types() const override {
+		return types;
+	}
+
+	idx_t MaxReaders() const override {
+		// without a batch index only one reader can keep the order
+		return global_state && scan->function.get_partition_data ? global_state->MaxThreads() : 1;
+	}
+
+	std::unique_ptr<ChunkReader> OpenReader() override;
+	//! `stop` ends this reader alone
+	std::unique_ptr<ChunkReader> OpenReader(std::shared_ptr<std::atomic<bool>> stop);
+
+	void Cancel() override {
+		cancelled = true;
+	}
+
+	//! A function that has failed is not called again, by no thread: what it left behind is not meant for that. All
+	//! readers get the first error.
+	void Fail(const std::exception &error) {
+		std::lock_guard<std::mutex> guard(failure_lock);
+		if (!failure) {
+			failure = ErrorData(error);
+			failed = true;
+		}
+		failure->Throw();
+	}
+
+	void CheckNotFailed() {
+		if (failed) {
+			std::lock_guard<std::mutex> guard(failure_lock);
+			failure->Throw();
+		}
+	}
+
+	unique_ptr<FunctionData> TakeBindData() {
+		return std::move(scan->bind_data);
+	}
+
+	ClientContext &context;
+	vector<LogicalType> types;
+	unique_ptr<PhysicalPlanGenerator> plan;
+	optional_ptr<PhysicalTableScan> scan;
+	vector<reference<PhysicalOperator>> steps;
+	vector<unique_ptr<GlobalOperatorState>> step_states;
+	unique_ptr<GlobalTableFunctionState> global_state;
+	std::atomic<bool> cancelled {false};
+	std::atomic<bool> failed {false};
+
+private:
+	std::mutex failure_lock;
+	std::optional<ErrorData> failure;
+};
+
+class ScanReader : public ChunkReader {
+public:
+	ScanReader(ScanSource &source_p, std::shared_ptr<std::atomic<bool>> stop_p)
+	    : source(source_p), stop(std::move(stop_p)), thread(source.context),
+	      execution(source.context, thread, nullptr) {
+		auto &scan = *source.scan;
+		if (scan.function.init_local) {
+			TableFunctionInitInput input(scan.bind_data.get(), scan.column_ids, scan.projection_ids,
+			                             scan.table_filters.get(), scan.extra_info.sample_options, &scan);
+			local_state = scan.function.init_local(execution, input, source.global_state.get());
+		}
+		for (auto &step : source.steps) {
+			step_states.push_back(step.get().GetOperatorState(execution));
+			auto &input_types = step.get().children[0].get().types;
+			inputs.push_back(make_uniq<DataChunk>());
+			inputs.back()->Initialize(Allocator::Get(source.context), input_types);
+		}
+	}
+
+	void Next(DataChunk &chunk) override {
+		chunk.SetCardinality(0);
+		while (chunk.size() == 0 && !ended) {
+			if (source.cancelled || source.context.interrupted || (stop && *stop)) {
+				throw InterruptException();
+			}
+			source.CheckNotFailed();
+			auto &first = inputs.empty() ? chunk : *inputs[0];
+			first.Reset();
+			try {
+				ended = !CallFunction(first);
+				if (first.size() > 0) {
+					RunSteps(chunk);
+				}
+			} catch (std::exception &error) {
+				source.Fail(error);
+			}
+		}
+	}
+
+	idx_t BatchIndex() const override {
+		if (!source.scan->function.get_partition_data) {
+			return 0;
+		}
+		auto partition_info = OperatorPartitionInfo::BatchIndex();
+		TableFunctionGetPartitionInput input(source.scan->bind_data.get(), local_state.get(), source.global_state.get(),
+		                                     partition_info);
+		return source.scan->function.get_partition_data(source.context, input).batch_index;
+	}
+
+private:
+	//! As PhysicalTableScan calls it, including the way in which it may wait: in another one, a multi-file scan ends
+	//! for all threads when it has ended for the first. False once the function must not be called again; the last rows
+	//! may have come with that.
+	bool CallFunction(DataChunk &output) {
+		TableFunctionInput data(source.scan->bind_data.get(), local_state.get(), source.global_state.get());
+		data.async_result = AsyncResultType::IMPLICIT;
+		data.results_execution_mode = AsyncResult::ConvertToAsyncResultExecutionMode(
+		    Settings::Get<DebugPhysicalTableScanExecutionStrategySetting>(source.context));
+		source.scan->function.function(source.context, data, output);
+		switch (data.async_result.GetResultType()) {
+		case AsyncResultType::IMPLICIT:
+			return output.size() > 0;
+		case AsyncResultType::HAVE_MORE_OUTPUT:
+			return true;
+		case AsyncResultType::FINISHED:
+			return false;
+		case AsyncResultType::BLOCKED:
+			// this thread is the feed's own, and may wait
+			data.async_result.ExecuteTasksSynchronously();
+			return true;
+		default:
+			throw InternalException("The table function %s returned an unexpected result", source.scan->function.name);
+		}
+	}
+
+	void RunSteps(DataChunk &chunk) {
+		for (idx_t i = 0; i < source.steps.size(); i++) {
+			auto &output = i + 1 < inputs.size() ? *inputs[i + 1] : chunk;
+			output.Reset();
+			source.steps[i].get().Execute(execution, *inputs[i], output, *source.step_states[i], *step_states[i]);
+		}
+	}
+
+	ScanSource &source;
+	//! The function has said that there is no more for this thread
+	bool ended = false;
+	std::shared_ptr<std::atomic<bool>> stop;
+	ThreadContext thread;
+	ExecutionContext execution;
+	unique_ptr<LocalTableFunctionState> local_state;
+	vector<unique_ptr<OperatorState>> step_states;
+	//! Input of each step
+	vector<unique_ptr<DataChunk>> inputs;
+};
+
+std::unique_ptr<ChunkReader> ScanSource::OpenReader() {
+	return OpenReader(nullptr);
+}
+
+std::unique_ptr<ChunkReader> ScanSource::OpenReader(std::shared_ptr<std::atomic<bool>> stop) {
+	return std::make_unique<ScanReader>(*this, std::move(stop));
+}
+
+//! One task's view of the shared scan: as many tasks read as there are, each with one reader. `turns` stands in front
+//! of a scan that knows only one thread.
+class DealtSource : public ChunkSource {
+public:
+	//! `on_open` is called before the first row is taken
+	DealtSource(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p,
+	            std::function<void()> on_open_p)
+	    : source(std::move(source_p)), turns(std::move(turns_p)), lock(lock_p), on_open(std::move(on_open_p)) {
+	}
+	const vector<LogicalType> &Types() const override {
+		return source->Types();
+	}
+	idx_t MaxReaders() const override {
+		return 1;
+	}
+	std::unique_ptr<ChunkReader> OpenReader() override {
+		std::lock_guard<std::mutex> guard(lock);
+		on_open();
+		return turns ? turns->OpenReader() : source->OpenReader(stop);
+	}
+	//! For this task only: others go on with the scan
+	void Cancel() override {
+		*stop = true;
+	}
+
+private:
+	std::shared_ptr<ScanSource> source;
+	std::shared_ptr<ChunkSource> turns;
+	std::mutex &lock;
+	std::function<void()> on_open;
+	std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
+};
+
+//! For table functions that know only one thread: the tasks take turns with one reader
+class TurnsSource : public ChunkSource {
+public:
+	explicit TurnsSource(std::shared_ptr<ChunkSource> source_p)
+	    : source(std::move(source_p)), reader(source->OpenReader()) {
+	}
+	const vector<LogicalType> &Types() const override {
+		return source->Types();
+	}
+	idx_t MaxReaders() const override {
+		return 1;
+	}
+	std::unique_ptr<ChunkReader> OpenReader() override {
+		return std::make_unique<TurnsReader>(*this);
+	}
+	void Cancel() override {
+		source->Cancel();
+	}
+
+private:
+	class TurnsReader : public ChunkReader {
+	public:
+		explicit TurnsReader(TurnsSource &parent_p) : parent(parent_p) {
+			buffer.Initialize(Allocator::DefaultAllocator(), parent.Types());
+		}
+		void Next(DataChunk &chunk) override {
+			std::lock_guard<std::mutex> guard(parent.turn);
+			buffer.Reset();
+			if (!parent.finished) {
+				parent.reader->Next(buffer);
+				parent.finished = buffer.size() == 0;
+			}
+			// a copy: the reader overwrites its vectors as soon as the next task has its turn
+			chunk.Reset();
+			chunk.Append(buffer, true);
+		}
+		idx_t BatchIndex() const override {
+			return 0;
+		}
+
+	private:
+		TurnsSource &parent;
+		DataChunk buffer;
+	};
+
+	std::shared_ptr<ChunkSource> source;
+	std::unique_ptr<ChunkReader> reader;
+	std::mutex turn;
+	bool finished = false;
+};
+
+} // namespace
+
+class FeedScan::Impl : public ScanSource {
+public:
+	using ScanSource::ScanSource;
+};
+
+FeedScan::FeedScan(ClientContext &context_p, LogicalGet &get_p) : context(context_p), get(get_p) {
+}
+
+FeedScan::~FeedScan() {
+	if (shared) {
+		// the same plan may run again: a prepared statement
+		turns.reset();
+		get.bind_data = shared->TakeBindData();
+	}
+}
+
+std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
+                                            const std::vector<FeedFilter> &filters) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (split.kind != SplitKind::FEED) {
+		auto clone = CloneScan(get, get.bind_data->Copy());
+		RestrictRows(context, *clone, split);
+		for (auto &filter : filters) {
+			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
+		}
+		return std::make_shared<ScanSource>(context, std::move(clone));
+	}
+	if (WasRead(task)) {
+		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
+		                  get.function.name);
+	}
+	if (!shared) {
+		// most table functions cannot copy what they bound
+		shared = std::make_shared<Impl>(context, CloneScan(get, std::move(get.bind_data)));
+		if (shared->MaxReaders() < split.modulus) {
+			turns = std::make_shared<TurnsSource>(shared);
+		}
+	}
+	return std::make_shared<DealtSource>(shared, turns, lock, [this, task] {
+		std::lock_guard<std::mutex> opened_guard(opened_lock);
+		opened.insert(task);
+	});
+}
+
+bool FeedScan::WasRead(TaskId task) {
+	std::lock_guard<std::mutex> guard(opened_lock);
+	return opened.count(task) > 0;
+}
+
+void FeedScan::Cancel() {
+	std::lock_guard<std::mutex> guard(lock);
+	if (shared) {
+		shared->Cancel();
+	}
+}
+
+} // namespace duckherder

@@ -1,0 +1,167 @@
+#include "coordinator/gather_source.hpp"
+
+#include "wire/errors.hpp"
+#include "wire/row_codec.hpp"
+
+#include "duckdb/common/exception.hpp"
+
+namespace duckherder {
+
+using duckdb::DataChunk;
+using duckdb::idx_t;
+
+//! Distance between the batch indexes of two outputs. DuckDB has room for 10^13 in a pipeline: the most tasks that a
+//! stage can have are 64,000, and nobody has this many batches.
+static constexpr idx_t BATCHES_PER_TASK = 100000000;
+
+GatherReader::GatherReader(GatherSource &parent_p) : parent(parent_p) {
+}
+
+bool GatherReader::Ready() {
+	if (!claimed) {
+		task = parent.next_task++;
+		claimed = true;
+	}
+	if (reader) {
+		return true;
+	}
+	auto task_count = parent.coordinator->TaskCount(parent.stage);
+	if (task_count && task >= *task_count) {
+		return true;
+	}
+	auto output = parent.coordinator->OutputIfReady(parent.stage, task);
+	if (!output) {
+		return false;
+	}
+	if (output->rows) {
+		source = DecodePartitions(*output->rows, 0, 1, parent.Types());
+		reader = source->OpenReader();
+	} else {
+		Open(output->worker, output->attempt);
+	}
+	return true;
+}
+
+void GatherReader::Await() {
+	parent.coordinator->AwaitOutput(parent.stage, task);
+}
+
+bool GatherReader::TryNext(DataChunk &chunk) {
+	while (true) {
+		try {
+			if (!Ready()) {
+				return false;
+			}
+			if (!reader) {
+				chunk.SetCardinality(0);
+				return true;
+			}
+			if (parent.coordinator->context.interrupted) {
+				throw duckdb::InterruptException();
+			}
+			reader->Next(chunk);
+		} catch (std::exception &error) {
+			GiveUp(error);
+			chunk.Reset();
+			continue;
+		}
+		if (chunk.size() > 0) {
+			used = true;
+			return true;
+		}
+		Close();
+	}
+}
+
+void GatherReader::GiveUp(const std::exception &error) {
+	// a query that has failed drops its outputs: that is no news
+	parent.coordinator->ThrowIfFailed();
+	if (!worker) {
+		throw;
+	}
+	auto lost = ToTaskError(error, *worker);
+	if (lost.kind != ErrorKind::PLACE) {
+		throw;
+	}
+	if (used) {
+		lost.message =
+		    "The rest of a task's rows cannot be read, and what came before has been used, so that the query "
+		    "cannot go on: " +
+		    lost.message;
+		ThrowTaskError(lost);
+	}
+	Drop();
+	parent.coordinator->OutputLost(parent.stage, task, attempt, lost);
+}
+
+void GatherReader::Next(DataChunk &chunk) {
+	while (!TryNext(chunk)) {
+		Await();
+	}
+}
+
+idx_t GatherReader::BatchIndex() const {
+	return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
+}
+
+void GatherReader::Open(const WorkerAddress &from, Attempt made_by) {
+	worker = from.id;
+	attempt = made_by;
+	auto &coordinator = *parent.coordinator;
+	FetchRequest request;
+	request.query_id = coordinator.query_id;
+	request.stage_id = parent.stage;
+	request.task_id = task;
+	request.attempt = attempt;
+	request.worker_id = from.id;
+	source = coordinator.services.connector->Connect(from)->Fetch(request, parent.Types());
+	coordinator.AddOutput(source);
+	reader = source->OpenReader();
+}
+
+void GatherReader::Drop() {
+	reader.reset();
+	source.reset();
+	worker.reset();
+	used = false;
+}
+
+void GatherReader::Close() {
+	Drop();
+	parent.coordinator->OutputConsumed(parent.stage, task);
+	claimed = false;
+}
+
+GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
+    : coordinator(std::move(coordinator_p)), stage(stage_p), max_readers(coordinator->runs.MostTasks(stage)) {
+	coordinator->open_gathers++;
+}
+
+GatherSource::~GatherSource() {
+	if (--coordinator->open_gathers > 0) {
+		return;
+	}
+	try {
+		coordinator->Quiesce();
+	} catch (std::exception &) {
+		// Finish tries again, and says why
+	}
+}
+
+const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {
+	return coordinator->plan.stages[stage].types;
+}
+
+idx_t GatherSource::MaxReaders() const {
+	return max_readers;
+}
+
+std::unique_ptr<ChunkReader> GatherSource::OpenReader() {
+	return OpenGatherReader();
+}
+
+std::unique_ptr<GatherReader> GatherSource::OpenGatherReader() {
+	return std::make_unique<GatherReader>(*this);
+}
+
+} // namespace duckherder

@@ -1,0 +1,126 @@
+#include "engine/parquet_file.hpp"
+
+#include "engine/scan_file.hpp"
+
+#include <parquet_reader.hpp>
+
+#include "duckdb/main/database.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+hash_t Combine(hash_t hash, int64_t value) {
+	return CombineHash(hash, Hash<int64_t>(value));
+}
+
+hash_t Combine(hash_t hash, const std::string &text) {
+	return CombineHash(hash, Hash(text.c_str(), text.size()));
+}
+
+//! Where the columns lie, how long they are and between which values: two files of equal length that differ in what
+//! they hold differ in some of it.
+hash_t HashColumn(hash_t hash, const duckdb_parquet::ColumnMetaData &column) {
+	hash = Combine(hash, column.num_values);
+	hash = Combine(hash, column.total_compressed_size);
+	hash = Combine(hash, column.total_uncompressed_size);
+	hash = Combine(hash, column.data_page_offset);
+	hash = Combine(hash, column.dictionary_page_offset);
+	auto &statistics = column.statistics;
+	for (auto &bound : {statistics.min, statistics.max, statistics.min_value, statistics.max_value}) {
+		hash = Combine(hash, bound);
+	}
+	return Combine(hash, statistics.null_count);
+}
+
+uint64_t HashFooter(const duckdb_parquet::FileMetaData &metadata) {
+	auto hash = Combine(Hash<int64_t>(metadata.num_rows), metadata.created_by);
+	for (auto &element : metadata.schema) {
+		hash = Combine(hash, element.name);
+	}
+	for (auto &group : metadata.row_groups) {
+		hash = Combine(hash, group.num_rows);
+		for (auto &column : group.columns) {
+			hash = HashColumn(hash, column.meta_data);
+		}
+	}
+	return MaxValue<uint64_t>(hash, 1);
+}
+
+//! As DuckDB reads it off the open file; the first words of LocalFileSystem's version tag
+struct OpenedLocalFile {
+	uint64_t device = 0;
+	uint64_t inode = 0;
+	uint64_t size_bytes = 0;
+};
+
+bool IsOpenedFile(const LocalFileVersion &version, const string &tag) {
+	OpenedLocalFile opened;
+	if (tag.size() < sizeof(opened)) {
+		return true;
+	}
+	memcpy(&opened, tag.data(), sizeof(opened));
+	return opened.device == version.device && opened.inode == version.inode && opened.size_bytes == version.size_bytes;
+}
+
+} // namespace
+
+vector<idx_t> RowGroupRows(BaseFileReader &reader) {
+	vector<idx_t> result;
+	for (auto &group : reader.Cast<ParquetReader>().GetFileMetadata()->row_groups) {
+		result.push_back(NumericCast<idx_t>(group.num_rows));
+	}
+	return result;
+}
+
+void AddOpenedVersion(ScanFile &file, BaseFileReader &reader_p) {
+	auto &reader = reader_p.Cast<ParquetReader>();
+	auto &handle = reader.GetHandle();
+	if (file.local) {
+		auto now = VersionOfLocalFile(file.path);
+		if (!now || *now != *file.local || !IsOpenedFile(*now, handle.GetVersionTag())) {
+			throw FileVersionException(file.path, "its footer was read from an older one");
+		}
+		return;
+	}
+	if (file.has_version || file.immutable) {
+		return;
+	}
+	file.etag = handle.GetVersionTag();
+	file.last_modified_us = handle.GetLastModifiedTime().value;
+	file.size_bytes = handle.GetFileSize();
+	file.has_version = !file.etag.empty();
+	if (!file.has_version) {
+		file.footer_hash = HashFooter(*reader.GetFileMetadata());
+	}
+}
+
+void CheckOpenedVersion(const ScanFile &file, BaseFileReader &reader) {
+	if (file.footer_hash == 0) {
+		// The file system has compared local files when it opened them, and stores compare their versions.
+		return;
+	}
+	if (HashFooter(*reader.Cast<ParquetReader>().GetFileMetadata()) != file.footer_hash) {
+		throw FileVersionException(file.path, "its footer is another one");
+	}
+}
+
+void PrepareDecryption(ClientContext &context, BaseFileReader &reader_p) {
+	auto &reader = reader_p.Cast<ParquetReader>();
+	auto &crypto = reader.metadata->crypto_metadata;
+	auto encrypted = crypto && crypto->encryption_algorithm.__isset.AES_GCM_V1;
+	auto has_key = reader.parquet_options.encryption_config != nullptr;
+	if (encrypted && !has_key) {
+		throw InvalidInputException("File '%s' is encrypted, but 'encryption_config' was not set", reader.file.path);
+	}
+	if (!encrypted && has_key) {
+		throw InvalidInputException("File '%s' is not encrypted, but 'encryption_config' was set", reader.file.path);
+	}
+	if (encrypted && !reader.encryption_util) {
+		reader.encryption_util = context.db->GetEncryptionUtil(true);
+	}
+}
+
+} // namespace duckherder

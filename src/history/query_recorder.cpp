@@ -1,0 +1,132 @@
+#include "history/query_recorder.hpp"
+
+#include "common/limits.hpp"
+
+#include <utility>
+
+namespace duckherder {
+
+const char *ExecutionModeName(ExecutionMode mode) {
+	switch (mode) {
+	case ExecutionMode::LOCAL:
+		return "LOCAL";
+	case ExecutionMode::PARTIAL:
+		return "PARTIAL";
+	case ExecutionMode::DISTRIBUTED:
+		return "DISTRIBUTED";
+	}
+	return "UNKNOWN";
+}
+
+QueryRecorder::Entry QueryRecorder::Begin(QueryRecord record) {
+	auto entry = std::make_shared<QueryRecord>(std::move(record));
+	std::lock_guard<std::mutex> guard(lock);
+	entry->number = next_number++;
+	queries.push_back(entry);
+	NoteChange(entry);
+	Trim();
+	return entry;
+}
+
+void QueryRecorder::Trim() {
+	uint64_t tasks = 0;
+	for (auto &query : queries) {
+		tasks += query->tasks.size();
+	}
+	while (queries.size() > limits::HISTORY_QUERIES_MAX || (tasks > limits::HISTORY_TASKS_MAX && queries.size() > 1)) {
+		tasks -= queries.front()->tasks.size();
+		NoteRemoval(*queries.front());
+		queries.pop_front();
+	}
+}
+
+void QueryRecorder::NoteChange(const Entry &entry) {
+	// a query that runs for very long may have been trimmed
+	if (notes_changes && !queries.empty() && entry->number >= queries.front()->number) {
+		changed[entry->number] = entry;
+	}
+}
+
+void QueryRecorder::NoteRemoval(const QueryRecord &record) {
+	changed.erase(record.number);
+	if (taken.erase(record.number) > 0) {
+		removed.push_back(record.number);
+	}
+}
+
+std::vector<QueryRecord> QueryRecorder::Snapshot() const {
+	std::lock_guard<std::mutex> guard(lock);
+	std::vector<QueryRecord> result;
+	result.reserve(queries.size());
+	for (auto &query : queries) {
+		result.push_back(*query);
+	}
+	return result;
+}
+
+void QueryRecorder::Clear() {
+	std::lock_guard<std::mutex> guard(lock);
+	std::deque<Entry> running;
+	for (auto &query : queries) {
+		if (query->Running()) {
+			running.push_back(query);
+		} else {
+			NoteRemoval(*query);
+		}
+	}
+	queries = std::move(running);
+	if (notes_changes) {
+		cleared = true;
+		everything = true;
+	}
+}
+
+void QueryRecorder::Restore(std::vector<QueryRecord> earlier) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto began_here = std::move(queries);
+	queries.clear();
+	for (auto &record : earlier) {
+		queries.push_back(std::make_shared<QueryRecord>(std::move(record)));
+	}
+	for (auto &query : began_here) {
+		queries.push_back(query);
+	}
+	next_number = 1;
+	for (auto &query : queries) {
+		query->number = next_number++;
+	}
+	notes_changes = true;
+	everything = true;
+	Trim();
+}
+
+RecordChanges QueryRecorder::TakeChanges() {
+	std::lock_guard<std::mutex> guard(lock);
+	if (everything) {
+		for (auto &query : queries) {
+			changed[query->number] = query;
+		}
+		removed.clear();
+	}
+	RecordChanges changes;
+	changes.cleared = std::exchange(cleared, false);
+	changes.everything = std::exchange(everything, false);
+	changes.removed.swap(removed);
+	for (auto &entry : changed) {
+		changes.changed.push_back(*entry.second);
+		if (entry.second->Running()) {
+			changes.changed.back().tasks.clear();
+		}
+		taken.insert(entry.first);
+	}
+	changed.clear();
+	return changes;
+}
+
+void QueryRecorder::ChangesWereLost(const RecordChanges &changes) {
+	std::lock_guard<std::mutex> guard(lock);
+	everything = true;
+	cleared = cleared || changes.cleared;
+}
+
+} // namespace duckherder

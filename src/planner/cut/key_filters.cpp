@@ -1,0 +1,328 @@
+#include "planner/cut/key_filters.hpp"
+
+#include "engine/key_set.hpp"
+#include "planner/place/choose_joins.hpp"
+#include "planner/place/partitioning.hpp"
+#include "planner/split/split_scans.hpp"
+
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/operator/logical_aggregate.hpp"
+#include "duckdb/planner/operator/logical_distinct.hpp"
+#include "duckdb/planner/operator/logical_projection.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! More filters than this on one scan cost more than they leave out
+constexpr idx_t FILTERS_PER_SCAN_MAX = 6;
+//! Estimates are often too small, and a filter that is too small is useless
+constexpr uint64_t KEYS_PER_ESTIMATED_ROW = 4;
+//! Instead of the number of a condition that rows are shuffled by
+constexpr idx_t NO_CONDITION = NumericLimits<idx_t>::Maximum();
+
+optional_idx PositionOf(LogicalOperator &op, const ColumnBinding &binding) {
+	auto bindings = op.GetColumnBindings();
+	for (idx_t i = 0; i < bindings.size(); i++) {
+		if (bindings[i] == binding) {
+			return i;
+		}
+	}
+	return optional_idx();
+}
+
+//! As LeftMayLoseRows
+bool RightMayLoseRows(JoinType type) {
+	switch (type) {
+	case JoinType::INNER:
+	case JoinType::LEFT:
+	case JoinType::SEMI:
+	case JoinType::ANTI:
+	case JoinType::RIGHT_SEMI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+//! Something may leave rows out: keys of a whole table rarely miss anything
+bool MayLeaveRowsOut(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_CTE_REF:
+	case LogicalOperatorType::LOGICAL_INTERSECT:
+	case LogicalOperatorType::LOGICAL_EXCEPT:
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+		return true;
+	case LogicalOperatorType::LOGICAL_GET:
+		if (!op.Cast<LogicalGet>().table_filters.filters.empty()) {
+			return true;
+		}
+		break;
+	default:
+		break;
+	}
+	return std::any_of(op.children.begin(), op.children.end(), [](auto &child) { return MayLeaveRowsOut(*child); });
+}
+
+class KeyFilterFinder {
+public:
+	vector<KeyFilterCandidate> Run(LogicalOperator &plan) {
+		Visit(plan);
+		return std::move(candidates);
+	}
+
+private:
+	vector<KeyFilterCandidate> candidates;
+	//! How often the column that is traced has been unpacked where it was found, compared to where it is now
+	int packed = 0;
+
+	void Visit(LogicalOperator &op) {
+		if (op.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN) {
+			VisitJoin(op.Cast<LogicalComparisonJoin>());
+		}
+		for (auto &child : op.children) {
+			Visit(*child);
+		}
+	}
+
+	void VisitJoin(LogicalComparisonJoin &join) {
+		idx_t equality = 0;
+		for (auto &condition : join.conditions) {
+			auto equal = condition.comparison == ExpressionType::COMPARE_EQUAL;
+			if (equal && LeftMayLoseRows(join)) {
+				Try(*join.children[1], *condition.right, equality, *join.children[0], *condition.left);
+			}
+			if (equal && RightMayLoseRows(join.join_type)) {
+				Try(*join.children[0], *condition.left, equality, *join.children[1], *condition.right);
+			}
+			equality += equal || condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM ? 1 : 0;
+		}
+	}
+
+	//! `equality`: the number of the condition among those that rows are shuffled by
+	void Try(LogicalOperator &source, const Expression &source_key, idx_t equality, LogicalOperator &target,
+	         const Expression &target_key) {
+		auto column = AsColumn(target_key);
+		KeyFilterCandidate candidate;
+		if (!column || !KeySet::Supports(source_key.return_type) ||
+		    !FindSource(source, source_key, equality, candidate)) {
+			return;
+		}
+		auto &exchange = *candidate.source;
+		candidate.same_stage = true;
+		packed = 0;
+		if (!Trace(target, *column, candidate)) {
+			return;
+		}
+		auto &get = *candidate.target;
+		auto enough_rows = !exchange.has_estimated_cardinality || !get.has_estimated_cardinality ||
+		                   exchange.estimated_cardinality <= get.estimated_cardinality;
+		if (enough_rows && MayLeaveRowsOut(*exchange.children[0])) {
+			candidates.push_back(candidate);
+		}
+	}
+
+	//! The exchange whose rows have all values of the key. Operators between it and the join may only take some away.
+	static bool FindSource(LogicalOperator &op, const Expression &key, idx_t equality, KeyFilterCandidate &candidate) {
+		if (IsExchange(op)) {
+			auto &exchange = op.Cast<LogicalExchange>();
+			candidate.source = &exchange;
+			auto column = AsColumn(key);
+			auto position = column ? PositionOf(exchange, *column) : optional_idx();
+			if (position.IsValid()) {
+				candidate.source_column = static_cast<uint32_t>(position.GetIndex());
+			} else if (exchange.exchange.kind == ExchangeKind::HASH &&
+			           equality < exchange.exchange.key_columns.size()) {
+				candidate.source_column = exchange.exchange.key_columns[equality];
+			} else {
+				return false;
+			}
+			return exchange.exchange.kind == ExchangeKind::HASH || exchange.exchange.kind == ExchangeKind::BROADCAST;
+		}
+		auto column = AsColumn(key);
+		if (!column) {
+			return false;
+		}
+		auto below = [&](const Expression &expression) {
+			return AsColumn(expression) && FindSource(*op.children[0], expression, NO_CONDITION, candidate);
+		};
+		switch (op.type) {
+		case LogicalOperatorType::LOGICAL_PROJECTION: {
+			auto &projection = op.Cast<LogicalProjection>();
+			return column->table_index == projection.table_index &&
+			       below(*projection.expressions.at(column->column_index));
+		}
+		case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: {
+			auto &aggregate = op.Cast<LogicalAggregate>();
+			return column->table_index == aggregate.group_index && below(*aggregate.groups.at(column->column_index));
+		}
+		case LogicalOperatorType::LOGICAL_DISTINCT:
+		case LogicalOperatorType::LOGICAL_FILTER:
+			return below(key);
+		default:
+			return false;
+		}
+	}
+
+	//! Follows a column down to the scan that it comes from unchanged, through operators that a row with this value of
+	//! the column leaves with this value: what does not enter does not leave, and takes no other row with it
+	bool Trace(LogicalOperator &op, ColumnBinding binding, KeyFilterCandidate &candidate) {
+		if (IsExchange(op)) {
+			auto position = PositionOf(op, binding);
+			candidate.same_stage = false;
+			return position.IsValid() &&
+			       Trace(*op.children[0], op.children[0]->GetColumnBindings().at(position.GetIndex()), candidate);
+		}
+		switch (op.type) {
+		case LogicalOperatorType::LOGICAL_GET:
+			return TraceScan(op.Cast<LogicalGet>(), binding, candidate);
+		case LogicalOperatorType::LOGICAL_PROJECTION: {
+			auto &projection = op.Cast<LogicalProjection>();
+			return binding.table_index == projection.table_index &&
+			       TraceExpression(*op.children[0], *op.expressions.at(binding.column_index), candidate);
+		}
+		case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: {
+			auto &aggregate = op.Cast<LogicalAggregate>();
+			return binding.table_index == aggregate.group_index && aggregate.grouping_sets.size() <= 1 &&
+			       aggregate.grouping_functions.empty() &&
+			       TraceExpression(*op.children[0], *aggregate.groups.at(binding.column_index), candidate);
+		}
+		case LogicalOperatorType::LOGICAL_DISTINCT:
+			return op.Cast<LogicalDistinct>().distinct_type == DistinctType::DISTINCT &&
+			       Trace(*op.children[0], binding, candidate);
+		case LogicalOperatorType::LOGICAL_FILTER:
+		case LogicalOperatorType::LOGICAL_ORDER_BY:
+			return Trace(*op.children[0], binding, candidate);
+		case LogicalOperatorType::LOGICAL_UNNEST:
+			return PositionOf(*op.children[0], binding).IsValid() && Trace(*op.children[0], binding, candidate);
+		case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+		case LogicalOperatorType::LOGICAL_ANY_JOIN:
+		case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+			return TraceJoin(op, binding, candidate);
+		default:
+			return false;
+		}
+	}
+
+	bool TraceJoin(LogicalOperator &join, ColumnBinding binding, KeyFilterCandidate &candidate) {
+		if (PositionOf(*join.children[0], binding).IsValid()) {
+			return MayCopyRight(join) && Trace(*join.children[0], binding, candidate);
+		}
+		return PositionOf(*join.children[1], binding).IsValid() && MayCopyLeft(join) &&
+		       Trace(*join.children[1], binding, candidate);
+	}
+
+	bool TraceExpression(LogicalOperator &below, const Expression &expression, KeyFilterCandidate &candidate) {
+		if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
+			// DuckDB packs columns below some operators and unpacks them above: together that changes nothing
+			auto &function = expression.Cast<BoundFunctionExpression>();
+			auto unpacks = StringUtil::StartsWith(function.function.name, "__internal_decompress_");
+			auto packs = StringUtil::StartsWith(function.function.name, "__internal_compress_");
+			if (!unpacks && !(packs && packed > 0)) {
+				return false;
+			}
+			packed += unpacks ? 1 : -1;
+			return TraceExpression(below, *function.children[0], candidate);
+		}
+		auto column = AsColumn(expression);
+		return column && Trace(below, *column, candidate);
+	}
+
+	bool TraceScan(LogicalGet &get, ColumnBinding binding, KeyFilterCandidate &candidate) {
+		if (packed != 0 || binding.table_index != get.table_index ||
+		    binding.column_index >= get.GetColumnIds().size()) {
+			return false;
+		}
+		if (ReaderOf(get) == StageScan::Reader::FEED && !get.GetTable()) {
+			return false;
+		}
+		candidate.target = &get;
+		candidate.target_column = binding.column_index;
+		return true;
+	}
+};
+
+bool MakesTheSameRowsAgain(const vector<StagePlan> &stages, StageId stage) {
+	auto &inputs = stages[stage].inputs;
+	return stages[stage].repeatable && std::all_of(inputs.begin(), inputs.end(),
+	                                               [&](StageId input) { return MakesTheSameRowsAgain(stages, input); });
+}
+
+optional_ptr<StagePlan> StageOf(vector<StagePlan> &stages, const LogicalGet &get) {
+	for (auto &stage : stages) {
+		if (stage.scan && &stage.scan->Get() == &get) {
+			return stage;
+		}
+	}
+	return nullptr;
+}
+
+uint32_t CollectKey(StagePlan &stage, uint32_t column, uint64_t estimated_rows) {
+	auto &keys = stage.output.collected_keys;
+	for (uint32_t i = 0; i < keys.size(); i++) {
+		if (keys[i].column == column) {
+			return i;
+		}
+	}
+	CollectedKey key;
+	key.column = column;
+	key.log2_bits = KeySet::Log2BitsFor(estimated_rows * KEYS_PER_ESTIMATED_ROW);
+	keys.push_back(key);
+	return static_cast<uint32_t>(keys.size() - 1);
+}
+
+} // namespace
+
+bool WaitsFor(const vector<StagePlan> &stages, StageId stage, StageId other) {
+	if (stage == other) {
+		return true;
+	}
+	for (auto *before : {&stages[stage].inputs, &stages[stage].after}) {
+		if (std::any_of(before->begin(), before->end(), [&](StageId next) { return WaitsFor(stages, next, other); })) {
+			return true;
+		}
+	}
+	return false;
+}
+
+vector<KeyFilterCandidate> FindKeyFilters(LogicalOperator &plan) {
+	return KeyFilterFinder().Run(plan);
+}
+
+void ConnectKeyFilters(const vector<KeyFilterCandidate> &candidates,
+                       const std::unordered_map<const LogicalExchange *, StageId> &stages_of, DistributedPlan &result) {
+	for (auto &candidate : candidates) {
+		auto source = stages_of.find(candidate.source);
+		auto target = StageOf(result.stages, *candidate.target);
+		if (source == stages_of.end() || !target) {
+			continue;
+		}
+		auto in_task = candidate.same_stage && target->scan->reader == StageScan::Reader::WORKER;
+		if (in_task || WaitsFor(result.stages, source->second, target->id) ||
+		    !MakesTheSameRowsAgain(result.stages, source->second) ||
+		    target->scan_filters.size() >= FILTERS_PER_SCAN_MAX) {
+			continue;
+		}
+		PlannedScanFilter filter;
+		filter.source = source->second;
+		auto &source_stage = result.stages[filter.source];
+		filter.key = CollectKey(source_stage, candidate.source_column, source_stage.estimated_rows);
+		filter.column = static_cast<uint32_t>(candidate.target_column);
+		target->scan_filters.push_back(filter);
+		auto reads = std::find(target->inputs.begin(), target->inputs.end(), filter.source) != target->inputs.end();
+		auto waits = std::find(target->after.begin(), target->after.end(), filter.source) != target->after.end();
+		if (!reads && !waits) {
+			target->after.push_back(filter.source);
+		}
+	}
+}
+
+} // namespace duckherder

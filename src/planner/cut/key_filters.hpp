@@ -1,0 +1,34 @@
+#pragma once
+
+#include "planner/interface/distributed_plan.hpp"
+#include "planner/place/logical_exchange.hpp"
+
+namespace duckherder {
+
+//! A join key whose values one side knows when its stage is done, and the scan on the other side that can skip rows by
+//! them: dynamic filters across stages. The plan points to both until it is cut.
+struct KeyFilterCandidate {
+	const LogicalExchange *source = nullptr;
+	//! Among the columns that the source's stage makes
+	uint32_t source_column = 0;
+	duckdb::LogicalGet *target = nullptr;
+	//! Among the scan's column ids
+	duckdb::idx_t target_column = 0;
+	//! No exchange lies between the join and the scan
+	bool same_stage = false;
+};
+
+//! Looks for them in a plan with exchanges. Only where a row without a partner is of no use to anybody above, where
+//! something below the source may leave rows out, and where the target is not estimated to be the smaller one.
+duckdb::vector<KeyFilterCandidate> FindKeyFilters(duckdb::LogicalOperator &plan);
+
+//! Notes in the stages who collects keys, who waits for them and who filters by them. `stages_of`: the stages that the
+//! exchanges have become. Leaves out what would make stages wait in a circle, what DuckDB does within a task anyway,
+//! and sources that would not make the same rows again.
+void ConnectKeyFilters(const duckdb::vector<KeyFilterCandidate> &candidates,
+                       const std::unordered_map<const LogicalExchange *, StageId> &stages_of, DistributedPlan &result);
+
+//! Whether a stage runs only after another (or is it).
+bool WaitsFor(const duckdb::vector<StagePlan> &stages, StageId stage, StageId other);
+
+} // namespace duckherder

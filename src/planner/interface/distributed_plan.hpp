@@ -1,0 +1,113 @@
+#pragma once
+
+#include "plan/stage_graph.hpp"
+#include "planner/interface/planner_options.hpp"
+
+#include "duckdb/planner/logical_operator.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+
+#include <optional>
+#include <unordered_set>
+
+namespace duckherder {
+
+//! The base scan of a stage; a stage has at most one.
+struct StageScan {
+	enum class Reader {
+		WORKER, //! the fragment contains the scan, the worker cuts it to its task's split
+		FEED    //! the fragment reads a feed, the driver runs `feed_scan` cut to the task's split
+	};
+	Reader reader = Reader::WORKER;
+	duckdb::idx_t table_index = 0;
+	//! Points into the fragment for WORKER
+	duckdb::LogicalGet *scan = nullptr;
+	//! Taken out of the plan for FEED
+	duckdb::unique_ptr<duckdb::LogicalGet> feed_scan;
+	//! The order of the rows matters to the result, so what cannot be split by ranges must be read by one task
+	bool order_matters = true;
+
+	duckdb::LogicalGet &Get() const {
+		return feed_scan ? *feed_scan : *scan;
+	}
+};
+
+//! The scan of a stage leaves out rows by the keys that another stage has collected.
+struct PlannedScanFilter {
+	StageId source = 0;
+	//! Which of the source's collected_keys
+	uint32_t key = 0;
+	//! Among the scan's column ids
+	uint32_t column = 0;
+};
+
+//! A stage that feeds one side of a join whose other side may turn out to be small. It starts once that other side is
+//! complete; if it is small, `reader` copies it to its tasks and does this stage's work itself, so that the rows of
+//! this one go nowhere.
+struct JoinChance {
+	//! Whose output may be copied
+	StageId build = 0;
+	//! The stage with the join: it reads this one and `build`, and nothing else that is partitioned
+	StageId reader = 0;
+	//! Estimate of what this stage would send
+	uint64_t probe_bytes = 0;
+};
+
+//! A stage that feeds the left side of a join, which asks for none of its rows if the right side is empty.
+struct NeedlessStage {
+	//! Feeds the right side; one of `after`
+	StageId without = 0;
+	//! What is below the join's keys runs all the same, as in DuckDB, if it may fail; else the stage does nothing
+	bool may_fail = false;
+};
+
+//! A stage as planned: operators instead of bytes. Encoded and split into tasks when the query starts, because
+//! parameters and row counts are only certain then.
+struct StagePlan {
+	StageId id = 0;
+	duckdb::unique_ptr<duckdb::LogicalOperator> fragment;
+	Exchange output;
+	duckdb::vector<duckdb::LogicalType> types;
+	duckdb::vector<StageId> inputs;
+	//! Stages that it does not read, but waits for: the sources of its scan_filters
+	duckdb::vector<StageId> after;
+	duckdb::unique_ptr<StageScan> scan;
+	duckdb::vector<PlannedScanFilter> scan_filters;
+	uint64_t estimated_rows = 1;
+	std::optional<JoinChance> join_chance;
+	std::optional<NeedlessStage> needless;
+	//! Each task does something beside the work on its rows: it builds a hash table of a copied input (probably), or
+	//! writes a file of its own. Few tasks are better then
+	bool few_tasks = false;
+	//! Its rows go to files, and what it puts out is a list of these
+	bool writes_files = false;
+	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
+	bool repeatable = true;
+	//! Partitions of its inputs; without a scan they are dealt out to tasks once their sizes are known
+	uint32_t partitions = 1;
+	//! Inputs of which a partition may be shared by several tasks that each read all of the other inputs
+	duckdb::vector<StageId> sliceable_inputs;
+	duckdb::string description;
+};
+
+//! What the planner made of a query: stages for the workers; what is left in the session's plan reads their gathers.
+struct DistributedPlan {
+	duckdb::vector<StagePlan> stages;
+	//! Everything but the final gather runs on workers
+	bool fully_distributed = false;
+	//! Why not fully or not at all; empty if fully distributed
+	duckdb::string reason;
+	//! How results come together, for the statistics: CONCAT, AGGREGATE, TOP_N, LIMIT, ORDER
+	duckdb::string merge_strategy = "CONCAT";
+	PlannerOptions options;
+	//! While the plan is cut: operators that each task runs on what it has, whatever that is, because another one above
+	//! does the same over all of it
+	std::unordered_set<const duckdb::LogicalOperator *> task_local;
+	//! Likewise: joins whose right side is copied to whoever has rows of the left, which stay where and as they are
+	std::unordered_set<const duckdb::LogicalOperator *> copied_right;
+
+	bool Distributed() const {
+		return !stages.empty();
+	}
+};
+
+} // namespace duckherder

@@ -1,0 +1,239 @@
+#include "planner/place/choose_joins.hpp"
+
+#include "planner/place/logical_exchange.hpp"
+
+#include "duckdb/planner/operator/logical_any_join.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! A row of a string column: its string_t and a guess of what is outside of it
+constexpr uint64_t STRING_BYTES = 32;
+
+JoinType TypeOf(const LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+		return op.Cast<LogicalComparisonJoin>().join_type;
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+		return op.Cast<LogicalAnyJoin>().join_type;
+	default:
+		return JoinType::INNER;
+	}
+}
+
+idx_t Rows(LogicalOperator &op) {
+	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
+}
+
+uint64_t RowWidth(LogicalOperator &op) {
+	uint64_t width = 0;
+	for (auto &type : op.types) {
+		auto physical = type.InternalType();
+		width += TypeIsConstantSize(physical) ? GetTypeIdSize(physical) : STRING_BYTES;
+	}
+	return MaxValue<uint64_t>(width, 1);
+}
+
+constexpr uint64_t UNBOUNDED = NumericLimits<uint64_t>::Maximum();
+
+uint64_t Times(uint64_t left, uint64_t right) {
+	return left > 0 && right > UNBOUNDED / left ? UNBOUNDED : left * right;
+}
+
+//! More rows than these an operator cannot give
+uint64_t LargestRows(ClientContext &context, LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_GET: {
+		auto &get = op.Cast<LogicalGet>();
+		auto statistics = get.function.cardinality ? get.function.cardinality(context, get.bind_data.get()) : nullptr;
+		if (!statistics) {
+			return UNBOUNDED;
+		}
+		return statistics->has_max_cardinality         ? statistics->max_cardinality
+		       : statistics->has_estimated_cardinality ? statistics->estimated_cardinality
+		                                               : UNBOUNDED;
+	}
+	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+		return 1;
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+		return Rows(op);
+	case LogicalOperatorType::LOGICAL_PROJECTION:
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+		return LargestRows(context, *op.children[0]);
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT: {
+		auto left = LargestRows(context, *op.children[0]);
+		auto type = TypeOf(op);
+		if (type == JoinType::SEMI || type == JoinType::ANTI || type == JoinType::MARK || type == JoinType::SINGLE) {
+			return left;
+		}
+		auto right = LargestRows(context, *op.children[1]);
+		return type == JoinType::INNER ? Times(left, right) : UNBOUNDED;
+	}
+	default:
+		return IsExchange(op) ? LargestRows(context, *op.children[0]) : UNBOUNDED;
+	}
+}
+
+bool IsEquality(const JoinCondition &condition) {
+	return condition.comparison == ExpressionType::COMPARE_EQUAL ||
+	       condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM;
+}
+
+} // namespace
+
+bool MayShuffle(const LogicalOperator &op) {
+	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
+		return false;
+	}
+	auto &join = op.Cast<LogicalComparisonJoin>();
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayCopyRight(op)) {
+		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
+		return false;
+	}
+	// a NULL anywhere on the right side decides about all rows of a mark join, in every partition
+	if (join.join_type == JoinType::MARK) {
+		return false;
+	}
+	idx_t range_count = 0;
+	return join.HasEquality(range_count);
+}
+
+bool MayCopyRight(const LogicalOperator &op) {
+	switch (TypeOf(op)) {
+	case JoinType::INNER:
+	case JoinType::LEFT:
+	case JoinType::SEMI:
+	case JoinType::ANTI:
+	case JoinType::MARK:
+	case JoinType::SINGLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool MayCopyLeft(const LogicalOperator &op) {
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN) {
+		// a left row takes the nearest of all right rows
+		return false;
+	}
+	switch (TypeOf(op)) {
+	case JoinType::INNER:
+	case JoinType::RIGHT:
+	case JoinType::RIGHT_SEMI:
+	case JoinType::RIGHT_ANTI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool LeftMayLoseRows(const LogicalOperator &op) {
+	switch (TypeOf(op)) {
+	case JoinType::INNER:
+	case JoinType::RIGHT:
+	case JoinType::SEMI:
+	case JoinType::RIGHT_SEMI:
+	case JoinType::RIGHT_ANTI:
+		return true;
+	default:
+		return false;
+	}
+}
+
+uint64_t EstimatedBytes(LogicalOperator &op) {
+	return Times(Rows(op), RowWidth(op));
+}
+
+uint64_t LargestBytes(ClientContext &context, LogicalOperator &op) {
+	return Times(LargestRows(context, op), RowWidth(op));
+}
+
+JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
+	JoinKeys result;
+	for (auto &condition : join.conditions) {
+		if (IsEquality(condition)) {
+			result.left.push_back(*condition.left);
+			result.right.push_back(*condition.right);
+		}
+	}
+	return result;
+}
+
+void PutConditionsFirst(LogicalComparisonJoin &join, const vector<idx_t> &conditions) {
+	vector<idx_t> equalities;
+	for (idx_t i = 0; i < join.conditions.size(); i++) {
+		if (IsEquality(join.conditions[i])) {
+			equalities.push_back(i);
+		}
+	}
+	vector<JoinCondition> ordered;
+	vector<bool> taken(join.conditions.size(), false);
+	for (auto number : conditions) {
+		auto position = equalities.at(number);
+		ordered.push_back(std::move(join.conditions[position]));
+		taken[position] = true;
+	}
+	for (idx_t i = 0; i < join.conditions.size(); i++) {
+		if (!taken[i]) {
+			ordered.push_back(std::move(join.conditions[i]));
+		}
+	}
+	join.conditions = std::move(ordered);
+}
+
+bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options) {
+	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either
+	// way
+	auto copies = static_cast<double>(options.workers) * 2;
+	return bytes <= options.broadcast_limit_bytes &&
+	       static_cast<double>(bytes) * copies <= static_cast<double>(moved_bytes) + static_cast<double>(bytes);
+}
+
+CopyableSide FindCopyableSide(const LogicalOperator &join) {
+	auto left = MayCopyLeft(join);
+	auto right = MayCopyRight(join);
+	if (left && right) {
+		left = EstimatedBytes(*join.children[0]) < EstimatedBytes(*join.children[1]);
+	}
+	return left ? CopyableSide::LEFT : right ? CopyableSide::RIGHT : CopyableSide::NONE;
+}
+
+JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, SidePlace left_side,
+                        SidePlace right_side) {
+	auto copy_right = left_side != SidePlace::ANYWHERE && MayCopyRight(join);
+	auto copy_left = right_side != SidePlace::ANYWHERE && MayCopyLeft(join);
+	auto shuffle = left_side != SidePlace::ANYWHERE && right_side != SidePlace::ANYWHERE && MayShuffle(join);
+
+	auto left = EstimatedBytes(*join.children[0]);
+	auto right = EstimatedBytes(*join.children[1]);
+	if (!shuffle) {
+		if (copy_right && (!copy_left || right <= left)) {
+			return JoinStrategy::BROADCAST_RIGHT;
+		}
+		return copy_left ? JoinStrategy::BROADCAST_LEFT : JoinStrategy::SESSION;
+	}
+	auto moved = (left_side == SidePlace::IN_PLACE ? 0 : left) + (right_side == SidePlace::IN_PLACE ? 0 : right);
+	if (copy_right && IsWorthCopying(right, moved, options)) {
+		return JoinStrategy::BROADCAST_RIGHT;
+	}
+	if (copy_left && IsWorthCopying(left, moved, options)) {
+		return JoinStrategy::BROADCAST_LEFT;
+	}
+	return JoinStrategy::SHUFFLE;
+}
+
+} // namespace duckherder

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "planner/interface/planner_options.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/operator/logical_comparison_join.hpp"
+
+namespace duckherder {
+
+enum class JoinStrategy {
+	BROADCAST_RIGHT, //! the left side stays where it is, every task gets the whole right side
+	BROADCAST_LEFT,  //! the other way round
+	SHUFFLE,         //! both sides by hash of the equality keys
+	SESSION          //! neither is right (or cheap enough): joined in the session
+};
+
+//! Where the rows of a join's side are.
+enum class SidePlace {
+	ANYWHERE, //! at one place or everywhere: to meet the other side they must be copied
+	SPREAD,   //! over the workers
+	IN_PLACE  //! over the workers, and partitioned as the join needs it
+};
+
+//! Chooses by the join's semantics first and the optimizer's estimates second. A side may be copied only if the join
+//! does not have to know which of its rows found no partner anywhere (RIGHT/FULL for the right side, and so on).
+JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, SidePlace left,
+                        SidePlace right);
+
+//! Whether a side of so many bytes is better copied to all tasks than both sides partitioned; `moved_bytes`: what
+//! partitioning would send.
+bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options);
+
+//! The side of a shuffled join that may be copied instead once its size is known, if any: the smaller one of those
+//! that the join allows.
+enum class CopyableSide { NONE, LEFT, RIGHT };
+CopyableSide FindCopyableSide(const duckdb::LogicalOperator &join);
+
+//! Whether rows may be brought together by the hash of the equality keys.
+bool MayShuffle(const duckdb::LogicalOperator &join);
+
+//! Whether left rows without a partner change nothing in what the join returns, other than being left out themselves:
+//! they need not be sent, and where the right side is empty DuckDB asks for no left row.
+bool LeftMayLoseRows(const duckdb::LogicalOperator &join);
+
+//! Whether the tasks of a join may each read all of one side and a part of the other: no row of the copied side has to
+//! know whether it found a partner anywhere.
+bool MayCopyRight(const duckdb::LogicalOperator &join);
+bool MayCopyLeft(const duckdb::LogicalOperator &join);
+
+//! The expressions of the equality conditions, pairwise: left[i] = right[i].
+struct JoinKeys {
+	duckdb::vector<duckdb::reference<duckdb::Expression>> left;
+	duckdb::vector<duckdb::reference<duckdb::Expression>> right;
+};
+JoinKeys EqualityKeys(duckdb::LogicalComparisonJoin &join);
+
+//! Puts the equality conditions with these numbers (among the equality conditions) first, in this order.
+void PutConditionsFirst(duckdb::LogicalComparisonJoin &join, const duckdb::vector<duckdb::idx_t> &conditions);
+
+//! Estimated bytes of an operator's output in memory.
+uint64_t EstimatedBytes(duckdb::LogicalOperator &op);
+//! More than these bytes it cannot be, as far as can be told from the sizes of tables (strings are estimated)
+uint64_t LargestBytes(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
+
+} // namespace duckherder

@@ -1,0 +1,168 @@
+#include "planner/place/partitioning.hpp"
+
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! Which of the expressions is just this column
+optional_idx Find(const vector<reference<Expression>> &expressions, const ColumnBinding &binding) {
+	for (idx_t i = 0; i < expressions.size(); i++) {
+		auto column = AsColumn(expressions[i]);
+		if (column && *column == binding) {
+			return i;
+		}
+	}
+	return optional_idx();
+}
+
+//! Where each of the columns is among the expressions; empty if one is missing
+vector<idx_t> FindAll(const vector<reference<Expression>> &expressions, const Partitioning::Columns &columns) {
+	vector<idx_t> result;
+	for (auto &column : columns) {
+		auto position = Find(expressions, column);
+		if (!position.IsValid()) {
+			return {};
+		}
+		result.push_back(position.GetIndex());
+	}
+	return result;
+}
+
+//! The conditions that compare these columns; empty if one is missing, or compared twice: then the other side cannot be
+//! partitioned alike by as many conditions
+vector<idx_t> FindConditions(const vector<reference<Expression>> &keys, const Partitioning::Columns &columns) {
+	auto result = FindAll(keys, columns);
+	auto sorted = result;
+	std::sort(sorted.begin(), sorted.end());
+	auto twice = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+	return twice ? vector<idx_t>() : result;
+}
+
+Partitioning::Columns Numbered(idx_t table_index, const vector<idx_t> &positions) {
+	Partitioning::Columns result;
+	for (auto position : positions) {
+		result.emplace_back(table_index, position);
+	}
+	return result;
+}
+
+} // namespace
+
+optional_ptr<const ColumnBinding> AsColumn(const Expression &expression) {
+	if (expression.GetExpressionClass() != ExpressionClass::BOUND_COLUMN_REF) {
+		return nullptr;
+	}
+	auto &column = expression.Cast<BoundColumnRefExpression>();
+	return column.depth == 0 ? &column.binding : nullptr;
+}
+
+vector<reference<Expression>> References(const vector<unique_ptr<Expression>> &expressions) {
+	vector<reference<Expression>> result;
+	for (auto &expression : expressions) {
+		result.push_back(*expression);
+	}
+	return result;
+}
+
+Partitioning::Partitioning(Columns columns) {
+	alternatives.push_back(std::move(columns));
+}
+
+Partitioning Partitioning::By(const vector<reference<Expression>> &keys) {
+	Columns columns;
+	for (auto &key : keys) {
+		auto column = AsColumn(key);
+		if (!column) {
+			return Partitioning();
+		}
+		columns.push_back(*column);
+	}
+	return columns.empty() ? Partitioning() : Partitioning(std::move(columns));
+}
+
+bool Partitioning::BringsTogether(const vector<reference<Expression>> &keys) const {
+	return std::any_of(alternatives.begin(), alternatives.end(),
+	                   [&](const Columns &columns) { return !FindAll(keys, columns).empty(); });
+}
+
+Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expression>> &columns_above) const {
+	Partitioning result;
+	for (auto &columns : alternatives) {
+		auto positions = FindAll(columns_above, columns);
+		if (!positions.empty()) {
+			result.alternatives.push_back(Numbered(table_index, positions));
+		}
+	}
+	return result;
+}
+
+JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right, const JoinKeys &keys) {
+	JoinMatch result;
+	for (auto &columns : left.Alternatives()) {
+		auto conditions = FindConditions(keys.left, columns);
+		if (conditions.empty()) {
+			continue;
+		}
+		if (!result.left_in_place) {
+			result.left_in_place = true;
+			result.conditions = conditions;
+		}
+		for (auto &other : right.Alternatives()) {
+			if (FindConditions(keys.right, other) == conditions) {
+				result.right_in_place = true;
+				result.conditions = conditions;
+				return result;
+			}
+		}
+	}
+	if (result.left_in_place) {
+		return result;
+	}
+	for (auto &columns : right.Alternatives()) {
+		auto conditions = FindConditions(keys.right, columns);
+		if (!conditions.empty()) {
+			result.right_in_place = true;
+			result.conditions = conditions;
+			return result;
+		}
+	}
+	for (idx_t i = 0; i < keys.left.size(); i++) {
+		result.conditions.push_back(i);
+	}
+	return result;
+}
+
+Partitioning OfShuffledJoin(const LogicalComparisonJoin &join, const JoinKeys &keys) {
+	Partitioning result;
+	auto add = [&](const vector<reference<Expression>> &side) {
+		auto partitioning = Partitioning::By(side);
+		result.alternatives.insert(result.alternatives.end(), partitioning.alternatives.begin(),
+		                           partitioning.alternatives.end());
+	};
+	switch (join.join_type) {
+	case JoinType::INNER:
+		add(keys.left);
+		add(keys.right);
+		break;
+	case JoinType::LEFT:
+	case JoinType::SEMI:
+	case JoinType::ANTI:
+	case JoinType::SINGLE:
+		add(keys.left);
+		break;
+	case JoinType::RIGHT:
+	case JoinType::RIGHT_SEMI:
+	case JoinType::RIGHT_ANTI:
+		add(keys.right);
+		break;
+	default:
+		break;
+	}
+	return result;
+}
+
+} // namespace duckherder

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "planner/place/choose_joins.hpp"
+
+#include "duckdb.hpp"
+#include "duckdb/planner/operator/logical_comparison_join.hpp"
+
+namespace duckherder {
+
+//! The column that an expression just names, if it does no more than that
+duckdb::optional_ptr<const duckdb::ColumnBinding> AsColumn(const duckdb::Expression &expression);
+
+duckdb::vector<duckdb::reference<duckdb::Expression>>
+References(const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> &expressions);
+
+//! What is known of how the rows of an open stage are spread over its tasks: by the hash of columns, in this order.
+//! Rows with equal values in all columns of a list are then in the same task. Several lists: each holds (both sides of
+//! an inner join's keys). No list: nothing is known.
+class Partitioning {
+public:
+	using Columns = duckdb::vector<duckdb::ColumnBinding>;
+
+	Partitioning() = default;
+	explicit Partitioning(Columns columns);
+	//! Nothing if one of the keys is more than a column
+	static Partitioning By(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys);
+
+	const duckdb::vector<Columns> &Alternatives() const {
+		return alternatives;
+	}
+
+	//! Rows that are equal in all of these are in the same task
+	bool BringsTogether(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
+
+	//! What is left of it above an operator that shows these expressions as columns of its own: a projection, the
+	//! groups of an aggregate. Filters and everything else that shows its child's columns keep it.
+	Partitioning Above(duckdb::idx_t table_index,
+	                   const duckdb::vector<duckdb::reference<duckdb::Expression>> &columns_above) const;
+
+private:
+	duckdb::vector<Columns> alternatives;
+
+	friend Partitioning OfShuffledJoin(const duckdb::LogicalComparisonJoin &join, const JoinKeys &keys);
+};
+
+//! How the two sides of a join by equality meet in the same tasks.
+struct JoinMatch {
+	//! The sides that need not move
+	bool left_in_place = false;
+	bool right_in_place = false;
+	//! Numbers of the equality conditions that the sides are partitioned by, in that order
+	duckdb::vector<duckdb::idx_t> conditions;
+};
+
+//! Finds what the sides are partitioned by already among the equality conditions of the join. If there is nothing, both
+//! sides have to be shuffled by all of them.
+JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right, const JoinKeys &keys);
+
+//! How the rows of a join are spread whose sides were brought together by these keys: a side whose rows may be filled
+//! up with NULL says nothing.
+Partitioning OfShuffledJoin(const duckdb::LogicalComparisonJoin &join, const JoinKeys &keys);
+
+} // namespace duckherder

@@ -1,0 +1,120 @@
+#include "planner/rewrite/share_delim_join.hpp"
+
+#include "duckdb/optimizer/column_binding_replacer.hpp"
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/operator/logical_cteref.hpp"
+#include "duckdb/planner/operator/logical_delim_get.hpp"
+#include "duckdb/planner/operator/logical_distinct.hpp"
+#include "duckdb/planner/operator/logical_materialized_cte.hpp"
+#include "duckdb/planner/operator/logical_projection.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! The side whose rows are read twice, as a CTE
+struct SharedSide {
+	Binder &binder;
+	idx_t cte_index;
+	unique_ptr<LogicalOperator> definition;
+	vector<LogicalType> types;
+
+	unique_ptr<LogicalCTERef> MakeScan() const {
+		vector<string> names;
+		for (idx_t i = 0; i < types.size(); i++) {
+			names.push_back("c" + to_string(i));
+		}
+		auto scan = make_uniq<LogicalCTERef>(binder.GenerateTableIndex(), cte_index, types, std::move(names));
+		if (definition->has_estimated_cardinality) {
+			scan->SetEstimatedCardinality(definition->estimated_cardinality);
+		}
+		scan->ResolveOperatorTypes();
+		return scan;
+	}
+
+	//! DISTINCT of the columns by which the sides correlate, under the table index that their reader knows
+	unique_ptr<LogicalOperator> MakeDistinctScan(const LogicalComparisonJoin &join, LogicalOperator &delim_get) const {
+		auto table_index = delim_get.Cast<LogicalDelimGet>().table_index;
+		auto scan = MakeScan();
+		auto bindings = definition->GetColumnBindings();
+		vector<unique_ptr<Expression>> columns;
+		vector<unique_ptr<Expression>> targets;
+		for (auto &column : join.duplicate_eliminated_columns) {
+			auto &binding = column->Cast<BoundColumnRefExpression>().binding;
+			auto position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
+			targets.push_back(
+			    make_uniq<BoundColumnRefExpression>(column->return_type, ColumnBinding(table_index, columns.size())));
+			columns.push_back(make_uniq<BoundColumnRefExpression>(
+			    column->return_type, ColumnBinding(scan->table_index, NumericCast<idx_t>(position))));
+		}
+		auto projection = make_uniq<LogicalProjection>(table_index, std::move(columns));
+		projection->children.push_back(std::move(scan));
+		auto distinct = make_uniq<LogicalDistinct>(std::move(targets), DistinctType::DISTINCT);
+		distinct->children.push_back(std::move(projection));
+		distinct->SetEstimatedCardinality(delim_get.has_estimated_cardinality ? delim_get.estimated_cardinality : 1);
+		distinct->ResolveOperatorTypes();
+		return distinct;
+	}
+};
+
+void ReplaceDelimScans(unique_ptr<LogicalOperator> &op, const LogicalComparisonJoin &join, const SharedSide &shared) {
+	if (op->type == LogicalOperatorType::LOGICAL_DELIM_GET) {
+		op = shared.MakeDistinctScan(join, *op);
+		return;
+	}
+	for (auto &child : op->children) {
+		ReplaceDelimScans(child, join, shared);
+	}
+}
+
+} // namespace
+
+bool ContainsOperator(const LogicalOperator &op, LogicalOperatorType type) {
+	return op.type == type || std::any_of(op.children.begin(), op.children.end(),
+	                                      [&](auto &child) { return ContainsOperator(*child, type); });
+}
+
+bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
+	auto plain_columns =
+	    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
+	                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
+	auto &other = *join.children[join.delim_flipped ? 0 : 1];
+	return plain_columns && !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
+	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
+}
+
+idx_t ShareDelimJoin(Binder &binder, LogicalOperator &root, unique_ptr<LogicalOperator> &op) {
+	auto &join = op->Cast<LogicalComparisonJoin>();
+	auto &source = op->children[join.delim_flipped ? 1 : 0];
+	auto &other = op->children[join.delim_flipped ? 0 : 1];
+	source->ResolveOperatorTypes();
+	auto bindings = source->GetColumnBindings();
+	auto types = source->types;
+	SharedSide shared {binder, binder.GenerateTableIndex(), std::move(source), types};
+
+	ReplaceDelimScans(other, join, shared);
+	auto scan = shared.MakeScan();
+	ColumnBindingReplacer replacer;
+	for (idx_t i = 0; i < bindings.size(); i++) {
+		replacer.replacement_bindings.emplace_back(bindings[i], ColumnBinding(scan->table_index, i));
+	}
+	source = std::move(scan);
+	replacer.VisitOperator(root);
+
+	join.duplicate_eliminated_columns.clear();
+	if (join.join_type != JoinType::MARK) {
+		join.mark_types.clear();
+	}
+	join.delim_flipped = false;
+	op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
+	auto cte_index = shared.cte_index;
+	op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(cte_index), cte_index, bindings.size(),
+	                                       std::move(shared.definition), std::move(op),
+	                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
+	op->ResolveOperatorTypes();
+	return cte_index;
+}
+
+} // namespace duckherder

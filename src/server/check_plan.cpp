@@ -1,0 +1,403 @@
+#include "server/check_plan.hpp"
+
+#include "engine/driver_names.hpp"
+#include "engine/exchange_scan.hpp"
+#include "engine/view_scan.hpp"
+#include "server/check_statement.hpp"
+#include "server/granted.hpp"
+#include "protocol/session_role.hpp"
+
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/common/multi_file/multi_file_states.hpp"
+#include "duckdb/function/lambda_functions.hpp"
+#include "duckdb/main/config.hpp"
+#include "duckdb/parser/parsed_data/alter_info.hpp"
+#include "duckdb/parser/parsed_data/create_table_info.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
+#include "duckdb/planner/bound_statement.hpp"
+#include "duckdb/planner/expression/list.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+#include "duckdb/planner/logical_operator_visitor.hpp"
+#include "duckdb/planner/operator/list.hpp"
+#include "duckdb/planner/operator/logical_simple.hpp"
+#include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
+#include "duckdb/planner/planner_extension.hpp"
+
+#include <functional>
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+using Visit = std::function<void(duckdb::Expression &expression)>;
+using VisitPlan = std::function<void(LogicalOperator &op)>;
+
+void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit &visit);
+
+//! Also what DuckDB's own iterator leaves out: lambdas, and subqueries that are not flattened yet
+void WalkExpression(duckdb::Expression &expression, const VisitPlan &visit_operator, const Visit &visit) {
+	visit(expression);
+	if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
+		auto lambda = dynamic_cast<ListLambdaBindData *>(expression.Cast<BoundFunctionExpression>().bind_info.get());
+		if (lambda && lambda->lambda_expr) {
+			WalkExpression(*lambda->lambda_expr, visit_operator, visit);
+		}
+	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
+		auto &subquery = expression.Cast<BoundSubqueryExpression>();
+		if (subquery.subquery.plan) {
+			WalkPlan(*subquery.subquery.plan, visit_operator, visit);
+		}
+	}
+	ExpressionIterator::EnumerateChildren(
+	    expression, [&](duckdb::Expression &child) { WalkExpression(child, visit_operator, visit); });
+}
+
+//! Values that a table has for what a statement leaves out
+const vector<unique_ptr<duckdb::Expression>> *DefaultsOf(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+		return &op.Cast<LogicalInsert>().bound_defaults;
+	case LogicalOperatorType::LOGICAL_UPDATE:
+		return &op.Cast<LogicalUpdate>().bound_defaults;
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+		return &op.Cast<LogicalMergeInto>().bound_defaults;
+	default:
+		return nullptr;
+	}
+}
+
+void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit &visit) {
+	visit_operator(op);
+	LogicalOperatorVisitor::EnumerateExpressions(
+	    op, [&](unique_ptr<duckdb::Expression> *child) { WalkExpression(**child, visit_operator, visit); });
+	auto defaults = DefaultsOf(op);
+	if (defaults) {
+		for (auto &value : *defaults) {
+			if (value) {
+				WalkExpression(*value, visit_operator, visit);
+			}
+		}
+	}
+	for (auto &child : op.children) {
+		WalkPlan(*child, visit_operator, visit);
+	}
+}
+
+bool Queries(LogicalOperatorType type) {
+	switch (type) {
+	case LogicalOperatorType::LOGICAL_PROJECTION:
+	case LogicalOperatorType::LOGICAL_FILTER:
+	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+	case LogicalOperatorType::LOGICAL_WINDOW:
+	case LogicalOperatorType::LOGICAL_UNNEST:
+	case LogicalOperatorType::LOGICAL_LIMIT:
+	case LogicalOperatorType::LOGICAL_ORDER_BY:
+	case LogicalOperatorType::LOGICAL_TOP_N:
+	case LogicalOperatorType::LOGICAL_DISTINCT:
+	case LogicalOperatorType::LOGICAL_SAMPLE:
+	case LogicalOperatorType::LOGICAL_PIVOT:
+	case LogicalOperatorType::LOGICAL_GET:
+	case LogicalOperatorType::LOGICAL_CHUNK_GET:
+	case LogicalOperatorType::LOGICAL_DELIM_GET:
+	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
+	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
+	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
+	case LogicalOperatorType::LOGICAL_CTE_REF:
+	case LogicalOperatorType::LOGICAL_JOIN:
+	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
+	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+	case LogicalOperatorType::LOGICAL_ANY_JOIN:
+	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
+	case LogicalOperatorType::LOGICAL_POSITIONAL_JOIN:
+	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+	case LogicalOperatorType::LOGICAL_DEPENDENT_JOIN:
+	case LogicalOperatorType::LOGICAL_UNION:
+	case LogicalOperatorType::LOGICAL_EXCEPT:
+	case LogicalOperatorType::LOGICAL_INTERSECT:
+	case LogicalOperatorType::LOGICAL_RECURSIVE_CTE:
+	case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+//! Of tables, with what clients push down to a driver
+bool ChangesRows(LogicalOperatorType type) {
+	switch (type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+	case LogicalOperatorType::LOGICAL_DELETE:
+	case LogicalOperatorType::LOGICAL_UPDATE:
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool Defines(LogicalOperatorType type) {
+	switch (type) {
+	case LogicalOperatorType::LOGICAL_ALTER:
+	case LogicalOperatorType::LOGICAL_CREATE_INDEX:
+	case LogicalOperatorType::LOGICAL_CREATE_SEQUENCE:
+	case LogicalOperatorType::LOGICAL_CREATE_VIEW:
+	case LogicalOperatorType::LOGICAL_CREATE_SCHEMA:
+	case LogicalOperatorType::LOGICAL_CREATE_MACRO:
+	case LogicalOperatorType::LOGICAL_CREATE_TYPE:
+	case LogicalOperatorType::LOGICAL_DROP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+//! Of the session itself: its clients' texts of these kinds, but USE, have been refused by CheckStatement
+bool OfSession(LogicalOperatorType type) {
+	return type == LogicalOperatorType::LOGICAL_TRANSACTION || type == LogicalOperatorType::LOGICAL_SET ||
+	       type == LogicalOperatorType::LOGICAL_RESET;
+}
+
+//! Null: it changes no table
+optional_ptr<Catalog> TargetOf(LogicalOperator &op) {
+	switch (op.type) {
+	case LogicalOperatorType::LOGICAL_INSERT:
+		return op.Cast<LogicalInsert>().table.ParentCatalog();
+	case LogicalOperatorType::LOGICAL_DELETE:
+		return op.Cast<LogicalDelete>().table.ParentCatalog();
+	case LogicalOperatorType::LOGICAL_UPDATE:
+		return op.Cast<LogicalUpdate>().table.ParentCatalog();
+	case LogicalOperatorType::LOGICAL_MERGE_INTO:
+		return op.Cast<LogicalMergeInto>().table.ParentCatalog();
+	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+		return op.Cast<LogicalCreateTable>().schema.ParentCatalog();
+	default:
+		return nullptr;
+	}
+}
+
+void CheckServed(Catalog &catalog, Role role) {
+	if (!IsServed(catalog.GetAttached(), role)) {
+		Refuse("The database \"" + catalog.GetName() + "\"", role);
+	}
+}
+
+//! Workers open the files, too, so that not only DuckDB may ask
+void CheckFile(ClientContext &context, const std::string &path) {
+	if (!DBConfig::GetConfig(context).CanAccessFile(path, FileType::FILE_TYPE_REGULAR)) {
+		throw PermissionException("The file \"%s\" is outside of the paths that the driver was given (--allow-path)",
+		                          path);
+	}
+}
+
+void CheckFiles(ClientContext &context, LogicalOperator &op) {
+	if (op.type == LogicalOperatorType::LOGICAL_COPY_TO_FILE) {
+		CheckFile(context, op.Cast<LogicalCopyToFile>().file_path);
+	} else if (op.type == LogicalOperatorType::LOGICAL_GET) {
+		auto &get = op.Cast<LogicalGet>();
+		auto scan = dynamic_cast<MultiFileBindData *>(get.bind_data.get());
+		// the files of a lake's table are those of its catalog
+		if (scan && scan->file_list && !get.GetTable()) {
+			for (auto &file : scan->file_list->GetAllFiles()) {
+				CheckFile(context, file.path);
+			}
+		}
+	}
+}
+
+//! What DuckDB's locked configuration leaves open, and other clients would feel
+void CheckOfAdministrator(ClientContext &context, LogicalOperator &op) {
+	CheckFiles(context, op);
+	if (op.type == LogicalOperatorType::LOGICAL_GET) {
+		auto &name = op.Cast<LogicalGet>().function.name;
+		auto traits = TraitsOf(FunctionKind::TABLE, name);
+		if (traits.reason != SessionReason::UNKNOWN && (traits.powers & FunctionPower::SETTINGS) != 0) {
+			throw PermissionException("The function %s, which changes settings of the driver, is not for clients",
+			                          name);
+		}
+	} else if (op.type == LogicalOperatorType::LOGICAL_ALTER) {
+		auto &info = static_cast<LogicalSimple &>(op).info;
+		if (info && info->Cast<AlterInfo>().type == AlterType::ALTER_DATABASE) {
+			throw PermissionException("The names of the driver's databases are not for clients to change");
+		}
+	}
+}
+
+//! As clients' plans have them
+bool IsTableScan(const std::string &name) {
+	return name == REMOTE_SCAN_NAME || name == VIEW_SCAN_NAME || name == "seq_scan" || name == "ducklake_scan";
+}
+
+void CheckScan(LogicalGet &get, uint16_t granted, Role role) {
+	auto table = get.GetTable();
+	if (table) {
+		CheckServed(table->ParentCatalog(), role);
+	}
+	auto name = StringUtil::Lower(get.function.name);
+	auto shows_workers = name == "duckherder_workers" && get.named_parameters.empty();
+	// the scan of a table is whatever its catalog scans with
+	if (!table && name != VIEW_SCAN_NAME && !shows_workers) {
+		CheckPowers(get.function.name, TraitsOf(FunctionKind::TABLE, name).powers, granted, role);
+	}
+}
+
+class PlanCheck {
+public:
+	PlanCheck(ClientContext &context_p, Role role_p, uint16_t granted_p, bool sent_p)
+	    : context(context_p), role(role_p), granted(granted_p), sent(sent_p) {
+	}
+
+	void Check(LogicalOperator &plan) {
+		WalkPlan(
+		    plan, [&](LogicalOperator &op) { Operator(op); },
+		    [&](duckdb::Expression &expression) { Function(expression); });
+	}
+
+private:
+	bool Allowed(LogicalOperator &op) const {
+		if (Queries(op.type)) {
+			return true;
+		}
+		if (ChangesRows(op.type)) {
+			return role >= Role::WRITE;
+		}
+		if (sent) {
+			return dynamic_cast<LogicalExchangeScan *>(&op) != nullptr;
+		}
+		return op.type == LogicalOperatorType::LOGICAL_EXPLAIN || OfSession(op.type) ||
+		       (Defines(op.type) && role >= Role::WRITE);
+	}
+
+	void Operator(LogicalOperator &op) {
+		if (!Allowed(op)) {
+			throw PermissionException("%s needs the role '%s', this token has the role '%s'",
+			                          LogicalOperatorToString(op.type), ChangesRows(op.type) ? "write" : "admin",
+			                          RoleName(role));
+		}
+		auto target = TargetOf(op);
+		if (target) {
+			CheckServed(*target, role);
+		}
+		if (op.type == LogicalOperatorType::LOGICAL_GET) {
+			CheckScan(op.Cast<LogicalGet>(), granted, role);
+		} else if (sent && op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE) {
+			CreateStatement statement;
+			statement.info = op.Cast<LogicalCreateTable>().info->base->Copy();
+			CheckStatement(context, statement, role);
+		}
+		CheckFiles(context, op);
+	}
+
+	void Function(duckdb::Expression &expression) {
+		switch (expression.GetExpressionClass()) {
+		case ExpressionClass::BOUND_FUNCTION:
+			Powers(FunctionKind::SCALAR, expression.Cast<BoundFunctionExpression>().function.name);
+			break;
+		case ExpressionClass::BOUND_AGGREGATE:
+			Powers(FunctionKind::AGGREGATE, expression.Cast<BoundAggregateExpression>().function.name);
+			break;
+		case ExpressionClass::BOUND_WINDOW: {
+			auto &window = expression.Cast<BoundWindowExpression>();
+			if (window.aggregate) {
+				Powers(FunctionKind::AGGREGATE, window.aggregate->name);
+			}
+			break;
+		}
+		default:
+			break;
+		}
+	}
+
+	void Powers(FunctionKind kind, const std::string &name) {
+		CheckPowers(name, TraitsOf(kind, name).powers, granted, role);
+	}
+
+	ClientContext &context;
+	const Role role;
+	const uint16_t granted;
+	const bool sent;
+};
+
+void CheckWhatWasBound(PlannerExtensionInput &input, BoundStatement &statement) {
+	auto role = SessionRole::Of(input.context);
+	if (role < Role::NODE && statement.plan) {
+		CheckBoundPlan(input.context, *statement.plan, role);
+	}
+}
+
+} // namespace
+
+void CheckBoundPlan(ClientContext &context, LogicalOperator &plan, Role role) {
+	if (role < Role::ADMIN) {
+		PlanCheck(context, role, static_cast<uint16_t>(GrantedPowers(role) | VIEW_POWERS), false).Check(plan);
+	} else if (role < Role::NODE) {
+		WalkPlan(plan, [&](LogicalOperator &op) { CheckOfAdministrator(context, op); }, [](duckdb::Expression &) {});
+	}
+}
+
+void CheckSentPlan(ClientContext &context, LogicalOperator &plan, Role role) {
+	if (role < Role::NODE) {
+		auto granted = GrantedPowers(std::min(role, Role::WRITE));
+		PlanCheck(context, role, static_cast<uint16_t>(granted & ~VIEW_POWERS), true).Check(plan);
+	}
+}
+
+void CheckSentFunction(const std::string &name, bool bound, Role role) {
+	auto lower_name = StringUtil::Lower(name);
+	if (role >= Role::NODE || IsTableScan(lower_name)) {
+		return;
+	}
+	// the bytes do not say here whether the function is a table's: it needs what any function of this name needs
+	auto known = false;
+	uint16_t powers = FunctionPower::NONE;
+	for (auto kind : {FunctionKind::SCALAR, FunctionKind::AGGREGATE, FunctionKind::TABLE}) {
+		auto traits = TraitsOf(kind, lower_name);
+		if (traits.reason != SessionReason::UNKNOWN) {
+			known = true;
+			powers = static_cast<uint16_t>(powers | traits.powers);
+		}
+	}
+	if (!known && !bound) {
+		return;
+	}
+	auto granted = static_cast<uint16_t>(GrantedPowers(std::min(role, Role::WRITE)) & ~VIEW_POWERS);
+	CheckPowers(name, known ? powers : static_cast<uint16_t>(FunctionPower::ALL), granted, role);
+}
+
+std::set<std::string> DatabasesWrittenBy(ClientContext &context, LogicalOperator &plan) {
+	StatementProperties properties;
+	std::set<std::string> databases;
+	WalkPlan(
+	    plan,
+	    [&](LogicalOperator &op) {
+		    auto target = TargetOf(op);
+		    if (target) {
+			    databases.insert(target->GetName());
+		    }
+	    },
+	    [&](duckdb::Expression &expression) {
+		    if (expression.GetExpressionClass() != ExpressionClass::BOUND_FUNCTION) {
+			    return;
+		    }
+		    auto &bound = expression.Cast<BoundFunctionExpression>();
+		    if (bound.function.HasModifiedDatabasesCallback() && bound.bind_info) {
+			    FunctionModifiedDatabasesInput input(bound.bind_info, properties);
+			    bound.function.GetModifiedDatabasesCallback()(context, input);
+		    }
+	    });
+	for (auto &database : properties.modified_databases) {
+		databases.insert(database.first);
+	}
+	return databases;
+}
+
+void RegisterPlanCheck(DatabaseInstance &instance) {
+	PlannerExtension extension;
+	extension.post_bind_function = CheckWhatWasBound;
+	PlannerExtension::Register(instance.config, std::move(extension));
+}
+
+} // namespace duckherder
