@@ -82,7 +82,7 @@ double RunQuery(uint32_t workers, uint32_t tasks) {
 			handle(event::TaskOutputConsumed {next.task});
 		} else if (++ended % FAILS_EVERY == 0 && next.attempt == 0) {
 			TaskError error;
-			error.kind = ErrorKind::PLACE;
+			error.kind = ErrorKind::WORKER_FAILURE;
 			handle(event::TaskFailed {next.task, next.attempt, next.worker, error});
 		} else {
 			handle(event::TaskSucceeded {next.task, next.attempt, next.worker});

@@ -95,13 +95,13 @@ public:
 	}
 
 	void Cut(unique_ptr<LogicalOperator> &op) {
-		auto place = PlaceOfPlan(context, *op);
+		auto place = SiteOfPlan(context, *op);
 		if (place.AtDriver()) {
 			Replace(op, *place.catalog, {}, op->GetColumnBindings());
 			return;
 		}
 		if (auto target = WriteBelow(*op)) {
-			if (TargetOf(*op) || PlaceOfOperator(context, *op).local == false) {
+			if (TargetOf(*op) || SiteOfOperator(context, *op).local == false) {
 				SendWithRows(op, *target);
 				return;
 			}
@@ -156,7 +156,7 @@ private:
 		auto bindings = op->GetColumnBindings();
 		TakeUploads(*op, catalog, uploads, replacer);
 		replacer.VisitOperator(*op);
-		auto place = PlaceOfPlan(context, *op);
+		auto place = SiteOfPlan(context, *op);
 		if (!place.AtDriver()) {
 			throw NotImplementedException(
 			    "This statement on the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
@@ -168,7 +168,7 @@ private:
 	}
 
 	bool CanTake(LogicalOperator &op, RemoteCatalog &catalog) {
-		auto place = PlaceOfPlan(context, op);
+		auto place = SiteOfPlan(context, op);
 		return !place.local && (!place.catalog || place.catalog.get() == &catalog);
 	}
 
@@ -178,7 +178,7 @@ private:
 			if (CanTake(*child, catalog)) {
 				continue;
 			}
-			auto place = PlaceOfOperator(context, *child);
+			auto place = SiteOfOperator(context, *child);
 			if (!place.local && Touches(context, *child, catalog)) {
 				// its other part goes on from there
 				TakeUploads(*child, catalog, uploads, replacer);
@@ -282,7 +282,7 @@ void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	if (!TouchesDriver(*plan)) {
 		return;
 	}
-	auto place = PlaceOfPlan(context, *plan);
+	auto place = SiteOfPlan(context, *plan);
 	if (place.AtDriver()) {
 		auto bindings = plan->GetColumnBindings();
 		plan = SendThere(context, std::move(plan), *place.catalog, std::move(bindings));

@@ -27,17 +27,17 @@ using namespace duckdb;
 
 namespace {
 
-RemotePlace Here() {
-	RemotePlace place;
+RemoteSite Here() {
+	RemoteSite place;
 	place.local = true;
 	return place;
 }
 
-RemotePlace Both(const RemotePlace &left, const RemotePlace &right) {
+RemoteSite Both(const RemoteSite &left, const RemoteSite &right) {
 	if (left.local || right.local || (left.catalog && right.catalog && left.catalog != right.catalog)) {
 		return Here();
 	}
-	RemotePlace place;
+	RemoteSite place;
 	place.catalog = left.catalog ? left.catalog : right.catalog;
 	place.functions = left.functions;
 	place.functions.insert(right.functions.begin(), right.functions.end());
@@ -65,7 +65,7 @@ bool TellsOfSession(const FunctionCall &call) {
 }
 
 //! What the expressions of an operator say of its place
-class PlaceOfExpressions {
+class SiteOfExpressions {
 public:
 	void Visit(LogicalOperator &op) {
 		VisitExpressions(op, [&](Expression &expression) { Visit(expression); });
@@ -77,7 +77,7 @@ public:
 	}
 
 	bool local = false;
-	RemotePlace sequences;
+	RemoteSite sequences;
 	bool uses_drivers_sequence = false;
 	std::vector<FunctionCall> calls;
 
@@ -99,7 +99,7 @@ private:
 			local = true;
 			return;
 		}
-		RemotePlace place;
+		RemoteSite place;
 		place.catalog = RemoteCatalog::From(bound.bind_info->Cast<NextvalBindData>().sequence.ParentCatalog());
 		place.local = !place.catalog;
 		uses_drivers_sequence = uses_drivers_sequence || place.catalog;
@@ -112,8 +112,8 @@ bool IsAnywhere(const LogicalGet &get) {
 	return names.count(get.function.name) > 0;
 }
 
-RemotePlace PlaceOfKind(LogicalOperator &op) {
-	RemotePlace place;
+RemoteSite SiteOfKind(LogicalOperator &op) {
+	RemoteSite place;
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_GET: {
 		auto &get = op.Cast<LogicalGet>();
@@ -211,13 +211,13 @@ private:
 	idx_t delim_joins = 0;
 };
 
-RemotePlace PlaceOfTree(ClientContext &context, LogicalOperator &op) {
-	auto place = PlaceOfOperator(context, op);
+RemoteSite SiteOfTree(ClientContext &context, LogicalOperator &op) {
+	auto place = SiteOfOperator(context, op);
 	for (auto &child : op.children) {
 		if (place.local) {
 			return place;
 		}
-		place = Both(place, PlaceOfTree(context, *child));
+		place = Both(place, SiteOfTree(context, *child));
 	}
 	return place;
 }
@@ -266,7 +266,7 @@ bool CallsFunction(LogicalOperator &op, const std::string &name) {
 }
 
 bool UsesDriversSequence(LogicalOperator &op) {
-	PlaceOfExpressions expressions;
+	SiteOfExpressions expressions;
 	expressions.Visit(op);
 	return expressions.uses_drivers_sequence;
 }
@@ -295,12 +295,12 @@ bool TouchesDriver(LogicalOperator &op) {
 	return RemoteCatalog::AnyAttached() && Touches(op);
 }
 
-RemotePlace PlaceOfOperator(ClientContext &context, LogicalOperator &op) {
-	auto place = PlaceOfKind(op);
+RemoteSite SiteOfOperator(ClientContext &context, LogicalOperator &op) {
+	auto place = SiteOfKind(op);
 	if (place.local) {
 		return place;
 	}
-	PlaceOfExpressions expressions;
+	SiteOfExpressions expressions;
 	expressions.Visit(op);
 	if (auto defaults = DefaultsOf(op)) {
 		for (auto &fallback : *defaults) {
@@ -320,18 +320,18 @@ RemotePlace PlaceOfOperator(ClientContext &context, LogicalOperator &op) {
 }
 
 bool Touches(ClientContext &context, LogicalOperator &op, RemoteCatalog &driver) {
-	return PlaceOfOperator(context, op).catalog.get() == &driver ||
+	return SiteOfOperator(context, op).catalog.get() == &driver ||
 	       std::any_of(op.children.begin(), op.children.end(),
 	                   [&](auto &child) { return Touches(context, *child, driver); });
 }
 
-RemotePlace PlaceOfPlan(ClientContext &context, LogicalOperator &op) {
+RemoteSite SiteOfPlan(ClientContext &context, LogicalOperator &op) {
 	References references;
 	references.Walk(op);
 	if (!references.Complete()) {
 		return Here();
 	}
-	auto place = PlaceOfTree(context, op);
+	auto place = SiteOfTree(context, op);
 	if (place.AtDriver()) {
 		for (auto &function : place.functions) {
 			if (!place.catalog->Server().HasFunction(function)) {

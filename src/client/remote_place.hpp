@@ -10,7 +10,7 @@
 namespace duckherder {
 
 //! Where an operator, or a part of a plan, can run
-struct RemotePlace {
+struct RemoteSite {
 	//! Only here
 	bool local = false;
 	//! If not local: at this driver. Null: anywhere
@@ -24,9 +24,9 @@ struct RemotePlace {
 };
 
 //! Of the operator alone
-RemotePlace PlaceOfOperator(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
+RemoteSite SiteOfOperator(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 //! Of the operator and all below it. What refers to a CTE or to the duplicate-free side of a join above is local.
-RemotePlace PlaceOfPlan(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
+RemoteSite SiteOfPlan(duckdb::ClientContext &context, duckdb::LogicalOperator &op);
 //! Whether any of it reads or writes at a driver; cheap
 bool TouchesDriver(duckdb::LogicalOperator &op);
 //! Whether any of it is at this driver

@@ -23,7 +23,7 @@ RemoteServer::RemoteServer(std::shared_ptr<DatabaseService> service_p, std::stri
 	open.insert(info.id);
 	idle.push_back({info.id, info.driver_instance});
 	watch = std::thread([this] { WatchInterrupts(); });
-	keeper = std::thread([this] { KeepSessions(); });
+	keeper = std::thread([this] { RenewSessions(); });
 }
 
 RemoteServer::~RemoteServer() {
@@ -135,7 +135,7 @@ void RemoteServer::WatchInterrupts() {
 	}
 }
 
-void RemoteServer::KeepSessions() {
+void RemoteServer::RenewSessions() {
 	auto renewed = clock.NowMs();
 	std::unique_lock<std::mutex> guard(lock);
 	while (!stopping) {
@@ -152,7 +152,7 @@ void RemoteServer::KeepSessions() {
 		guard.unlock();
 		std::vector<double> progress;
 		try {
-			progress = service->KeepSessions(sessions);
+			progress = service->RenewSessions(sessions);
 		} catch (std::exception &) {
 			// whoever uses one will be told
 		}

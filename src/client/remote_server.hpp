@@ -100,7 +100,7 @@ public:
 
 private:
 	void WatchInterrupts();
-	void KeepSessions();
+	void RenewSessions();
 
 	SessionRequest request;
 	SessionInfo info;

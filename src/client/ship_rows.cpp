@@ -32,7 +32,7 @@ bool HasReferences(LogicalOperator &op) {
 }
 
 void FindDrivers(ClientContext &context, LogicalOperator &op, std::set<RemoteCatalog *> &result) {
-	auto place = PlaceOfOperator(context, op);
+	auto place = SiteOfOperator(context, op);
 	if (place.AtDriver()) {
 		result.insert(place.catalog.get());
 	}
@@ -78,14 +78,14 @@ const ShippingCosts::Choice &ShippingCosts::Best(LogicalOperator &op) {
 
 ShippingCosts::Choice ShippingCosts::Choose(LogicalOperator &op) {
 	Choice best;
-	if (PlaceOfPlan(context, op).AtDriver()) {
+	if (SiteOfPlan(context, op).AtDriver()) {
 		best.bytes = Bytes(op);
 		return best;
 	}
 	for (auto &child : op.children) {
 		best.bytes += Best(*child).bytes;
 	}
-	if (best.bytes == 0 || PlaceOfOperator(context, op).local || HasReferences(op)) {
+	if (best.bytes == 0 || SiteOfOperator(context, op).local || HasReferences(op)) {
 		return best;
 	}
 	std::set<RemoteCatalog *> drivers;
@@ -106,12 +106,12 @@ ShippingCosts::Choice ShippingCosts::Choose(LogicalOperator &op) {
 }
 
 void ShippingCosts::Ship(LogicalOperator &op, RemoteCatalog &driver, Shipment &result) {
-	auto place = PlaceOfOperator(context, op);
+	auto place = SiteOfOperator(context, op);
 	result.functions.insert(place.functions.begin(), place.functions.end());
 	for (auto &child : op.children) {
-		auto below = PlaceOfOperator(context, *child);
+		auto below = SiteOfOperator(context, *child);
 		auto fits = !below.local && (!below.catalog || below.catalog.get() == &driver);
-		if (fits && (Touches(context, *child, driver) || !PlaceOfPlan(context, *child).local)) {
+		if (fits && (Touches(context, *child, driver) || !SiteOfPlan(context, *child).local)) {
 			Ship(*child, driver, result);
 			continue;
 		}

@@ -36,7 +36,7 @@ void Cluster::SetAdmissionLimits(AdmissionLimits limits) {
 	admission.SetLimits(limits);
 }
 
-void Cluster::KeepQueries(const std::vector<QueryId> &queries) {
+void Cluster::RenewLeases(const std::vector<QueryId> &queries) {
 	for (auto &query : queries) {
 		admission.Keep(query);
 	}

@@ -27,7 +27,7 @@ public:
 	//! In order of registration; those whose heartbeats stopped as LOST.
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
-	void KeepQueries(const std::vector<QueryId> &queries) override;
+	void RenewLeases(const std::vector<QueryId> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 
 	void SetAdmissionLimits(AdmissionLimits limits);

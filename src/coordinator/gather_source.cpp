@@ -80,7 +80,7 @@ void GatherReader::GiveUp(const std::exception &error) {
 		throw;
 	}
 	auto lost = ToTaskError(error, *worker);
-	if (lost.kind != ErrorKind::PLACE) {
+	if (lost.kind != ErrorKind::WORKER_FAILURE) {
 		throw;
 	}
 	if (used) {

@@ -82,7 +82,7 @@ void QueryCoordinator::RecordTasks(StageId stage) {
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		record_offsets[stage] = query.tasks.size();
 		for (auto &task : runs.Get(stage).tasks) {
-			TaskRecord task_record;
+			TaskHistory task_record;
 			task_record.stage_id = stage;
 			task_record.task = task;
 			query.tasks.push_back(std::move(task_record));
@@ -90,10 +90,10 @@ void QueryCoordinator::RecordTasks(StageId stage) {
 	});
 }
 
-void QueryCoordinator::SizeStage(StageId stage) {
+void QueryCoordinator::ResolveTaskCount(StageId stage) {
 	auto now = services.clock->NowMs();
 	auto decision = runs.Size(stage);
-	if (auto *merged = std::get_if<StageRuns::Merged>(&decision)) {
+	if (auto *merged = std::get_if<StageExecutions::Merged>(&decision)) {
 		Apply(scheduler->Handle(event::StageMerged {stage, merged->into}, now));
 		return;
 	}
@@ -120,8 +120,8 @@ void QueryCoordinator::Apply(const SchedulerActions &actions) {
 	for (auto &next : actions) {
 		if (auto *start = std::get_if<action::StartTask>(&next)) {
 			StartTask(*start);
-		} else if (auto *size = std::get_if<action::SizeStage>(&next)) {
-			SizeStage(size->stage);
+		} else if (auto *size = std::get_if<action::ResolveTaskCount>(&next)) {
+			ResolveTaskCount(size->stage);
 		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
 			auto found = FindInline(output->task, output->attempt);
 			ready[output->task] =
@@ -215,7 +215,7 @@ void QueryCoordinator::StartTask(const action::StartTask &start) {
 	auto worker = AddressOf(start.worker);
 	used_workers.insert(start.worker);
 	running_attempts++;
-	RecordStart(request, start.copy);
+	RecordStart(request, start.speculative);
 	if (start.attempt == 0) {
 		started_tasks[start.task.stage]++;
 		PrintTraceWhenAssigned(start.task.stage);
@@ -285,14 +285,14 @@ void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result
 	}
 }
 
-void QueryCoordinator::RecordStart(const TaskRequest &request, bool copy) {
+void QueryCoordinator::RecordStart(const TaskRequest &request, bool speculative) {
 	services.recorder->Update(record, [&](QueryRecord &query) {
 		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
 		task.state = "RUNNING";
 		task.worker_id = request.worker_id;
 		task.attempt = request.attempt;
-		task.speculative = task.speculative || copy;
-		query.retries += request.attempt > 0 && !copy ? 1 : 0;
+		task.speculative = task.speculative || speculative;
+		query.retries += request.attempt > 0 && !speculative ? 1 : 0;
 	});
 }
 
@@ -383,8 +383,8 @@ double QueryCoordinator::Progress() {
 	return scheduler ? scheduler->Progress() : 0;
 }
 
-std::vector<TaskRecord> QueryCoordinator::TaskRecords() const {
-	std::vector<TaskRecord> result;
+std::vector<TaskHistory> QueryCoordinator::TaskHistories() const {
+	std::vector<TaskHistory> result;
 	services.recorder->Update(record, [&](QueryRecord &query) { result = query.tasks; });
 	return result;
 }

@@ -5,7 +5,7 @@
 #include "coordinator/dispatch_pool.hpp"
 #include "coordinator/guarded_feed.hpp"
 #include "history/query_recorder.hpp"
-#include "coordinator/stage_runs.hpp"
+#include "coordinator/stage_executions.hpp"
 #include "protocol/worker_service.hpp"
 #include "scheduler/query_scheduler.hpp"
 
@@ -68,7 +68,7 @@ public:
 	//! Between 0 and 1
 	double Progress();
 	//! Of all stages, as they are now
-	std::vector<TaskRecord> TaskRecords() const;
+	std::vector<TaskHistory> TaskHistories() const;
 	const QueryId &Id() const {
 		return query_id;
 	}
@@ -122,7 +122,7 @@ private:
 	//! With the lock held, when the stages that collect the keys are done
 	const std::vector<StageFilter> &FiltersOf(StageId stage);
 	//! With the lock held: what the stage waited for says how many tasks it has
-	void SizeStage(StageId stage);
+	void ResolveTaskCount(StageId stage);
 	//! Nothing while the stage is not sized
 	std::optional<TaskId> TaskCount(StageId stage);
 	void HandleEvent(const SchedulerEvent &event);
@@ -155,7 +155,7 @@ private:
 	//! With the lock held
 	const SharedInputs &InputsOf(StageId stage);
 	std::vector<KeySet> DecodeKeys(const TaskRequest &request, const TaskResult &result) const;
-	void RecordStart(const TaskRequest &request, bool copy);
+	void RecordStart(const TaskRequest &request, bool speculative);
 	//! With the lock held: of an attempt that counts
 	void RecordResult(const TaskRequest &request, const TaskResult &result);
 	//! With the lock held: one of two attempts has failed, and the other one goes on
@@ -226,7 +226,7 @@ private:
 	std::mutex lock;
 	std::condition_variable changed;
 	std::unique_ptr<QueryScheduler> scheduler;
-	StageRuns runs;
+	StageExecutions runs;
 	std::map<TaskKey, ReadyOutput> ready;
 	std::map<TaskKey, InlineOutput> inline_outputs;
 	uint64_t inline_bytes = 0;

@@ -92,7 +92,7 @@ TaskResult QueryCoordinator::CallWorker(const TaskRequest &request, const Worker
 		TaskResult result;
 		result.failed = true;
 		result.error = ToTaskError(error, worker.id);
-		if (result.error.kind == ErrorKind::PLACE) {
+		if (result.error.kind == ErrorKind::WORKER_FAILURE) {
 			result.error.kind = ErrorKind::UNREACHABLE;
 		}
 		return result;

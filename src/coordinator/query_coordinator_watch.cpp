@@ -274,7 +274,7 @@ void QueryCoordinator::RenewLeases() {
 		services.pool->Submit([connector = services.connector, address = AddressOf(id), query = query_id,
 		                       lost_locations, done = on_its_way] {
 			try {
-				connector->Connect(address)->KeepQuery(query, lost_locations);
+				connector->Connect(address)->RenewLease(query, lost_locations);
 			} catch (std::exception &) {
 				// who needs its outputs will notice that it is gone
 			}

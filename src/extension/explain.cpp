@@ -21,13 +21,16 @@ void CollectStages(const DistributedPlan &plan, StageId stage, std::set<StageId>
 }
 
 string DescribeOutput(const StagePlan &stage) {
-	string text = StringUtil::Lower(ExchangeKindName(stage.output.kind));
+	auto text = StringUtil::Replace(StringUtil::Lower(ExchangeKindName(stage.output.kind)), "_", " ");
 	if (stage.output.kind == ExchangeKind::HASH) {
 		string keys;
 		for (auto column : stage.output.key_columns) {
 			keys += (keys.empty() ? "#" : ", #") + to_string(column);
 		}
-		text += " by (" + keys + "), " + to_string(stage.output.partition_count) + " partitions";
+		text += " by (" + keys + ")";
+	}
+	if (IsPartitioned(stage.output.kind)) {
+		text += ", " + to_string(stage.output.partition_count) + " partitions";
 	}
 	if (stage.join_chance) {
 		auto reader = "stage " + to_string(stage.join_chance->reader);
@@ -72,9 +75,9 @@ struct StageTotals {
 	uint64_t pruned_rows = 0;
 	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
-	const TaskRecord *slowest = nullptr;
+	const TaskHistory *slowest = nullptr;
 
-	void Add(const TaskRecord &task) {
+	void Add(const TaskHistory &task) {
 		tasks++;
 		workers.insert(task.worker_id);
 		retries += task.attempt;
@@ -139,7 +142,7 @@ InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const 
 }
 
 InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, StageId root,
-                                                 const std::vector<TaskRecord> &tasks,
+                                                 const std::vector<TaskHistory> &tasks,
                                                  const std::vector<StageOutcome> &outcomes) {
 	std::set<StageId> stages;
 	CollectStages(plan, root, stages);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "history/query_recorder.hpp"
-#include "coordinator/stage_runs.hpp"
+#include "coordinator/stage_executions.hpp"
 #include "planner/interface/distributed_plan.hpp"
 
 #include "duckdb.hpp"
@@ -17,7 +17,7 @@ duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainStages(duckdb::Client
 //! What the finished tasks of each of these stages add up to, for EXPLAIN ANALYZE: tasks, workers, retries, rows,
 //! bytes, what was spilled, time, and the slowest task; and what real sizes have decided.
 duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainTasks(const DistributedPlan &plan, StageId root,
-                                                                 const std::vector<TaskRecord> &tasks,
+                                                                 const std::vector<TaskHistory> &tasks,
                                                                  const std::vector<StageOutcome> &outcomes);
 
 } // namespace duckherder

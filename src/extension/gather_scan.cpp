@@ -100,7 +100,7 @@ InsertionOrderPreservingMap<string> GatherToString(TableFunctionToStringInput &i
 InsertionOrderPreservingMap<string> GatherTasksToString(TableFunctionDynamicToStringInput &input) {
 	auto &bind_data = input.bind_data->Cast<GatherBindData>();
 	auto &state = input.global_state->Cast<GatherGlobalState>();
-	return ExplainTasks(*bind_data.plan, bind_data.stage, state.coordinator->TaskRecords(),
+	return ExplainTasks(*bind_data.plan, bind_data.stage, state.coordinator->TaskHistories(),
 	                    state.coordinator->Outcomes());
 }
 

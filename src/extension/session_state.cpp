@@ -71,7 +71,7 @@ void DatabaseState::RefreshBorrowed(bool at_once) {
 		driver = borrowed;
 		for (auto &entry : admitted) {
 			if (entry.second == services.cluster) {
-				entry.second->KeepQueries({entry.first});
+				entry.second->RenewLeases({entry.first});
 			} else if (entry.second == driver) {
 				queries.push_back(entry.first);
 			}
@@ -81,7 +81,7 @@ void DatabaseState::RefreshBorrowed(bool at_once) {
 		return;
 	}
 	if (!queries.empty()) {
-		driver->KeepQueries(queries);
+		driver->RenewLeases(queries);
 	}
 	services.cluster->ReplaceBorrowed(driver->ListWorkers());
 }

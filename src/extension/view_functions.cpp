@@ -144,7 +144,7 @@ View WorkersView() {
 	         {"memory_limit", number},
 	         {"memory_used", number},
 	         {"running_tasks", number},
-	         {"kept_queries", number},
+	         {"leased_queries", number},
 	         {"last_heartbeat_ms", number},
 	         {"duckdb_version", text}},
 	        [](DatabaseState &database) {
@@ -156,7 +156,7 @@ View WorkersView() {
 			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
 			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
 			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
-			                        Number(worker.running_tasks), Number(worker.kept_queries),
+			                        Number(worker.running_tasks), Number(worker.leased_queries),
 			                        Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;
@@ -164,7 +164,7 @@ View WorkersView() {
 	        Role::READ};
 }
 
-void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskRecord &record) {
+void AddTaskRow(Rows &rows, const QueryRecord &query, const TaskHistory &record) {
 	auto &task = record.task;
 	auto rows_known = [&](uint64_t row) { return task.has_rows ? Number(row) : Value(LogicalType::BIGINT); };
 	rows.push_back({Value(query.query_id), Number(record.stage_id), Number(task.task_id), Number(task.total_tasks),

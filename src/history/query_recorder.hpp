@@ -15,7 +15,7 @@
 namespace duckherder {
 
 //! One attempt-carrying task as users see it in duckherder_tasks()
-struct TaskRecord {
+struct TaskHistory {
 	StageId stage_id = 0;
 	DistributedPipelineTask task;
 	WorkerId worker_id;
@@ -61,7 +61,7 @@ struct QueryRecord {
 	//! QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED; LOST: the driver ended before the query
 	std::string state = "RUNNING";
 	std::string error;
-	std::vector<TaskRecord> tasks;
+	std::vector<TaskHistory> tasks;
 
 	bool Running() const {
 		return state == "RUNNING" || state == "QUEUED";

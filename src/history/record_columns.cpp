@@ -76,9 +76,9 @@ struct Columns {
 	void operator()(const char *name, const ExecutionMode &) {
 		types.emplace_back(name, LogicalType::VARCHAR);
 	}
-	void operator()(const char *name, const std::vector<TaskRecord> &) {
+	void operator()(const char *name, const std::vector<TaskHistory> &) {
 		Columns task;
-		TaskRecord none;
+		TaskHistory none;
 		EachField(task, none);
 		types.emplace_back(name, LogicalType::LIST(LogicalType::STRUCT(std::move(task.types))));
 	}
@@ -102,7 +102,7 @@ struct Values {
 	void operator()(const char *, const ExecutionMode &mode) {
 		values.emplace_back(ExecutionModeName(mode));
 	}
-	void operator()(const char *, const std::vector<TaskRecord> &tasks) {
+	void operator()(const char *, const std::vector<TaskHistory> &tasks) {
 		Columns columns;
 		columns("", tasks);
 		auto &type = ListType::GetChildType(columns.types[0].second);
@@ -148,7 +148,7 @@ struct Setter {
 		}
 		throw SerializationException("\"%s\" of a query is '%s'", name, text);
 	}
-	void operator()(const char *name, std::vector<TaskRecord> &tasks) {
+	void operator()(const char *name, std::vector<TaskHistory> &tasks) {
 		for (auto &row : ListValue::GetChildren(Next(name))) {
 			if (row.IsNull()) {
 				throw SerializationException("A task of a query is missing");

@@ -521,7 +521,7 @@ int RunStatus(const std::vector<std::string> &words) {
 		       worker.address.location.c_str(), WorkerStateName(worker.state), worker.threads,
 		       static_cast<unsigned long long>(worker.memory_used_bytes >> 20),
 		       static_cast<unsigned long long>(worker.memory_limit_bytes >> 20), worker.running_tasks,
-		       worker.kept_queries, static_cast<unsigned long long>(worker.heartbeat_age_ms));
+		       worker.leased_queries, static_cast<unsigned long long>(worker.heartbeat_age_ms));
 	}
 	printf("driver %s: %zu workers, %u running tasks\n", location.c_str(), workers.size(), running);
 	return 0;

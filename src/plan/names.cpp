@@ -22,14 +22,16 @@ const char *SplitKindName(SplitKind kind) {
 
 const char *ExchangeKindName(ExchangeKind kind) {
 	switch (kind) {
-	case ExchangeKind::GATHER:
-		return "GATHER";
+	case ExchangeKind::RESULT:
+		return "RESULT";
 	case ExchangeKind::HASH:
 		return "HASH";
 	case ExchangeKind::BROADCAST:
 		return "BROADCAST";
-	case ExchangeKind::SINGLE:
-		return "SINGLE";
+	case ExchangeKind::GATHER:
+		return "GATHER";
+	case ExchangeKind::ROUND_ROBIN:
+		return "ROUND_ROBIN";
 	}
 	return "UNKNOWN";
 }

@@ -11,11 +11,17 @@ namespace duckherder {
 
 //! Where the rows of a stage go.
 enum class ExchangeKind : uint8_t {
-	GATHER = 0,    //! to the user's session, in task order
-	HASH = 1,      //! by hash of key columns, one partition per consuming task
-	BROADCAST = 2, //! every consuming task reads everything
-	SINGLE = 3     //! everything to one task, in task order
+	RESULT = 0,     //! to the user's session, in task order
+	HASH = 1,       //! by hash of key columns, one partition per consuming task
+	BROADCAST = 2,  //! every consuming task reads everything
+	GATHER = 3,     //! everything to one task, in task order
+	ROUND_ROBIN = 4 //! batch by batch to the partitions in turn, one partition per consuming task
 };
+
+//! Whether consuming tasks read partitions of the outputs, rather than all of them.
+inline bool IsPartitioned(ExchangeKind kind) {
+	return kind == ExchangeKind::HASH || kind == ExchangeKind::ROUND_ROBIN;
+}
 
 const char *ExchangeKindName(ExchangeKind kind);
 
@@ -29,10 +35,10 @@ struct CollectedKey {
 
 //! Names the edge from a producing stage to its consumers. An exchange has the number of its producing stage.
 struct Exchange {
-	ExchangeKind kind = ExchangeKind::GATHER;
-	//! Output columns of the stage that are hashed, for HASH; none: rows are dealt out in turn
+	ExchangeKind kind = ExchangeKind::RESULT;
+	//! Output columns of the stage that are hashed; only HASH has some
 	std::vector<uint32_t> key_columns;
-	//! 1 unless HASH
+	//! 1 unless the exchange is partitioned
 	uint32_t partition_count = 1;
 	//! Only the first so many columns travel, the rest was computed to be hashed; 0: all travel
 	uint32_t column_count = 0;

@@ -149,7 +149,7 @@ public:
 	virtual void CloseSession(const SessionId &session) = 0;
 	//! Returns how much of the statement that runs in each of them is done, in percent; negative if nobody knows, or if
 	//! none runs.
-	virtual std::vector<double> KeepSessions(const std::vector<SessionId> &sessions) = 0;
+	virtual std::vector<double> RenewSessions(const std::vector<SessionId> &sessions) = 0;
 
 	//! `known_version` is the one that the caller has, if `knows`
 	virtual CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) = 0;

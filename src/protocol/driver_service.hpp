@@ -28,7 +28,7 @@ public:
 	//! the query still has to wait. Throws ConnectionException if the queue is full, or if it has waited for too long.
 	virtual bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) = 0;
 	//! These queries have not ended; the places of others are given away after ADMISSION_LEASE_MS.
-	virtual void KeepQueries(const std::vector<QueryId> &queries) = 0;
+	virtual void RenewLeases(const std::vector<QueryId> &queries) = 0;
 	//! Gives the place away. Idempotent.
 	virtual void ReleaseQuery(const QueryId &query) = 0;
 };

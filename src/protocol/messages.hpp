@@ -154,7 +154,7 @@ struct WorkerInfo {
 	uint64_t memory_used_bytes = 0;
 	uint32_t running_tasks = 0;
 	//! Queries whose outputs it keeps
-	uint32_t kept_queries = 0;
+	uint32_t leased_queries = 0;
 	//! Those that are no part of DuckDB itself
 	std::vector<ExtensionVersion> extensions;
 	//! Set by whoever keeps the list; ms since the last sign of life

@@ -16,8 +16,8 @@ public:
 	virtual ~WorkerService() = default;
 
 	//! Runs one attempt to its end. `feed` (null unless split.fed) is read by the task's scan and may be in another
-	//! process. Failures of the task itself are in the result; failures of the connection are too, as ErrorKind::PLACE:
-	//! RunTask does not throw.
+	//! process. Failures of the task itself are in the result; failures of the connection are too, as
+	//! ErrorKind::WORKER_FAILURE: RunTask does not throw.
 	virtual TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) = 0;
 
 	//! Opens the output of a finished attempt. Throws IOException when it is not there; over a network that comes with
@@ -31,7 +31,7 @@ public:
 	//! The session that runs the query is there and may still need its outputs. Without that, or any other request of
 	//! the query, the outputs are dropped after a while (LEASE_TIMEOUT_MS, unless the worker was told otherwise).
 	//! The worker gives up what its tasks of the query still want from the nodes at `lost_locations`.
-	virtual void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) = 0;
+	virtual void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) = 0;
 
 	virtual WorkerInfo GetInfo() = 0;
 

@@ -33,12 +33,12 @@ void QueryScheduler::AddStage(SchedulerStage plan) {
 		stage.missing_inputs += stages[input].Complete() ? 0 : 1;
 	}
 	stats.total_tasks += plan.task_count;
-	stage.sized = !plan.sized_late;
+	stage.sized = !plan.deferred_task_count;
 	if (stage.sized) {
 		stage.tasks.resize(plan.task_count);
 		stage.open = plan.task_count;
 		open_tasks += plan.task_count;
-		unconsumed_outputs += plan.output_kind == ExchangeKind::GATHER ? plan.task_count : 0;
+		unconsumed_outputs += plan.output_kind == ExchangeKind::RESULT ? plan.task_count : 0;
 	} else {
 		if (!plan.affinity_keys.empty()) {
 			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " has affinity keys, but no tasks yet");
@@ -135,7 +135,7 @@ void QueryScheduler::On(const event::StageSized &event) {
 	stage.tasks.resize(event.task_count);
 	stage.open = event.task_count;
 	open_tasks += event.task_count;
-	unconsumed_outputs += stage.plan.output_kind == ExchangeKind::GATHER ? event.task_count : 0;
+	unconsumed_outputs += stage.plan.output_kind == ExchangeKind::RESULT ? event.task_count : 0;
 	for (TaskId task = 0; task < event.task_count; task++) {
 		Enqueue(TaskKey {event.stage, task});
 	}
@@ -180,7 +180,7 @@ void QueryScheduler::On(const event::StageMerged &event) {
 		into.missing_inputs += stages[input].Complete() ? 0 : 1;
 	}
 	into.plan.repeatable = into.plan.repeatable && stage.plan.repeatable;
-	into.plan.may_copy = into.plan.may_copy && stage.plan.may_copy;
+	into.plan.may_speculate = into.plan.may_speculate && stage.plan.may_speculate;
 }
 
 void QueryScheduler::On(const event::WorkerJoined &event) {
@@ -219,11 +219,11 @@ void QueryScheduler::On(const event::TaskSucceeded &event) {
 	if (!record) {
 		return;
 	}
-	stats.copies_won += record->copy && record->copy->number == event.attempt ? 1 : 0;
+	stats.speculative_won += record->speculative && record->speculative->number == event.attempt ? 1 : 0;
 	CancelOther(event.task, event.attempt);
 	auto &stage = StageOf(event.task);
 	auto &attempt = record->main;
-	stage.uncopied.erase({attempt.started_at, event.task.task});
+	stage.not_speculated.erase({attempt.started_at, event.task.task});
 	stage.durations.Add(time - attempt.started_at);
 	pool.Release(attempt.worker, event.task);
 	pool.AddOutput(attempt.worker, event.task);
@@ -237,12 +237,12 @@ void QueryScheduler::On(const event::TaskSucceeded &event) {
 	if (!keys.empty() && !keys[event.task.task].empty()) {
 		affinity.Put(keys[event.task.task], event.worker);
 	}
-	if (stage.plan.output_kind == ExchangeKind::GATHER && !record->consumed) {
+	if (stage.plan.output_kind == ExchangeKind::RESULT && !record->consumed) {
 		record->announced = true;
 		actions.emplace_back(action::TaskReady {event.task, event.attempt, event.worker});
 	}
 	if (stage.open == 0) {
-		DropNeedlessReruns(stage);
+		DropSuperfluousReruns(stage);
 	}
 }
 
@@ -281,7 +281,7 @@ bool QueryScheduler::IsRunning(TaskKey key, Attempt attempt, const WorkerId &wor
 	}
 	auto &record = stages[key.stage].tasks[key.task];
 	auto is = [&](const AttemptRecord &one) { return one.number == attempt && pool.Name(one.worker) == worker; };
-	return record.state == TaskState::RUNNING && (is(record.main) || (record.copy && is(*record.copy)));
+	return record.state == TaskState::RUNNING && (is(record.main) || (record.speculative && is(*record.speculative)));
 }
 
 bool QueryScheduler::IsKnown(TaskKey key) const {

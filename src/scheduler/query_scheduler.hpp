@@ -72,9 +72,9 @@ private:
 		bool succeeded = false;
 		//! QUEUED, but not in the stage's queue before its back-off ends
 		bool backing_off = false;
-		//! Attempts started, and those of them that were copies: they take nothing from the retries
+		//! Attempts started, and those of them that were speculative: they take nothing from the retries
 		uint32_t attempts = 0;
-		uint32_t copies = 0;
+		uint32_t speculative_attempts = 0;
 		//! Attempts that failed without saying anything against the task: they take nothing from the retries either
 		uint32_t forgiven = 0;
 		//! When the first of those failed
@@ -82,7 +82,7 @@ private:
 		//! The last one, or the faster of two: whose result counts
 		AttemptRecord main;
 		//! The second one of two that run; the first to succeed becomes the main one
-		std::optional<AttemptRecord> copy;
+		std::optional<AttemptRecord> speculative;
 		//! When its output was made, in numbers of starts and outputs
 		uint64_t output_sequence = 0;
 	};
@@ -110,8 +110,8 @@ private:
 		bool asked_for_size = false;
 		//! Of its attempts that succeeded, ms
 		RunningMedian durations;
-		//! Running tasks that have no copy yet but may get one, by when they started
-		std::set<std::pair<TimeMs, TaskId>> uncopied;
+		//! Running tasks that have no speculative attempt yet but may get one, by when they started
+		std::set<std::pair<TimeMs, TaskId>> not_speculated;
 
 		bool Complete() const {
 			return sized && available == plan.task_count;
@@ -168,7 +168,7 @@ private:
 	void StopRunning();
 
 	// query_scheduler_speculation.cpp: second attempts of slow tasks
-	bool MayCopy(const StageRecord &stage, const TaskRecord &record) const;
+	bool MaySpeculate(const StageRecord &stage, const TaskRecord &record) const;
 	//! When a task of the stage that started now would be slow; nothing while too few are done to tell
 	std::optional<uint64_t> StragglerMs(const StageRecord &stage) const;
 	void CopyStragglers();
@@ -176,7 +176,7 @@ private:
 	void CopyStraggler(TaskKey key);
 	void StartCopy(TaskKey key, WorkerIndex worker);
 	//! Of two running attempts this one goes on alone as the main one; the other one has ended, as far as this knows
-	void KeepOnly(TaskKey key, bool copy);
+	void KeepOnly(TaskKey key, bool speculative);
 	//! The other one is told
 	void CancelOther(TaskKey key, Attempt kept);
 
@@ -210,7 +210,7 @@ private:
 	bool HasWaitingConsumer(const StageRecord &stage) const;
 	bool IsNeeded(const StageRecord &stage, TaskId task) const;
 	//! Its consumers are done: producers that were about to run again for them need not
-	void DropNeedlessReruns(const StageRecord &stage);
+	void DropSuperfluousReruns(const StageRecord &stage);
 	void AbandonRerun(TaskKey key);
 
 	uint32_t DoneTasks() const;
@@ -237,7 +237,7 @@ private:
 	std::optional<TimeMs> armed_timer;
 	//! When the next running task becomes slow while a slot is free
 	std::optional<TimeMs> straggler_due;
-	uint32_t running_copies = 0;
+	uint32_t running_speculative = 0;
 	//! Why the last task had to run again
 	std::optional<TaskError> last_failure;
 	//! Workers that tasks of this query have broken

@@ -39,7 +39,7 @@ void QueryScheduler::AskForSizes() {
 	for (auto &stage : stages) {
 		if (!stage.sized && !stage.asked_for_size && stage.missing_inputs == 0 && stage.missing_before == 0) {
 			stage.asked_for_size = true;
-			actions.emplace_back(action::SizeStage {stage.plan.id});
+			actions.emplace_back(action::ResolveTaskCount {stage.plan.id});
 		}
 	}
 }
@@ -93,8 +93,8 @@ void QueryScheduler::StartAttempt(TaskKey key, WorkerIndex worker) {
 	stats.attempts_started++;
 	stats.retries += record.attempts > 0 ? 1 : 0;
 	record.main = AttemptRecord {record.attempts++, worker, time, ++sequence};
-	if (MayCopy(StageOf(key), record)) {
-		StageOf(key).uncopied.emplace(time, key.task);
+	if (MaySpeculate(StageOf(key), record)) {
+		StageOf(key).not_speculated.emplace(time, key.task);
 	}
 	pool.Occupy(worker, key);
 	actions.emplace_back(action::StartTask {key, record.main.number, pool.Name(worker)});
@@ -134,7 +134,7 @@ void QueryScheduler::CountFirstSuccess(TaskKey key) {
 }
 
 void QueryScheduler::CheckWorkers() {
-	auto stranded = pool.ActiveCount() == 0 && open_tasks > pool.RunningCount() - running_copies;
+	auto stranded = pool.ActiveCount() == 0 && open_tasks > pool.RunningCount() - running_speculative;
 	if (!stranded) {
 		no_worker_deadline.reset();
 		return;
@@ -149,7 +149,7 @@ void QueryScheduler::CheckWorkers() {
 	error.exception_type = "Connection";
 	error = last_failure.value_or(error);
 	auto reason = error.message.empty() ? "" : "; the last failure: " + error.message;
-	error.kind = ErrorKind::PLACE;
+	error.kind = ErrorKind::WORKER_FAILURE;
 	error.message = "No worker takes tasks: " + std::to_string(open_tasks) + " of " +
 	                std::to_string(stats.total_tasks) + " tasks are not done, and none came within " +
 	                std::to_string(config.no_worker_timeout_ms) + " ms" + reason;

@@ -7,7 +7,7 @@ namespace duckherder {
 
 static TaskError LostWorkerError(const event::WorkerLost &event) {
 	TaskError error;
-	error.kind = ErrorKind::PLACE;
+	error.kind = ErrorKind::WORKER_FAILURE;
 	error.exception_type = "IO";
 	error.message = "Worker " + event.worker + " was lost" + (event.reason.empty() ? "" : ": " + event.reason);
 	error.worker_id = event.worker;
@@ -27,8 +27,8 @@ void QueryScheduler::On(const event::WorkerLost &event) {
 	auto running = pool.Running(worker);
 	for (auto key : running) {
 		auto &record = Record(key);
-		if (record.copy) {
-			KeepOnly(key, record.copy->worker != worker);
+		if (record.speculative) {
+			KeepOnly(key, record.speculative->worker != worker);
 		} else {
 			StopAttempt(key);
 		}
@@ -64,8 +64,9 @@ void QueryScheduler::On(const event::TaskFailed &event) {
 		return;
 	}
 	last_failure = event.error;
-	auto failed = record->copy && record->copy->number == event.attempt ? *record->copy : record->main;
-	auto goes_on = record->copy.has_value();
+	auto failed =
+	    record->speculative && record->speculative->number == event.attempt ? *record->speculative : record->main;
+	auto goes_on = record->speculative.has_value();
 	if (goes_on) {
 		KeepOnly(event.task, failed.number == record->main.number);
 	} else {
@@ -100,7 +101,7 @@ void QueryScheduler::On(const event::TaskOutputLost &event) {
 
 void QueryScheduler::StopAttempt(TaskKey key) {
 	auto &record = Record(key);
-	StageOf(key).uncopied.erase({record.main.started_at, key.task});
+	StageOf(key).not_speculated.erase({record.main.started_at, key.task});
 	pool.Release(record.main.worker, key);
 	record.state = TaskState::QUEUED;
 }
@@ -128,7 +129,7 @@ bool QueryScheduler::Retry(TaskKey key, const TaskError &error, bool back_off) {
 }
 
 bool QueryScheduler::CheckAttempts(TaskKey key, const TaskError &error) {
-	auto attempts = Record(key).attempts - Record(key).copies - Record(key).forgiven;
+	auto attempts = Record(key).attempts - Record(key).speculative_attempts - Record(key).forgiven;
 	if (attempts <= config.task_retries) {
 		return true;
 	}
@@ -297,11 +298,11 @@ bool QueryScheduler::HasWaitingConsumer(const StageRecord &stage) const {
 }
 
 bool QueryScheduler::IsNeeded(const StageRecord &stage, TaskId task) const {
-	auto for_session = stage.plan.output_kind == ExchangeKind::GATHER && !stage.tasks[task].consumed;
+	auto for_session = stage.plan.output_kind == ExchangeKind::RESULT && !stage.tasks[task].consumed;
 	return for_session || HasWaitingConsumer(stage);
 }
 
-void QueryScheduler::DropNeedlessReruns(const StageRecord &stage) {
+void QueryScheduler::DropSuperfluousReruns(const StageRecord &stage) {
 	for (auto id : stage.plan.inputs) {
 		auto &input = stages[id];
 		if (input.open == 0 || HasWaitingConsumer(input)) {
@@ -330,7 +331,7 @@ void QueryScheduler::AbandonRerun(TaskKey key) {
 	stage.open--;
 	open_tasks--;
 	if (stage.open == 0) {
-		DropNeedlessReruns(stage);
+		DropSuperfluousReruns(stage);
 	}
 }
 

@@ -5,8 +5,8 @@
 //! Second attempts of tasks that are slow for no reason that the scheduler knows.
 namespace duckherder {
 
-bool QueryScheduler::MayCopy(const StageRecord &stage, const TaskRecord &record) const {
-	return config.speculate && stage.plan.repeatable && stage.plan.may_copy && record.copies == 0;
+bool QueryScheduler::MaySpeculate(const StageRecord &stage, const TaskRecord &record) const {
+	return config.speculate && stage.plan.repeatable && stage.plan.may_speculate && record.speculative_attempts == 0;
 }
 
 std::optional<uint64_t> QueryScheduler::StragglerMs(const StageRecord &stage) const {
@@ -28,15 +28,15 @@ void QueryScheduler::CopyStragglers() {
 			return;
 		}
 		auto wait = StragglerMs(stage);
-		if (stage.uncopied.empty() || !wait || !stage.queue.Empty() || stage.missing_inputs > 0) {
+		if (stage.not_speculated.empty() || !wait || !stage.queue.Empty() || stage.missing_inputs > 0) {
 			continue;
 		}
 		std::vector<TaskId> slow;
-		auto task = stage.uncopied.begin();
-		for (; task != stage.uncopied.end() && task->first + *wait <= time; ++task) {
+		auto task = stage.not_speculated.begin();
+		for (; task != stage.not_speculated.end() && task->first + *wait <= time; ++task) {
 			slow.push_back(task->second);
 		}
-		if (task != stage.uncopied.end()) {
+		if (task != stage.not_speculated.end()) {
 			auto due = task->first + *wait;
 			straggler_due = straggler_due ? std::min(*straggler_due, due) : due;
 		}
@@ -62,35 +62,35 @@ void QueryScheduler::CopyStraggler(TaskKey key) {
 
 void QueryScheduler::StartCopy(TaskKey key, WorkerIndex worker) {
 	auto &record = Record(key);
-	StageOf(key).uncopied.erase({record.main.started_at, key.task});
-	record.copies++;
-	record.copy = AttemptRecord {record.attempts++, worker, time, ++sequence};
+	StageOf(key).not_speculated.erase({record.main.started_at, key.task});
+	record.speculative_attempts++;
+	record.speculative = AttemptRecord {record.attempts++, worker, time, ++sequence};
 	stats.attempts_started++;
-	stats.copies++;
-	running_copies++;
+	stats.speculative_attempts++;
+	running_speculative++;
 	pool.Occupy(worker, key);
-	actions.emplace_back(action::StartTask {key, record.copy->number, pool.Name(worker), true});
+	actions.emplace_back(action::StartTask {key, record.speculative->number, pool.Name(worker), true});
 }
 
-void QueryScheduler::KeepOnly(TaskKey key, bool copy) {
+void QueryScheduler::KeepOnly(TaskKey key, bool speculative) {
 	auto &record = Record(key);
-	pool.Release(copy ? record.main.worker : record.copy->worker, key);
-	if (copy) {
-		record.main = *record.copy;
+	pool.Release(speculative ? record.main.worker : record.speculative->worker, key);
+	if (speculative) {
+		record.main = *record.speculative;
 	}
-	record.copy.reset();
-	running_copies--;
+	record.speculative.reset();
+	running_speculative--;
 }
 
 void QueryScheduler::CancelOther(TaskKey key, Attempt kept) {
 	auto &record = Record(key);
-	if (!record.copy) {
+	if (!record.speculative) {
 		return;
 	}
-	auto copy_goes_on = record.copy->number == kept;
-	auto &other = copy_goes_on ? record.main : *record.copy;
+	auto speculative_goes_on = record.speculative->number == kept;
+	auto &other = speculative_goes_on ? record.main : *record.speculative;
 	actions.emplace_back(action::CancelAttempt {key, other.number, pool.Name(other.worker)});
-	KeepOnly(key, copy_goes_on);
+	KeepOnly(key, speculative_goes_on);
 }
 
 } // namespace duckherder

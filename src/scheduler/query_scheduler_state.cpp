@@ -22,7 +22,7 @@ TaskInfo QueryScheduler::Task(TaskKey key) const {
 	info.state = record.state;
 	info.attempts = record.attempts;
 	info.attempt = record.main.number;
-	info.copied = record.copies > 0;
+	info.speculated = record.speculative_attempts > 0;
 	info.output_available = record.output_available;
 	if (record.main.worker != NO_WORKER) {
 		info.worker = pool.Name(record.main.worker);

@@ -26,17 +26,17 @@ struct SchedulerStage {
 	std::vector<StageId> after;
 	uint32_t task_count = 0;
 	//! How many tasks there are is said by StageSized, asked for once it could start; task_count is a guess.
-	bool sized_late = false;
+	bool deferred_task_count = false;
 	//! Empty, or one per task; an empty key means that the task prefers no worker
 	std::vector<std::string> affinity_keys;
-	ExchangeKind output_kind = ExchangeKind::GATHER;
+	ExchangeKind output_kind = ExchangeKind::RESULT;
 	//! A second run of a task makes the same rows in the same partitions. Where that does not hold (LIMIT without an
 	//! order, volatile functions) and something was already made of the first version (a consumer is done, or the
 	//! session may have read), losing an output fails the query: two versions together would not be exact.
 	bool repeatable = true;
 	//! A slow task may run at two workers at once, and one result counts. Not if it reads what cannot be read by two.
-	//! Stages that are not repeatable have no copies in any case.
-	bool may_copy = true;
+	//! Stages that are not repeatable have no speculative attempts in any case.
+	bool may_speculate = true;
 };
 
 SchedulerStage ToSchedulerStage(const Stage &stage);
@@ -55,7 +55,7 @@ struct SchedulerConfig {
 	//! How long tasks wait for any worker that takes tasks before the query fails
 	uint64_t no_worker_timeout_ms = 10000;
 	uint64_t random_seed = 0;
-	//! Slow tasks are copied: see STRAGGLER_FACTOR
+	//! Slow tasks get a second, speculative attempt: see STRAGGLER_FACTOR
 	bool speculate = false;
 	uint64_t straggler_factor = limits::STRAGGLER_FACTOR;
 	uint64_t straggler_min_ms = limits::STRAGGLER_MIN_MS;
@@ -95,7 +95,7 @@ struct TaskFailed {
 	WorkerId worker;
 	TaskError error;
 };
-//! The answer to SizeStage. A second one for the same stage is ignored.
+//! The answer to ResolveTaskCount. A second one for the same stage is ignored.
 struct StageSized {
 	StageId stage = 0;
 	//! At least 1
@@ -103,8 +103,8 @@ struct StageSized {
 	//! Empty, or one per task, as in SchedulerStage
 	std::vector<std::string> affinity_keys;
 };
-//! The other answer to SizeStage: the stage gets no tasks, its only reader `into` does its work as well. The reader is
-//! not sized yet, reads what this one would have read, and its rows are no more repeatable than this one's.
+//! The other answer to ResolveTaskCount: the stage gets no tasks, its only reader `into` does its work as well. The
+//! reader is not sized yet, reads what this one would have read, and its rows are no more repeatable than this one's.
 struct StageMerged {
 	StageId stage = 0;
 	StageId into = 0;
@@ -143,7 +143,7 @@ struct StartTask {
 	Attempt attempt = 0;
 	WorkerId worker;
 	//! The task runs elsewhere as well, and slowly
-	bool copy = false;
+	bool speculative = false;
 };
 //! Nobody needs the attempt any more; whatever it reports is ignored.
 struct CancelAttempt {
@@ -152,7 +152,7 @@ struct CancelAttempt {
 	WorkerId worker;
 };
 //! All that a stage that is sized late waits for is there: StageSized or StageMerged has to follow.
-struct SizeStage {
+struct ResolveTaskCount {
 	StageId stage = 0;
 };
 //! The session may read this output of a gather stage. A second one for the same task replaces an output that was
@@ -175,8 +175,8 @@ struct SetTimer {
 
 } // namespace action
 
-using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, action::SizeStage, action::TaskReady,
-                                     action::QueryFinished, action::QueryFailed, action::SetTimer>;
+using SchedulerAction = std::variant<action::StartTask, action::CancelAttempt, action::ResolveTaskCount,
+                                     action::TaskReady, action::QueryFinished, action::QueryFailed, action::SetTimer>;
 using SchedulerActions = std::vector<SchedulerAction>;
 
 enum class TaskState : uint8_t {
@@ -192,13 +192,13 @@ const char *TaskStateName(TaskState state);
 struct TaskInfo {
 	TaskKey task;
 	TaskState state = TaskState::QUEUED;
-	//! Attempts started, copies too
+	//! Attempts started, speculative ones too
 	uint32_t attempts = 0;
-	//! The attempt whose output counts, or the one that runs and is no copy, and where; empty before the first
+	//! The attempt whose output counts, or the one that runs and is not speculative, and where; empty before the first
 	Attempt attempt = 0;
 	WorkerId worker;
 	//! A second attempt was started because it was slow
-	bool copied = false;
+	bool speculated = false;
 	//! Its output is readable there
 	bool output_available = false;
 };
@@ -215,11 +215,11 @@ struct SchedulerStats {
 	uint32_t done_tasks = 0;
 	uint32_t running_tasks = 0;
 	uint64_t attempts_started = 0;
-	//! Attempts beyond the first of their task, but for copies
+	//! Attempts beyond the first of their task, but for speculative ones
 	uint64_t retries = 0;
 	//! Second attempts of slow tasks, and those of them that were faster
-	uint64_t copies = 0;
-	uint64_t copies_won = 0;
+	uint64_t speculative_attempts = 0;
+	uint64_t speculative_won = 0;
 	//! Outputs of succeeded tasks that were lost
 	uint64_t outputs_lost = 0;
 	//! Results ignored: of an old or unknown attempt, a second success, after the end of the query

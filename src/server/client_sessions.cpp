@@ -128,7 +128,7 @@ void ClientSessions::CloseSession(const SessionId &id) {
 	session->Interrupt();
 }
 
-std::vector<double> ClientSessions::KeepSessions(const std::vector<SessionId> &ids) {
+std::vector<double> ClientSessions::RenewSessions(const std::vector<SessionId> &ids) {
 	std::vector<double> progress;
 	std::lock_guard<std::mutex> guard(lock);
 	for (auto &id : ids) {

@@ -18,7 +18,7 @@ public:
 
 	SessionInfo OpenSession(const SessionRequest &request, Role caller) override;
 	void CloseSession(const SessionId &session) override;
-	std::vector<double> KeepSessions(const std::vector<SessionId> &sessions) override;
+	std::vector<double> RenewSessions(const std::vector<SessionId> &sessions) override;
 	CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) override;
 	std::vector<TableEstimate> EstimateRows(const SessionId &session) override;
 	using DatabaseService::Describe;

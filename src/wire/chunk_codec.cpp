@@ -26,9 +26,9 @@ namespace {
 //! What a batch needs besides its values: the message's own header
 constexpr uint64_t MESSAGE_OVERHEAD_BYTES = 1ULL << 20;
 
-std::shared_ptr<arrow::Field> TravelField(const LogicalType &type, idx_t number);
+std::shared_ptr<arrow::Field> WireField(const LogicalType &type, idx_t number);
 
-std::shared_ptr<arrow::DataType> TravelType(const LogicalType &type) {
+std::shared_ptr<arrow::DataType> WireType(const LogicalType &type) {
 	switch (type.InternalType()) {
 	case PhysicalType::BOOL:
 	case PhysicalType::UINT8:
@@ -58,14 +58,14 @@ std::shared_ptr<arrow::DataType> TravelType(const LogicalType &type) {
 	case PhysicalType::VARCHAR:
 		return arrow::large_binary();
 	case PhysicalType::LIST:
-		return arrow::large_list(TravelField(duckdb::ListType::GetChildType(type), 0));
+		return arrow::large_list(WireField(duckdb::ListType::GetChildType(type), 0));
 	case PhysicalType::ARRAY:
-		return arrow::fixed_size_list(TravelField(duckdb::ArrayType::GetChildType(type), 0),
+		return arrow::fixed_size_list(WireField(duckdb::ArrayType::GetChildType(type), 0),
 		                              static_cast<int32_t>(duckdb::ArrayType::GetSize(type)));
 	case PhysicalType::STRUCT: {
 		arrow::FieldVector fields;
 		for (auto &child : duckdb::StructType::GetChildTypes(type)) {
-			fields.push_back(TravelField(child.second, fields.size()));
+			fields.push_back(WireField(child.second, fields.size()));
 		}
 		return arrow::struct_(std::move(fields));
 	}
@@ -74,8 +74,8 @@ std::shared_ptr<arrow::DataType> TravelType(const LogicalType &type) {
 	}
 }
 
-std::shared_ptr<arrow::Field> TravelField(const LogicalType &type, idx_t number) {
-	return arrow::field("c" + std::to_string(number), TravelType(type));
+std::shared_ptr<arrow::Field> WireField(const LogicalType &type, idx_t number) {
+	return arrow::field("c" + std::to_string(number), WireType(type));
 }
 
 } // namespace
@@ -117,13 +117,13 @@ bool CanTravel(const LogicalType &type) {
 	}
 }
 
-std::shared_ptr<arrow::Schema> TravelSchema(const duckdb::vector<LogicalType> &types) {
+std::shared_ptr<arrow::Schema> WireSchema(const duckdb::vector<LogicalType> &types) {
 	arrow::FieldVector fields;
 	for (auto &type : types) {
 		if (!CanTravel(type)) {
 			throw duckdb::NotImplementedException("values of type %s cannot travel to another node", type.ToString());
 		}
-		fields.push_back(TravelField(type, fields.size()));
+		fields.push_back(WireField(type, fields.size()));
 	}
 	return arrow::schema(std::move(fields));
 }
@@ -132,8 +132,7 @@ uint64_t BytesOf(const arrow::RecordBatch &batch) {
 	return static_cast<uint64_t>(arrow::util::TotalBufferSize(batch));
 }
 
-ChunkEncoder::ChunkEncoder(duckdb::vector<LogicalType> types_p)
-    : types(std::move(types_p)), schema(TravelSchema(types)) {
+ChunkEncoder::ChunkEncoder(duckdb::vector<LogicalType> types_p) : types(std::move(types_p)), schema(WireSchema(types)) {
 	for (auto &type : types) {
 		columns.push_back(std::make_unique<ColumnEncoder>(type));
 	}
@@ -210,8 +209,7 @@ std::shared_ptr<arrow::RecordBatch> ChunkEncoder::Flush() {
 	return arrow::RecordBatch::Make(schema, rows, std::move(arrays));
 }
 
-ChunkDecoder::ChunkDecoder(duckdb::vector<LogicalType> types_p)
-    : types(std::move(types_p)), schema(TravelSchema(types)) {
+ChunkDecoder::ChunkDecoder(duckdb::vector<LogicalType> types_p) : types(std::move(types_p)), schema(WireSchema(types)) {
 }
 
 void ChunkDecoder::SetBatch(std::shared_ptr<arrow::RecordBatch> batch_p) {

@@ -24,7 +24,7 @@ class ColumnEncoder;
 bool CanTravel(const duckdb::LogicalType &type);
 
 //! The form in which columns of these types travel; a function of the types alone.
-std::shared_ptr<arrow::Schema> TravelSchema(const duckdb::vector<duckdb::LogicalType> &types);
+std::shared_ptr<arrow::Schema> WireSchema(const duckdb::vector<duckdb::LogicalType> &types);
 
 //! What its buffers take
 uint64_t BytesOf(const arrow::RecordBatch &batch);
@@ -74,7 +74,7 @@ class ChunkDecoder {
 public:
 	explicit ChunkDecoder(duckdb::vector<duckdb::LogicalType> types);
 
-	//! The batch to read from now on. Throws IOException if it is not of the TravelSchema, inconsistent in itself, or
+	//! The batch to read from now on. Throws IOException if it is not of the WireSchema, inconsistent in itself, or
 	//! larger than any that an encoder makes.
 	void SetBatch(std::shared_ptr<arrow::RecordBatch> batch);
 	//! The next rows of the batch, at most STANDARD_VECTOR_SIZE; leaves `chunk` empty at its end or without a batch.

@@ -60,11 +60,11 @@ ErrorKind KindOf(const ErrorData &error) {
 	case ExceptionType::CONNECTION:
 	case ExceptionType::NETWORK:
 	case ExceptionType::FATAL:
-		return ErrorKind::PLACE;
+		return ErrorKind::WORKER_FAILURE;
 	case ExceptionType::HTTP:
-		return MayAnswerNextTime(NumberInExtraInfo(error, "status_code")) ? ErrorKind::PLACE : ErrorKind::USER;
+		return MayAnswerNextTime(NumberInExtraInfo(error, "status_code")) ? ErrorKind::WORKER_FAILURE : ErrorKind::USER;
 	case ExceptionType::IO:
-		return IsAboutTheFile(error) ? ErrorKind::USER : ErrorKind::PLACE;
+		return IsAboutTheFile(error) ? ErrorKind::USER : ErrorKind::WORKER_FAILURE;
 	default:
 		return ErrorKind::USER;
 	}
@@ -105,7 +105,7 @@ TaskError ToTaskError(const std::exception &error, const WorkerId &worker_id) {
 	auto result = ToTaskError(ErrorData(error), worker_id);
 	if (dynamic_cast<const std::system_error *>(&error)) {
 		// the system refused a thread or another resource
-		result.kind = ErrorKind::PLACE;
+		result.kind = ErrorKind::WORKER_FAILURE;
 	}
 	return result;
 }

@@ -177,7 +177,7 @@ void Fields(FIELDS &fields, T &key) {
 
 template <class FIELDS, Is<Exchange> T>
 void Fields(FIELDS &fields, T &exchange) {
-	fields.Enum(10, "kind", exchange.kind, ExchangeKind::SINGLE);
+	fields.Enum(10, "kind", exchange.kind, ExchangeKind::ROUND_ROBIN);
 	fields.List(11, "key_columns", exchange.key_columns);
 	fields.Field(12, "partition_count", exchange.partition_count);
 	fields.Field(13, "column_count", exchange.column_count);
@@ -247,7 +247,7 @@ void Fields(FIELDS &fields, T &output) {
 template <class FIELDS, Is<StageInput> T>
 void Fields(FIELDS &fields, T &input) {
 	fields.Field(10, "stage", input.stage);
-	fields.Enum(11, "kind", input.kind, ExchangeKind::SINGLE);
+	fields.Enum(11, "kind", input.kind, ExchangeKind::ROUND_ROBIN);
 	fields.Objects(12, "outputs", input.outputs);
 	fields.Field(13, "whole", input.whole);
 	fields.Field(14, "partition_count", input.partition_count);
@@ -337,7 +337,7 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(17, "running_tasks", info.running_tasks);
 	fields.Field(18, "heartbeat_age_ms", info.heartbeat_age_ms);
 	fields.Field(19, "sends_heartbeats", info.sends_heartbeats);
-	fields.Field(20, "kept_queries", info.kept_queries);
+	fields.Field(20, "leased_queries", info.leased_queries);
 	fields.Objects(21, "extensions", info.extensions);
 	fields.Field(22, "incarnation", info.incarnation);
 }
@@ -449,13 +449,13 @@ std::string EncodeTaskRequest(const TaskRequest &request) {
 	return Encode(MessageKind::TASK_REQUEST, "TaskRequest", request);
 }
 
-std::string EncodeTaskRequestAlone(const TaskRequest &request) {
-	auto alone = request;
-	alone.fragment = nullptr;
-	alone.inputs = nullptr;
-	alone.scan_filters.clear();
-	alone.settings.clear();
-	return EncodeTaskRequest(alone);
+std::string EncodeTaskRequestWithoutStage(const TaskRequest &request) {
+	auto without_stage = request;
+	without_stage.fragment = nullptr;
+	without_stage.inputs = nullptr;
+	without_stage.scan_filters.clear();
+	without_stage.settings.clear();
+	return EncodeTaskRequest(without_stage);
 }
 
 TaskRequest DecodeTaskRequest(const std::string &bytes) {

@@ -17,7 +17,7 @@ namespace duckherder {
 
 std::string EncodeTaskRequest(const TaskRequest &request);
 //! Without what the tasks of its stage have in common: decoded it has neither fragment nor inputs nor scan filters
-std::string EncodeTaskRequestAlone(const TaskRequest &request);
+std::string EncodeTaskRequestWithoutStage(const TaskRequest &request);
 TaskRequest DecodeTaskRequest(const std::string &bytes);
 
 std::string EncodeTaskResult(const TaskResult &result);

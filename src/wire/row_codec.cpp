@@ -46,7 +46,7 @@ public:
 class EncodedRowsReader : public ChunkReader {
 public:
 	explicit EncodedRowsReader(std::shared_ptr<EncodedRows> source_p)
-	    : source(std::move(source_p)), schema(TravelSchema(source->types)), decoder(source->types) {
+	    : source(std::move(source_p)), schema(WireSchema(source->types)), decoder(source->types) {
 	}
 
 	void Next(DataChunk &chunk) override {

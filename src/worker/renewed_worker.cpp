@@ -43,8 +43,8 @@ void RenewedWorker::CancelQuery(const QueryId &query_id) {
 	Node()->CancelQuery(query_id);
 }
 
-void RenewedWorker::KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
-	Node()->KeepQuery(query_id, lost_locations);
+void RenewedWorker::RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
+	Node()->RenewLease(query_id, lost_locations);
 }
 
 WorkerInfo RenewedWorker::GetInfo() {

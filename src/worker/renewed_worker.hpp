@@ -22,7 +22,7 @@ public:
 	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
 	void CancelQuery(const QueryId &query_id) override;
-	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
+	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
 	void StopAttempt(const TaskRequest &request) override;

@@ -246,7 +246,7 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 
 std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
                                                    const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
-	auto all = input.whole || input.kind != ExchangeKind::HASH;
+	auto all = input.whole || !IsPartitioned(input.kind);
 	auto partition = all ? 0 : request.split.partition;
 	auto partition_count = all ? input.partition_count : request.split.partition_count;
 	std::vector<StageInputSource::Output> sources;

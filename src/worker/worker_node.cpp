@@ -121,7 +121,7 @@ void WorkerNode::CancelQuery(const QueryId &query_id) {
 	state->outputs.DropQuery(query_id);
 }
 
-void WorkerNode::KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
+void WorkerNode::RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
 	state->outputs.Keep(query_id);
 	for (auto &location : lost_locations) {
 		state->peers->GiveUp(query_id, location);
@@ -152,7 +152,7 @@ WorkerInfo WorkerNode::GetInfo() {
 	info.memory_limit_bytes = buffers.GetMaxMemory();
 	info.memory_used_bytes = buffers.GetUsedMemory();
 	info.running_tasks = state->tasks.Count();
-	info.kept_queries = state->outputs.QueryCount();
+	info.leased_queries = state->outputs.QueryCount();
 	info.extensions = LoadedExtensions(instance);
 	return info;
 }

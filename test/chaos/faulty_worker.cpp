@@ -135,8 +135,8 @@ public:
 	void CancelQuery(const QueryId &query_id) override {
 		worker->CancelQuery(query_id);
 	}
-	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override {
-		worker->KeepQuery(query_id, lost_locations);
+	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override {
+		worker->RenewLease(query_id, lost_locations);
 	}
 	WorkerInfo GetInfo() override {
 		return worker->GetInfo();

@@ -16,7 +16,7 @@ void DecodeAndUse(const std::string &bytes) {
 		duckdb::LogicalType copy = type;
 		Expect(copy == type, "a type is not equal to its copy");
 		if (CanTravel(type)) {
-			TravelSchema({type});
+			WireSchema({type});
 		}
 	}
 }

@@ -39,11 +39,11 @@ private:
 	};
 	struct Task {
 		uint32_t attempts = 0;
-		uint32_t copies = 0;
+		uint32_t speculative_attempts = 0;
 		//! Failures that say nothing against the task, and when the first of them was
 		uint32_t forgiven = 0;
 		std::optional<TimeMs> first_forgiven;
-		//! Those that run; two if one is a copy of a slow one
+		//! Those that run; two if one is speculative
 		std::vector<Run> runs;
 		//! Who made the output that counts
 		Attempt made_by = 0;
@@ -62,9 +62,9 @@ private:
 			return !runs.empty();
 		}
 		uint32_t Counted() const {
-			return attempts - copies - forgiven;
+			return attempts - speculative_attempts - forgiven;
 		}
-		//! All that were no copies have been used up
+		//! All that were not speculative have been used up
 		bool Exhausted(const SchedulerConfig &config) const {
 			return runs.empty() && Counted() > config.task_retries;
 		}
@@ -109,7 +109,7 @@ private:
 
 	void Check(const action::StartTask &action, const QueryScheduler &scheduler);
 	void Check(const action::CancelAttempt &action, const QueryScheduler &scheduler);
-	void Check(const action::SizeStage &action, const QueryScheduler &scheduler);
+	void Check(const action::ResolveTaskCount &action, const QueryScheduler &scheduler);
 	void Check(const action::TaskReady &action, const QueryScheduler &scheduler);
 	void Check(const action::QueryFinished &action, const QueryScheduler &scheduler);
 	void Check(const action::QueryFailed &action, const QueryScheduler &scheduler);

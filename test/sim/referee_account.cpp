@@ -16,7 +16,7 @@ Referee::Referee(const std::vector<SchedulerStage> &stages, const SchedulerConfi
 	for (auto &stage : stages) {
 		accounts[stage.id].tasks.resize(stage.task_count);
 		accounts[stage.id].untouched = stage.task_count;
-		accounts[stage.id].sized = !stage.sized_late;
+		accounts[stage.id].sized = !stage.deferred_task_count;
 		accounts[stage.id].was_complete = stage.task_count == 0;
 	}
 	FindConsumers();
@@ -218,7 +218,7 @@ bool Referee::StagesBeforeDone(StageId stage) const {
 }
 
 bool Referee::IsGather(StageId stage) const {
-	return stages[stage].output_kind == ExchangeKind::GATHER;
+	return stages[stage].output_kind == ExchangeKind::RESULT;
 }
 
 Referee::Task &Referee::At(TaskKey key) {

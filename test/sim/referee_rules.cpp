@@ -36,7 +36,7 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	auto &account = accounts[action.task.stage];
 	auto name = ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " + action.worker;
 	Require(started, "started before Start: " + name);
-	if (action.copy) {
+	if (action.speculative) {
 		CheckCopy(action, task);
 	} else {
 		Require(!task.Running(), "started twice: " + name);
@@ -56,7 +56,7 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	account.untouched -= task.attempts == 0 ? 1 : 0;
 	account.retrying.erase(action.task.task);
 	task.attempts++;
-	task.copies += action.copy ? 1 : 0;
+	task.speculative_attempts += action.speculative ? 1 : 0;
 	task.runs.push_back(Run {action.attempt, action.worker, ++sequence, now});
 	running++;
 	workers[action.worker].running.insert(action.task);
@@ -76,33 +76,37 @@ TimeMs Referee::SlowAfter(StageId stage) const {
 void Referee::CheckCopy(const action::StartTask &action, const Task &task) {
 	auto name = ToString(action.task) + " at " + action.worker;
 	auto &stage = stages[action.task.stage];
-	Require(config.speculate && stage.repeatable && stage.may_copy, "copied what must not be: " + name);
-	Require(task.runs.size() == 1 && task.copies == 0, "copied twice, or what does not run: " + name);
-	Require(task.runs.empty() || task.runs[0].worker != action.worker, "copied to where it runs: " + name);
-	Require(task.failed_at.count(action.worker) == 0, "copied to where it failed: " + name);
-	Require(accounts[stage.id].untouched == 0, "copied while tasks wait: " + name);
+	Require(config.speculate && stage.repeatable && stage.may_speculate,
+	        "a speculative attempt of what must have none: " + name);
+	Require(task.runs.size() == 1 && task.speculative_attempts == 0,
+	        "a second speculative attempt, or one of what does not run: " + name);
+	Require(task.runs.empty() || task.runs[0].worker != action.worker,
+	        "a speculative attempt where the task runs: " + name);
+	Require(task.failed_at.count(action.worker) == 0, "a speculative attempt where the task failed: " + name);
+	Require(accounts[stage.id].untouched == 0, "a speculative attempt while tasks wait: " + name);
 	auto slow_after = SlowAfter(stage.id);
 	Require(!task.runs.empty() && slow_after > 0 && task.runs[0].started_at + slow_after <= now,
-	        "copied what is not slow: " + name);
+	        "a speculative attempt of what is not slow: " + name);
 }
 
 void Referee::CheckStragglers(const std::vector<WorkerId> &idle) {
 	for (auto &stage : stages) {
 		auto &account = accounts[stage.id];
 		auto slow_after = SlowAfter(stage.id);
-		auto may_copy = config.speculate && stage.repeatable && stage.may_copy && slow_after > 0;
+		auto may_speculate = config.speculate && stage.repeatable && stage.may_speculate && slow_after > 0;
 		// One that waits, perhaps because its output was lost, goes first
 		auto settled = [](const Task &task) { return task.Running() || task.has_output; };
-		if (!may_copy || !InputsAvailable(stage.id) ||
+		if (!may_speculate || !InputsAvailable(stage.id) ||
 		    !std::all_of(account.tasks.begin(), account.tasks.end(), settled)) {
 			continue;
 		}
 		for (auto &task : account.tasks) {
-			auto slow = task.runs.size() == 1 && task.copies == 0 && task.runs[0].started_at + slow_after <= now;
+			auto slow =
+			    task.runs.size() == 1 && task.speculative_attempts == 0 && task.runs[0].started_at + slow_after <= now;
 			auto may_run = [&](const WorkerId &worker) {
 				return worker != task.runs[0].worker && task.failed_at.count(worker) == 0;
 			};
-			Require(!slow || std::none_of(idle.begin(), idle.end(), may_run), "a slow task is not copied");
+			Require(!slow || std::none_of(idle.begin(), idle.end(), may_run), "a slow task has no speculative attempt");
 		}
 	}
 }
@@ -130,7 +134,7 @@ void Referee::Check(const action::CancelAttempt &action, const QueryScheduler &)
 	}
 }
 
-void Referee::Check(const action::SizeStage &action, const QueryScheduler &) {
+void Referee::Check(const action::ResolveTaskCount &action, const QueryScheduler &) {
 	auto &account = accounts[action.stage];
 	Require(InputsAvailable(action.stage) && StagesBeforeDone(action.stage),
 	        "asked too early for the size of stage " + std::to_string(action.stage));

@@ -24,13 +24,13 @@ std::string Scenario::ToString() const {
 		for (auto before : stage.after) {
 			text << " after " << before;
 		}
-		text << (stage.sized_late ? " sized late" : "");
+		text << (stage.deferred_task_count ? " sized late" : "");
 		auto into = merged.find(stage.id);
 		text << (into == merged.end() ? "" : " merged into " + std::to_string(into->second));
-		text << (stage.output_kind == ExchangeKind::GATHER ? " gather" : "");
+		text << (stage.output_kind == ExchangeKind::RESULT ? " gather" : "");
 		text << (stage.repeatable ? "" : " unrepeatable") << "]";
 	}
-	text << (config.speculate ? ", copies slow tasks" : "") << (must_succeed ? ", must succeed" : "");
+	text << (config.speculate ? ", speculates" : "") << (must_succeed ? ", must succeed" : "");
 	return text.str();
 }
 
@@ -65,7 +65,7 @@ static void DrawStages(Scenario &scenario, Random &random) {
 				is_read[input] = true;
 			}
 		}
-		stage.sized_late = stage.task_count > 0 && !stage.inputs.empty() && random.Chance(0.4);
+		stage.deferred_task_count = stage.task_count > 0 && !stage.inputs.empty() && random.Chance(0.4);
 		for (TaskId task = 0; stage.inputs.empty() && task < stage.task_count; task++) {
 			stage.affinity_keys.push_back(random.Chance(0.2) ? "" : "file" + std::to_string(random.Between(0, 20)));
 		}
@@ -79,7 +79,7 @@ static void DrawStages(Scenario &scenario, Random &random) {
 			}
 		}
 		auto gather = is_read[id] ? random.Chance(0.05) : !random.Chance(0.03);
-		scenario.stages[id].output_kind = gather ? ExchangeKind::GATHER : ExchangeKind::HASH;
+		scenario.stages[id].output_kind = gather ? ExchangeKind::RESULT : ExchangeKind::HASH;
 	}
 }
 
@@ -99,8 +99,8 @@ static void DrawMerges(Scenario &scenario, Random &random) {
 				readers.push_back(other.id);
 			}
 		}
-		auto may_merge = stage.sized_late && stage.output_kind != ExchangeKind::GATHER && !awaited &&
-		                 readers.size() == 1 && stages[readers[0]].sized_late;
+		auto may_merge = stage.deferred_task_count && stage.output_kind != ExchangeKind::RESULT && !awaited &&
+		                 readers.size() == 1 && stages[readers[0]].deferred_task_count;
 		if (may_merge && random.Chance(merges)) {
 			scenario.merged[stage.id] = readers[0];
 		}
@@ -118,7 +118,7 @@ void MergeStage(std::vector<SchedulerStage> &stages, StageId stage, StageId into
 	inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
 	stages[into].inputs = inputs;
 	stages[into].repeatable = stages[into].repeatable && stages[stage].repeatable;
-	stages[into].may_copy = stages[into].may_copy && stages[stage].may_copy;
+	stages[into].may_speculate = stages[into].may_speculate && stages[stage].may_speculate;
 	stages[stage].inputs.clear();
 	stages[stage].task_count = 0;
 }
@@ -183,7 +183,7 @@ Scenario MakeScenario(uint64_t seed) {
 	scenario.must_succeed = !excused && (patient || !faults);
 	scenario.config.speculate = random.Chance(0.7);
 	for (auto &stage : scenario.stages) {
-		stage.may_copy = !random.Chance(0.1);
+		stage.may_speculate = !random.Chance(0.1);
 	}
 	return scenario;
 }
@@ -200,7 +200,7 @@ Scenario MakeBigScenario(uint64_t seed, bool faults) {
 		SchedulerStage stage;
 		stage.id = id;
 		stage.task_count = id == 0 ? 60000 : id == 1 ? 39000 : 1000;
-		stage.output_kind = id == 2 ? ExchangeKind::GATHER : ExchangeKind::HASH;
+		stage.output_kind = id == 2 ? ExchangeKind::RESULT : ExchangeKind::HASH;
 		if (id > 0) {
 			stage.inputs.push_back(id - 1);
 		}

@@ -12,7 +12,7 @@ static constexpr TimeMs LONGEST_QUERY_MS = 24 * 3600 * 1000;
 //! What the scheduler is told at first: of stages sized late, only a guess
 static std::vector<SchedulerStage> Announced(std::vector<SchedulerStage> stages) {
 	for (auto &stage : stages) {
-		if (stage.sized_late) {
+		if (stage.deferred_task_count) {
 			stage.task_count = stage.id % 3;
 		}
 	}
@@ -140,7 +140,7 @@ void Simulation::Do(const action::CancelAttempt &action) {
 	      action.worker);
 }
 
-void Simulation::Do(const action::SizeStage &action) {
+void Simulation::Do(const action::ResolveTaskCount &action) {
 	Trace("  < size " + std::to_string(action.stage));
 	auto merged = scenario.merged.find(action.stage);
 	if (merged == scenario.merged.end()) {
@@ -204,7 +204,7 @@ void Simulation::ReadOutput(TaskKey task, Attempt attempt, size_t number) {
 	if (!worker.alive || output == worker.outputs.end() || random.Chance(scenario.false_lost_input)) {
 		Trace("session cannot read " + ToString(task) + " at " + worker.id);
 		TaskError error;
-		error.kind = ErrorKind::PLACE;
+		error.kind = ErrorKind::WORKER_FAILURE;
 		error.message = "not readable";
 		error.worker_id = worker.id;
 		event::TaskOutputLost lost {task, attempt, worker.id, error};

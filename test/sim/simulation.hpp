@@ -77,7 +77,7 @@ private:
 	void Deliver(const SchedulerEvent &event);
 	void Do(const action::StartTask &action);
 	void Do(const action::CancelAttempt &action);
-	void Do(const action::SizeStage &action);
+	void Do(const action::ResolveTaskCount &action);
 	void Do(const action::TaskReady &action);
 	void Do(const action::QueryFinished &action);
 	void Do(const action::QueryFailed &action);

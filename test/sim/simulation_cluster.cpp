@@ -215,13 +215,14 @@ void Simulation::Receive(const Assignment &assignment) {
 		return;
 	}
 	if (worker.plan.bad || random.Chance(scenario.fail_place)) {
-		fail(MakeError(ErrorKind::PLACE, "disk full"));
+		fail(MakeError(ErrorKind::WORKER_FAILURE, "disk full"));
 		return;
 	}
 	WorkerId lost;
 	auto content = ReadInputs(assignment, lost);
 	if (!content) {
-		fail(MakeError(random.Chance(0.3) ? ErrorKind::PLACE : ErrorKind::LOST_INPUT, "cannot read from", lost));
+		fail(MakeError(random.Chance(0.3) ? ErrorKind::WORKER_FAILURE : ErrorKind::LOST_INPUT, "cannot read from",
+		               lost));
 		return;
 	}
 	auto duration = random.Between(1, 2000) * (random.Chance(scenario.slow_task) ? 20 : 1);

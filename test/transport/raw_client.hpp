@@ -72,10 +72,10 @@ public:
 				ADD_FAILURE() << "no result: " << chunk.status().ToString();
 				return TaskResult();
 			}
-			auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
-			if (mark.kind == flight_protocol::MarkKind::RESULT) {
+			auto frame = flight_protocol::DecodeFrame(*chunk->app_metadata);
+			if (frame.kind == flight_protocol::FrameKind::RESULT) {
 				EXPECT_TRUE(exchange.writer->Close().ok());
-				return DecodeTaskResult(mark.body);
+				return DecodeTaskResult(frame.body);
 			}
 		}
 	}

@@ -174,7 +174,7 @@ inline TaskRequest SampleTaskRequest() {
 	request.split.slice = {2, 3, 4};
 	request.scan_filters = {{2, std::make_shared<const std::string>(std::string("keys\0\xFF", 6))}};
 	request.inputs = std::make_shared<const StageInputs>(
-	    StageInputs {SampleInput(1, ExchangeKind::SINGLE), SampleInput(0, ExchangeKind::BROADCAST)});
+	    StageInputs {SampleInput(1, ExchangeKind::GATHER), SampleInput(0, ExchangeKind::BROADCAST)});
 	request.stage_version = 12;
 	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
 	request.transaction_start_us = -5;
@@ -218,7 +218,7 @@ inline WorkerInfo SampleWorkerInfo() {
 	info.memory_limit_bytes = 1ULL << 41;
 	info.memory_used_bytes = 1ULL << 33;
 	info.running_tasks = 3;
-	info.kept_queries = 2;
+	info.leased_queries = 2;
 	info.extensions = {{"httpfs", "v1.5.5"}, {"spatial", "a1b2c3d"}};
 	info.heartbeat_age_ms = 999;
 	info.sends_heartbeats = true;

@@ -183,12 +183,12 @@ public:
 		Note("CancelQuery", &cancelled_queries, query_id);
 		cancelled.Set();
 	}
-	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override {
+	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override {
 		auto kept = query_id;
 		for (auto &location : lost_locations) {
 			kept += " without " + location;
 		}
-		Note("KeepQuery", &kept_queries, kept);
+		Note("RenewLease", &leased_queries, kept);
 	}
 	void StopAttempt(const TaskRequest &request) override {
 		Note("StopAttempt", &stopped_attempts, request);
@@ -227,7 +227,7 @@ public:
 		return Copy(fetches);
 	}
 	std::vector<QueryId> KeptQueries() {
-		return Copy(kept_queries);
+		return Copy(leased_queries);
 	}
 	std::vector<QueryId> CancelledQueries() {
 		return Copy(cancelled_queries);
@@ -259,7 +259,7 @@ private:
 	std::vector<TaskRequest> tasks;
 	std::vector<FetchRequest> fetches;
 	std::vector<QueryId> cancelled_queries;
-	std::vector<QueryId> kept_queries;
+	std::vector<QueryId> leased_queries;
 	std::vector<TaskRequest> stopped_attempts;
 	std::vector<std::string> extensions;
 };

@@ -273,9 +273,9 @@ TEST_F(FlightAccess, MessageOfOneGigabyteIsRefused) {
 	EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(flight_protocol::GET_INFO, large).status()));
 	auto answer = RawClient(node).Act(flight_protocol::GET_INFO, large);
 	ASSERT_TRUE(answer.ok()) << answer.status().ToString();
-	auto mark = flight_protocol::DecodeMark(*answer);
-	EXPECT_EQ(static_cast<int>(mark.kind), static_cast<int>(flight_protocol::MarkKind::ERROR));
-	EXPECT_NE(DecodeTaskError(mark.body).message.find("larger than the"), std::string::npos);
+	auto frame = flight_protocol::DecodeFrame(*answer);
+	EXPECT_EQ(static_cast<int>(frame.kind), static_cast<int>(flight_protocol::FrameKind::ERROR));
+	EXPECT_NE(DecodeTaskError(frame.body).message.find("larger than the"), std::string::npos);
 	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
 }
 
@@ -287,9 +287,9 @@ TEST_F(FlightAccess, RolesMayDoWhatTheyAreFor) {
 		auto body = flight_protocol::Pack({"w1", "argument"});
 		auto answer = RawClient(node.location, flight_protocol::BEARER_PREFIX + token).Act(action, body);
 		EXPECT_TRUE(answer.ok()) << answer.status().ToString();
-		auto mark = flight_protocol::DecodeMark(*answer);
-		auto refused = mark.kind == flight_protocol::MarkKind::ERROR &&
-		               DecodeTaskError(mark.body).message.find("needs the role") != std::string::npos;
+		auto frame = flight_protocol::DecodeFrame(*answer);
+		auto refused = frame.kind == flight_protocol::FrameKind::ERROR &&
+		               DecodeTaskError(frame.body).message.find("needs the role") != std::string::npos;
 		return !refused;
 	};
 	for (auto token : {"reader", "writer", "administrator"}) {
@@ -299,7 +299,7 @@ TEST_F(FlightAccess, RolesMayDoWhatTheyAreFor) {
 		EXPECT_EQ(may(token, flight_protocol::CANCEL_QUERY), administers);
 		EXPECT_EQ(may(token, flight_protocol::LOAD_EXTENSION), administers);
 		EXPECT_EQ(may(token, flight_protocol::UNREGISTER_WORKER), administers);
-		for (auto action : {flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT, flight_protocol::KEEP_QUERY,
+		for (auto action : {flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT, flight_protocol::RENEW_LEASE,
 		                    flight_protocol::ADMIT_QUERY, flight_protocol::RELEASE_QUERY, "unknown"}) {
 			EXPECT_FALSE(may(token, action)) << action;
 		}

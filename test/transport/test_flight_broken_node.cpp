@@ -16,18 +16,18 @@ namespace {
 namespace flight = arrow::flight;
 
 using duckdb::ExceptionType;
-using flight_protocol::Mark;
-using flight_protocol::MarkKind;
+using flight_protocol::FrameKind;
+using flight_protocol::StreamFrame;
 
 //! A batch of the first numbers, or what stands beside an empty one
 struct Message {
 	int64_t rows = 0;
-	std::string mark;
+	std::string frame;
 };
 
 std::shared_ptr<arrow::RecordBatch> Batch(const duckdb::vector<duckdb::LogicalType> &types, int64_t rows) {
 	if (rows == 0) {
-		return arrow::RecordBatch::MakeEmpty(TravelSchema(types)).ValueOrDie();
+		return arrow::RecordBatch::MakeEmpty(WireSchema(types)).ValueOrDie();
 	}
 	duckdb::DataChunk chunk;
 	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
@@ -42,10 +42,10 @@ std::shared_ptr<arrow::RecordBatch> Batch(const duckdb::vector<duckdb::LogicalTy
 class MessageStream : public flight::FlightDataStream {
 public:
 	MessageStream(duckdb::vector<duckdb::LogicalType> types_p, std::vector<Message> messages_p)
-	    : types(std::move(types_p)), messages(std::move(messages_p)), mapper(*TravelSchema(types)) {
+	    : types(std::move(types_p)), messages(std::move(messages_p)), mapper(*WireSchema(types)) {
 	}
 	std::shared_ptr<arrow::Schema> schema() override {
-		return TravelSchema(types);
+		return WireSchema(types);
 	}
 	arrow::Result<flight::FlightPayload> GetSchemaPayload() override {
 		flight::FlightPayload payload;
@@ -62,8 +62,8 @@ public:
 		auto options = arrow::ipc::IpcWriteOptions::Defaults();
 		auto batch = Batch(types, message.rows);
 		ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(*batch, options, &payload.ipc_message));
-		payload.app_metadata = message.mark.empty() ? flight_protocol::RowsMark(*batch, payload.ipc_message)
-		                                            : arrow::Buffer::FromString(message.mark);
+		payload.app_metadata = message.frame.empty() ? flight_protocol::RowsFrame(*batch, payload.ipc_message)
+		                                             : arrow::Buffer::FromString(message.frame);
 		return payload;
 	}
 
@@ -80,7 +80,7 @@ public:
 		auto any_port = flight::Location::ForGrpcTcp("127.0.0.1", 0).ValueOrDie();
 		EXPECT_TRUE(Init(flight::FlightServerOptions(any_port)).ok());
 		WorkerInfo info = ScriptedWorker("w1").info;
-		answer = flight_protocol::EncodeMark(Mark {MarkKind::REPLY, EncodeWorkerInfo(info)});
+		answer = flight_protocol::EncodeFrame(StreamFrame {FrameKind::REPLY, EncodeWorkerInfo(info)});
 	}
 	~BrokenNode() override {
 		EXPECT_TRUE(Shutdown().ok());
@@ -101,7 +101,7 @@ public:
 		message_order::Sent();
 		ARROW_RETURN_NOT_OK(reader->Next());
 		for (auto &message : sent) {
-			ARROW_RETURN_NOT_OK(writer->WriteMetadata(arrow::Buffer::FromString(message.mark)));
+			ARROW_RETURN_NOT_OK(writer->WriteMetadata(arrow::Buffer::FromString(message.frame)));
 		}
 		return arrow::Status::OK();
 	}
@@ -137,36 +137,37 @@ TEST_F(FlightBrokenNode, OutputWithoutItsRightEndIsAnError) {
 		node.messages = std::move(messages);
 		return ErrorOf([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); });
 	};
-	auto end = [](uint64_t rows) { return flight_protocol::EncodeMark(flight_protocol::EndMark(rows)); };
+	auto end = [](uint64_t rows) { return flight_protocol::EncodeFrame(flight_protocol::EndFrame(rows)); };
 	EXPECT_FALSE(read({{7, ""}, {0, end(7)}}).HasError());
 	EXPECT_FALSE(read({{0, end(0)}}).HasError());
 	ExpectError(read({{7, ""}, {8, ""}}), ExceptionType::IO, {"w1", "without its end"});
 	ExpectError(read({}), ExceptionType::IO, {"w1", "without its end"});
 	ExpectError(read({{7, ""}, {0, end(8)}}), ExceptionType::IO, {"7", "8"});
 	ExpectError(read({{7, ""}, {0, end(6)}}), ExceptionType::IO, {"7", "6"});
-	for (auto &mark : {Mark {MarkKind::END, ""}, Mark {MarkKind::ALIVE, "7"}, Mark {MarkKind::REPLY, "7"},
-	                   Mark {MarkKind::RESULT, "7"}, Mark {MarkKind::ERROR, "7"}}) {
-		EXPECT_TRUE(read({{7, ""}, {0, flight_protocol::EncodeMark(mark)}}).HasError());
+	for (auto &frame :
+	     {StreamFrame {FrameKind::END, ""}, StreamFrame {FrameKind::ALIVE, "7"}, StreamFrame {FrameKind::REPLY, "7"},
+	      StreamFrame {FrameKind::RESULT, "7"}, StreamFrame {FrameKind::ERROR, "7"}}) {
+		EXPECT_TRUE(read({{7, ""}, {0, flight_protocol::EncodeFrame(frame)}}).HasError());
 	}
 	EXPECT_TRUE(read({{7, ""}, {0, "garbage"}}).HasError());
-	auto wrong_sum = flight_protocol::EncodeMark(Mark {MarkKind::ROWS, "7"});
+	auto wrong_sum = flight_protocol::EncodeFrame(StreamFrame {FrameKind::ROWS, "7"});
 	ExpectError(read({{7, ""}, {7, wrong_sum}, {0, end(14)}}), ExceptionType::IO, {"7 rows", "damaged"});
 	TaskError conversion {ErrorKind::USER, "Conversion", "bad row", "w1", "", false, {}};
-	ExpectError(read({{7, ""}, {0, flight_protocol::EncodeMark(flight_protocol::ErrorMark(conversion))}}),
+	ExpectError(read({{7, ""}, {0, flight_protocol::EncodeFrame(flight_protocol::ErrorFrame(conversion))}}),
 	            ExceptionType::CONVERSION, {"bad row (on worker w1)"});
 }
 
 TEST_F(FlightBrokenNode, OutputOfOtherTypesIsAnError) {
 	node.types = {duckdb::LogicalType::INTEGER};
-	node.messages = {{7, ""}, {0, flight_protocol::EncodeMark(flight_protocol::EndMark(7))}};
+	node.messages = {{7, ""}, {0, flight_protocol::EncodeFrame(flight_protocol::EndFrame(7))}};
 	ExpectError(ErrorOf([&] { ReadAll(*channel->Fetch(MakeFetch(), NumberTypes())); }), ExceptionType::IO);
 }
 
 TEST_F(FlightBrokenNode, TaskWithoutItsResultHasFailed) {
-	auto run = [&](const std::vector<std::string> &marks, bool fed = true) {
+	auto run = [&](const std::vector<std::string> &frames, bool fed = true) {
 		node.messages.clear();
-		for (auto &mark : marks) {
-			node.messages.push_back({0, mark});
+		for (auto &frame : frames) {
+			node.messages.push_back({0, frame});
 		}
 		// more than fits on the way: nobody reads it
 		auto feed = NumbersThen(10000, [](ScriptedSource &) {});
@@ -174,21 +175,22 @@ TEST_F(FlightBrokenNode, TaskWithoutItsResultHasFailed) {
 		EXPECT_TRUE(!fed || !result.failed || feed->cancelled.Happened());
 		return result;
 	};
-	auto alive = flight_protocol::EncodeMark(Mark {MarkKind::ALIVE, ""});
+	auto alive = flight_protocol::EncodeFrame(StreamFrame {FrameKind::ALIVE, ""});
 	TaskResult good;
 	good.partition_rows = {7};
-	auto result = flight_protocol::EncodeMark(Mark {MarkKind::RESULT, EncodeTaskResult(good)});
+	auto result = flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeTaskResult(good)});
 	// a node that ends the call while its feed is still on the way may take its result with it: not with these
 	EXPECT_EQ(run({alive, alive, result}, false).Rows(), 7U);
 	EXPECT_FALSE(run({result}, false).failed);
 	ExpectFailure(run({}), ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1", "without a result"});
 	ExpectFailure(run({alive}), ErrorKind::DISCONNECTED, ExceptionType::IO, {"w1", "without a result"});
 	// it was sent everything already
-	auto resend = flight_protocol::EncodeMark(Mark {MarkKind::RESEND, ""});
+	auto resend = flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESEND, ""});
 	ExpectFailure(run({resend}, false), ErrorKind::UNREACHABLE, ExceptionType::IO, {"w1"});
 	EXPECT_TRUE(run({"garbage"}).failed);
-	EXPECT_TRUE(run({flight_protocol::EncodeMark(Mark {MarkKind::RESULT, "garbage"})}).failed);
-	EXPECT_TRUE(run({flight_protocol::EncodeMark(Mark {MarkKind::RESULT, EncodeTaskRequest(MakeRequest())})}).failed);
+	EXPECT_TRUE(run({flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, "garbage"})}).failed);
+	EXPECT_TRUE(
+	    run({flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeTaskRequest(MakeRequest())})}).failed);
 }
 
 TEST_F(FlightBrokenNode, AnswersThatAreNoneAreErrors) {
@@ -201,7 +203,7 @@ TEST_F(FlightBrokenNode, AnswersThatAreNoneAreErrors) {
 		EXPECT_TRUE(ErrorOf([&] { channel->GetInfo(); }).HasError());
 		EXPECT_TRUE(ErrorOf([&] { FlightConnector({"token", ""}).Connect(address); }).HasError());
 	}
-	node.answer = flight_protocol::EncodeMark(Mark {MarkKind::REPLY, "no WorkerInfo"});
+	node.answer = flight_protocol::EncodeFrame(StreamFrame {FrameKind::REPLY, "no WorkerInfo"});
 	EXPECT_TRUE(ErrorOf([&] { channel->GetInfo(); }).HasError());
 }
 

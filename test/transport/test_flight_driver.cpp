@@ -33,7 +33,7 @@ public:
 		}
 		return knows;
 	}
-	void KeepQueries(const std::vector<QueryId> &queries) override {
+	void RenewLeases(const std::vector<QueryId> &queries) override {
 		kept.insert(kept.end(), queries.begin(), queries.end());
 	}
 	void ReleaseQuery(const QueryId &query) override {
@@ -93,7 +93,7 @@ TEST_F(FlightDriver, QueriesAreAdmittedKeptAndReleased) {
 	EXPECT_TRUE(client.AdmitQuery("q1", "s", 0));
 	driver->knows = false;
 	EXPECT_FALSE(client.AdmitQuery("q2", "s", 1 << 30));
-	client.KeepQueries({"q1", "q2"});
+	client.RenewLeases({"q1", "q2"});
 	client.ReleaseQuery("q1");
 	EXPECT_EQ(driver->admissions,
 	          (std::vector<std::string> {"q1 of s 0", "q2 of s " + std::to_string(limits::ADMISSION_CALL_WAIT_MS)}));

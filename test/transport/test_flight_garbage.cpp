@@ -13,9 +13,9 @@ namespace duckherder {
 namespace {
 
 using duckdb::ExceptionType;
-using flight_protocol::Mark;
-using flight_protocol::MarkBuffer;
-using flight_protocol::MarkKind;
+using flight_protocol::FrameBuffer;
+using flight_protocol::FrameKind;
+using flight_protocol::StreamFrame;
 
 class FlightGarbage : public testing::Test {
 protected:
@@ -81,8 +81,8 @@ TEST_F(FlightGarbage, Actions) {
 	auto expect_error = [&](const std::string &action, const std::string &body) {
 		auto answer = raw.Act(action, body);
 		if (answer.ok()) {
-			auto mark = flight_protocol::DecodeMark(*answer);
-			EXPECT_EQ(static_cast<int>(mark.kind), static_cast<int>(MarkKind::ERROR)) << action;
+			auto frame = flight_protocol::DecodeFrame(*answer);
+			EXPECT_EQ(static_cast<int>(frame.kind), static_cast<int>(FrameKind::ERROR)) << action;
 		}
 	};
 	node.node->SetDriver(nullptr);
@@ -128,11 +128,11 @@ std::shared_ptr<arrow::RecordBatch> NumbersBatch(int64_t rows) {
 	for (int64_t i = 0; i < rows; i++) {
 		EXPECT_TRUE(builder.Append(i).ok());
 	}
-	return arrow::RecordBatch::Make(TravelSchema(NumberTypes()), rows, {builder.Finish().ValueOrDie()});
+	return arrow::RecordBatch::Make(WireSchema(NumberTypes()), rows, {builder.Finish().ValueOrDie()});
 }
 
 arrow::Status Write(arrow::flight::FlightClient::DoExchangeResult &exchange, const arrow::RecordBatch &batch) {
-	return exchange.writer->WriteWithMetadata(batch, flight_protocol::RowsMark(batch).ValueOrDie());
+	return exchange.writer->WriteWithMetadata(batch, flight_protocol::RowsFrame(batch).ValueOrDie());
 }
 
 TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
@@ -140,15 +140,15 @@ TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
 	auto run = [&](const std::function<void(Exchange &)> &send) {
 		rows_at_end = 777;
 		auto exchange = raw.RunTask(MakeRequest(true));
-		EXPECT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
+		EXPECT_TRUE(exchange.writer->Begin(WireSchema(NumberTypes())).ok());
 		EXPECT_TRUE(Write(exchange, *NumbersBatch(10)).ok());
 		send(exchange);
 		return RawClient::ResultOf(exchange);
 	};
-	auto mark = [](const Mark &sent) {
-		return [sent](Exchange &exchange) { EXPECT_TRUE(exchange.writer->WriteMetadata(MarkBuffer(sent)).ok()); };
+	auto frame = [](const StreamFrame &sent) {
+		return [sent](Exchange &exchange) { EXPECT_TRUE(exchange.writer->WriteMetadata(FrameBuffer(sent)).ok()); };
 	};
-	auto result = run(mark(flight_protocol::EndMark(10)));
+	auto result = run(frame(flight_protocol::EndFrame(10)));
 	EXPECT_FALSE(result.failed) << result.error.message;
 	EXPECT_EQ(rows_at_end, 10U);
 
@@ -158,42 +158,42 @@ TEST_F(FlightGarbage, FeedsThatDoNotEndAsTheyShould) {
 	};
 	expect_failure([&](Exchange &exchange) {
 		EXPECT_TRUE(exchange.writer->WriteRecordBatch(*NumbersBatch(10)).ok()) << "without a checksum";
-		mark(flight_protocol::EndMark(20))(exchange);
+		frame(flight_protocol::EndFrame(20))(exchange);
 	});
 	expect_failure([&](Exchange &exchange) {
-		auto other = flight_protocol::RowsMark(*NumbersBatch(9)).ValueOrDie();
+		auto other = flight_protocol::RowsFrame(*NumbersBatch(9)).ValueOrDie();
 		EXPECT_TRUE(exchange.writer->WriteWithMetadata(*NumbersBatch(10), other).ok());
-		mark(flight_protocol::EndMark(20))(exchange);
+		frame(flight_protocol::EndFrame(20))(exchange);
 	});
-	expect_failure(mark(flight_protocol::EndMark(9)));
-	expect_failure(mark(flight_protocol::EndMark(11)));
-	expect_failure(mark(Mark {MarkKind::END, ""}));
-	expect_failure(mark(Mark {MarkKind::END, "ten"}));
-	expect_failure(mark(Mark {MarkKind::REPLY, "10"}));
-	expect_failure(mark(Mark {MarkKind::RESULT, "10"}));
-	expect_failure(mark(Mark {MarkKind::ERROR, "no error"}));
+	expect_failure(frame(flight_protocol::EndFrame(9)));
+	expect_failure(frame(flight_protocol::EndFrame(11)));
+	expect_failure(frame(StreamFrame {FrameKind::END, ""}));
+	expect_failure(frame(StreamFrame {FrameKind::END, "ten"}));
+	expect_failure(frame(StreamFrame {FrameKind::REPLY, "10"}));
+	expect_failure(frame(StreamFrame {FrameKind::RESULT, "10"}));
+	expect_failure(frame(StreamFrame {FrameKind::ERROR, "no error"}));
 	expect_failure([](Exchange &exchange) {
-		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString("no mark")).ok());
+		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString("no frame")).ok());
 	});
 	expect_failure([](Exchange &exchange) { EXPECT_TRUE(exchange.writer->DoneWriting().ok()); });
 	auto conversion = TaskError {ErrorKind::USER, "Conversion", "bad row", "", "", false, {}};
-	auto failed = run(mark(flight_protocol::ErrorMark(conversion)));
+	auto failed = run(frame(flight_protocol::ErrorFrame(conversion)));
 	ExpectFailure(failed, ErrorKind::USER, ExceptionType::CONVERSION, {"bad row"});
 }
 
 TEST_F(FlightGarbage, FeedsOfAnotherShape) {
 	auto exchange = raw.RunTask(MakeRequest(true));
 	duckdb::vector<duckdb::LogicalType> other {duckdb::LogicalType::INTEGER, duckdb::LogicalType::VARCHAR};
-	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(other)).ok());
-	auto batch = arrow::RecordBatch::MakeEmpty(TravelSchema(other)).ValueOrDie();
+	ASSERT_TRUE(exchange.writer->Begin(WireSchema(other)).ok());
+	auto batch = arrow::RecordBatch::MakeEmpty(WireSchema(other)).ValueOrDie();
 	ASSERT_TRUE(Write(exchange, *batch).ok());
-	ASSERT_TRUE(exchange.writer->WriteMetadata(MarkBuffer(flight_protocol::EndMark(0))).ok());
-	ExpectFailure(RawClient::ResultOf(exchange), ErrorKind::PLACE, ExceptionType::IO);
+	ASSERT_TRUE(exchange.writer->WriteMetadata(FrameBuffer(flight_protocol::EndFrame(0))).ok());
+	ExpectFailure(RawClient::ResultOf(exchange), ErrorKind::WORKER_FAILURE, ExceptionType::IO);
 }
 
 TEST_F(FlightGarbage, RowsForTaskWithoutFeed) {
 	auto exchange = raw.RunTask(MakeRequest(false));
-	ASSERT_TRUE(exchange.writer->Begin(TravelSchema(NumberTypes())).ok());
+	ASSERT_TRUE(exchange.writer->Begin(WireSchema(NumberTypes())).ok());
 	ASSERT_TRUE(Write(exchange, *NumbersBatch(10)).ok());
 	EXPECT_FALSE(RawClient::ResultOf(exchange).failed);
 }

@@ -16,14 +16,14 @@ TaskRequest Request(StageId stage, uint32_t version = 0, const QueryId &query = 
 }
 
 //! As it comes when only the task was sent
-TaskRequest Alone(const TaskRequest &request) {
-	return DecodeTaskRequest(EncodeTaskRequestAlone(request));
+TaskRequest WithoutStage(const TaskRequest &request) {
+	return DecodeTaskRequest(EncodeTaskRequestWithoutStage(request));
 }
 
 bool Knows(KnownStages &stages, const TaskRequest &request) {
-	auto alone = Alone(request);
-	auto known = stages.Complete(alone);
-	EXPECT_TRUE(!known || alone == request);
+	auto without_stage = WithoutStage(request);
+	auto known = stages.Complete(without_stage);
+	EXPECT_TRUE(!known || without_stage == request);
 	return known;
 }
 
@@ -74,7 +74,7 @@ TEST(KnownStages, ATaskAloneIsSmallHoweverMuchItsStageReads) {
 	}
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {input});
 	EXPECT_GT(EncodeTaskRequest(request).size(), 100000U);
-	EXPECT_LT(EncodeTaskRequestAlone(request).size(), 1000U);
+	EXPECT_LT(EncodeTaskRequestWithoutStage(request).size(), 1000U);
 }
 
 } // namespace

@@ -121,7 +121,7 @@ TEST_P(TransportTasks, ResultArrivesAsItWasGiven) {
 	};
 	auto result = SampleTaskResult();
 	ExpectAllSet(result);
-	for (auto kind : {ErrorKind::USER, ErrorKind::PLACE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED}) {
+	for (auto kind : {ErrorKind::USER, ErrorKind::WORKER_FAILURE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED}) {
 		result.error = SampleTaskError(kind);
 		expect_arrives(result);
 	}
@@ -166,7 +166,7 @@ TEST_P(TransportTasks, FeedThatThrowsIsNoEnd) {
 		ExpectFailure(RunWithBrokenFeed(feed), ErrorKind::USER, ExceptionType::CONVERSION, {"bad row"});
 	}
 	auto lost = NumbersThen(100, [](ScriptedSource &) { throw duckdb::IOException("disk gone"); });
-	ExpectFailure(RunWithBrokenFeed(lost), ErrorKind::PLACE, ExceptionType::IO, {"disk gone"});
+	ExpectFailure(RunWithBrokenFeed(lost), ErrorKind::WORKER_FAILURE, ExceptionType::IO, {"disk gone"});
 	auto interrupted = NumbersThen(100, [](ScriptedSource &) { throw duckdb::InterruptException(); });
 	ExpectFailure(RunWithBrokenFeed(interrupted), ErrorKind::CANCELLED, ExceptionType::INTERRUPT);
 }
@@ -179,7 +179,7 @@ TEST_P(TransportTasks, FeedThatCannotBeOpenedIsNoEnd) {
 		}
 	};
 	auto feed = std::make_shared<ClosedSource>(NumberTypes(), nullptr);
-	ExpectFailure(RunWithBrokenFeed(feed), ErrorKind::PLACE, ExceptionType::IO, {"opened before"});
+	ExpectFailure(RunWithBrokenFeed(feed), ErrorKind::WORKER_FAILURE, ExceptionType::IO, {"opened before"});
 }
 
 //! A LIMIT: the task takes some rows and has seen enough
@@ -233,8 +233,8 @@ TEST_P(TransportTasks, CancelQueryEndsRunningTask) {
 	auto running = std::async(std::launch::async, [&] { return Connect()->RunTask(MakeRequest(), nullptr); });
 	ASSERT_TRUE(worker->started.Wait());
 	auto channel = Connect();
-	channel->KeepQuery("query-1", {});
-	channel->KeepQuery("query-1", {"grpc://a:1", "grpc://b:2"});
+	channel->RenewLease("query-1", {});
+	channel->RenewLease("query-1", {"grpc://a:1", "grpc://b:2"});
 	channel->CancelQuery("query-1");
 	ExpectFailure(running.get(), ErrorKind::CANCELLED, ExceptionType::INTERRUPT);
 	channel->CancelQuery("query-1");

@@ -43,7 +43,7 @@ TEST(CodecErrors, KindFollowsFromTheClass) {
 	EXPECT_EQ(KindOf(duckdb::InterruptException()), ErrorKind::CANCELLED);
 	for (auto type : {ExceptionType::OUT_OF_MEMORY, ExceptionType::CONNECTION, ExceptionType::FATAL, ExceptionType::IO,
 	                  ExceptionType::HTTP}) {
-		EXPECT_EQ(KindOf(Exception(type, "it broke")), ErrorKind::PLACE) << NameOf(type);
+		EXPECT_EQ(KindOf(Exception(type, "it broke")), ErrorKind::WORKER_FAILURE) << NameOf(type);
 	}
 	for (auto type : {ExceptionType::CONVERSION, ExceptionType::OUT_OF_RANGE, ExceptionType::DIVIDE_BY_ZERO,
 	                  ExceptionType::INVALID_INPUT, ExceptionType::CATALOG, ExceptionType::BINDER,
@@ -54,16 +54,16 @@ TEST(CodecErrors, KindFollowsFromTheClass) {
 }
 
 TEST(CodecErrors, ErrorsThatAreNotDuckDBsHaveAKindToo) {
-	EXPECT_EQ(KindOf(std::bad_alloc()), ErrorKind::PLACE);
+	EXPECT_EQ(KindOf(std::bad_alloc()), ErrorKind::WORKER_FAILURE);
 	// what std::thread throws when there are too many
-	EXPECT_EQ(KindOf(std::system_error(EAGAIN, std::generic_category(), "no thread")), ErrorKind::PLACE);
+	EXPECT_EQ(KindOf(std::system_error(EAGAIN, std::generic_category(), "no thread")), ErrorKind::WORKER_FAILURE);
 	EXPECT_EQ(KindOf(std::runtime_error("a bug")), ErrorKind::USER);
 	EXPECT_NE(ToTaskError(std::runtime_error("a bug"), "w1").message.find("a bug"), std::string::npos);
 }
 
 TEST(CodecErrors, HttpAnswersThatMayChangeAreThePlaces) {
 	for (auto status : {"0", "408", "425", "429", "500", "502", "503", "504"}) {
-		EXPECT_EQ(KindOf(WithDetail(ExceptionType::HTTP, "status_code", status)), ErrorKind::PLACE) << status;
+		EXPECT_EQ(KindOf(WithDetail(ExceptionType::HTTP, "status_code", status)), ErrorKind::WORKER_FAILURE) << status;
 	}
 	for (auto status : {"301", "400", "401", "403", "404", "410", "416", "499"}) {
 		EXPECT_EQ(KindOf(WithDetail(ExceptionType::HTTP, "status_code", status)), ErrorKind::USER) << status;
@@ -77,10 +77,10 @@ TEST(CodecErrors, IoErrorsAboutTheFileAreTheUsers) {
 	}
 	for (auto number : {EIO, ENOSPC, EMFILE, ENFILE, ESTALE, EDQUOT, ECONNRESET, ETIMEDOUT, EROFS}) {
 		auto error = WithDetail(ExceptionType::IO, "errno", std::to_string(number));
-		EXPECT_EQ(KindOf(error), ErrorKind::PLACE) << strerror(number);
+		EXPECT_EQ(KindOf(error), ErrorKind::WORKER_FAILURE) << strerror(number);
 	}
 	EXPECT_EQ(KindOf(duckdb::IOException("No files found that match the pattern \"a*\"")), ErrorKind::USER);
-	EXPECT_EQ(KindOf(duckdb::IOException("x: No files found that match the pattern")), ErrorKind::PLACE);
+	EXPECT_EQ(KindOf(duckdb::IOException("x: No files found that match the pattern")), ErrorKind::WORKER_FAILURE);
 }
 
 TEST(CodecErrors, DuckDBsOwnErrorsHaveTheRightKind) {
@@ -97,12 +97,13 @@ TEST(CodecErrors, DuckDBsOwnErrorsHaveTheRightKind) {
 	EXPECT_EQ(kind_of("SELECT 'a'::INT"), ErrorKind::USER);
 	EXPECT_EQ(kind_of("SELECT error('mine')"), ErrorKind::USER);
 	EXPECT_EQ(kind_of("FROM no_such_table"), ErrorKind::USER);
-	EXPECT_EQ(kind_of("SET memory_limit = '5MB'; FROM range(10000000) a ORDER BY hash(range)"), ErrorKind::PLACE);
+	EXPECT_EQ(kind_of("SET memory_limit = '5MB'; FROM range(10000000) a ORDER BY hash(range)"),
+	          ErrorKind::WORKER_FAILURE);
 	connection.Query("RESET memory_limit");
 	if (access("/dev/full", W_OK) == 0) {
 		// a disk without room, which only this place may have; an assertion of DuckDB's CSV writer fails there
 		EXPECT_EQ(kind_of("COPY (FROM range(1000000)) TO '/dev/full' (FORMAT parquet, USE_TMP_FILE false)"),
-		          ErrorKind::PLACE);
+		          ErrorKind::WORKER_FAILURE);
 	}
 }
 

@@ -94,13 +94,14 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 		request.split.kind = kind;
 		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
 	}
-	for (auto kind : {ExchangeKind::GATHER, ExchangeKind::HASH, ExchangeKind::BROADCAST, ExchangeKind::SINGLE}) {
+	for (auto kind : {ExchangeKind::RESULT, ExchangeKind::HASH, ExchangeKind::BROADCAST, ExchangeKind::GATHER,
+	                  ExchangeKind::ROUND_ROBIN}) {
 		request.output.kind = kind;
 		request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, kind)});
 		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
 	}
-	for (auto kind :
-	     {ErrorKind::USER, ErrorKind::PLACE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED, ErrorKind::DRAINING}) {
+	for (auto kind : {ErrorKind::USER, ErrorKind::WORKER_FAILURE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED,
+	                  ErrorKind::DRAINING}) {
 		EXPECT_TRUE(DecodeTaskError(EncodeTaskError(SampleTaskError(kind))) == SampleTaskError(kind));
 	}
 	auto info = SampleWorkerInfo();

@@ -114,7 +114,7 @@ TEST_F(History, KeepsEveryField) {
 	record.start_time_us = -6;
 	record.state = "FAILED";
 	record.error = "not valid: \xff";
-	TaskRecord task;
+	TaskHistory task;
 	task.stage_id = 8;
 	task.task.task_id = 9;
 	task.task.total_tasks = 10;
@@ -135,7 +135,7 @@ TEST_F(History, KeepsEveryField) {
 	task.spilled_bytes = 20;
 	task.duration_us = 21;
 	task.task.task_sql = std::string(limits::HISTORY_TASK_TEXT_BYTES_MAX - 1, 'x') + "ä";
-	record.tasks = {task, TaskRecord()};
+	record.tasks = {task, TaskHistory()};
 	RecordChanges changes;
 	changes.changed = {record};
 	Open()->Write(changes);

@@ -167,7 +167,7 @@ TEST(HostileBytes, ValuesAreOfTheirTypes) {
 }
 
 TEST(HostileBytes, ABatchIsNoLargerThanOurs) {
-	auto schema = TravelSchema({});
+	auto schema = WireSchema({});
 	ChunkDecoder decoder({});
 	std::vector<std::shared_ptr<arrow::ArrayData>> none;
 	EXPECT_THROW(decoder.SetBatch(arrow::RecordBatch::Make(schema, int64_t(1) << 40, none)), IOException);

@@ -26,7 +26,7 @@ TEST(SchedulerFailures, APlaceIsRetriedElsewhereAfterABackOff) {
 	Harness harness({Harness::MakeStage(0, 1)});
 	harness.Start(2);
 	EXPECT_EQ(harness.Where({0, 0}), "a");
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	EXPECT_TRUE(harness.Starts().empty());
 	auto timer = harness.Of<action::SetTimer>();
 	ASSERT_EQ(timer.size(), 1U);
@@ -42,7 +42,7 @@ TEST(SchedulerFailures, APlaceIsRetriedElsewhereAfterABackOff) {
 TEST(SchedulerFailures, AnEarlyTimerIsSetAgain) {
 	Harness harness({Harness::MakeStage(0, 1)});
 	harness.Start(1);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.Do(event::TimerFired {});
 	EXPECT_TRUE(harness.Starts().empty());
 	harness.now -= 500;
@@ -59,7 +59,7 @@ TEST(SchedulerFailures, BackOffGrowsToItsBoundAndDependsOnTheSeed) {
 	Harness harness({Harness::MakeStage(0, 1)}, config);
 	harness.Start(1);
 	for (uint64_t expected : {100, 200, 400, 800, 1000, 1000}) {
-		harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+		harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 		auto wait = harness.Of<action::SetTimer>().at(0).at_ms - harness.now;
 		EXPECT_GE(wait, expected / 2);
 		EXPECT_LE(wait, expected);
@@ -70,7 +70,7 @@ TEST(SchedulerFailures, BackOffGrowsToItsBoundAndDependsOnTheSeed) {
 TEST(SchedulerFailures, ATaskWaitsForAnotherWorkerThanTheOneWhereItFailed) {
 	Harness harness({Harness::MakeStage(0, 2)});
 	harness.Start(2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.FireTimer();
 	EXPECT_TRUE(harness.Starts().empty());
 	harness.Succeed({0, 1});
@@ -81,7 +81,7 @@ TEST(SchedulerFailures, ATaskWaitsForAnotherWorkerThanTheOneWhereItFailed) {
 TEST(SchedulerFailures, TheSameWorkerIsBetterThanNone) {
 	Harness harness({Harness::MakeStage(0, 1)});
 	harness.Start(1);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.FireTimer();
 	EXPECT_EQ(harness.Starts().at(0).worker, "a");
 }
@@ -94,7 +94,7 @@ TEST(SchedulerFailures, HavingFailedEverywhereItGoesRoundAllPlaces) {
 	std::vector<WorkerId> places;
 	for (int i = 0; i < 6; i++) {
 		places.push_back(harness.Where({0, 0}));
-		harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+		harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 		harness.FireTimer();
 	}
 	EXPECT_EQ(places, (std::vector<WorkerId> {"a", "b", "c", "a", "b", "c"}));
@@ -104,7 +104,7 @@ TEST(SchedulerFailures, ADrainingWorkerIsNoOtherPlace) {
 	Harness harness({Harness::MakeStage(0, 1)});
 	harness.Start(2);
 	harness.Do(event::WorkerDraining {"b"});
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.FireTimer();
 	EXPECT_EQ(harness.Starts().at(0).worker, "a");
 }
@@ -114,13 +114,13 @@ TEST(SchedulerFailures, GivesUpAfterTheLastRetryAndSaysHowOften) {
 	config.task_retries = 2;
 	Harness harness({Harness::MakeStage(0, 2)}, config);
 	harness.Start(2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE, "first"));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE, "first"));
 	harness.FireTimer();
 	harness.Succeed({0, 1});
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE, "second"));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE, "second"));
 	harness.FireTimer();
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE, "disk full"));
-	EXPECT_EQ(harness.Failure().kind, ErrorKind::PLACE);
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE, "disk full"));
+	EXPECT_EQ(harness.Failure().kind, ErrorKind::WORKER_FAILURE);
 	EXPECT_EQ(harness.Failure().message, "Task 0 of stage 0 failed after 3 attempts: disk full");
 }
 
@@ -129,14 +129,14 @@ TEST(SchedulerFailures, WithoutRetriesTheFirstFailureIsTheLast) {
 	config.task_retries = 0;
 	Harness harness({Harness::MakeStage(0, 2)}, config);
 	harness.Start(2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE, "gone"));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE, "gone"));
 	EXPECT_EQ(harness.Failure().message, "Task 0 of stage 0 failed after 1 attempt: gone");
 }
 
 TEST(SchedulerFailures, ResultsOfOldAttemptsAreIgnored) {
 	Harness harness({Harness::MakeStage(0, 1)});
 	harness.Start(2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.Succeed({0, 0}, 0, "a");
 	EXPECT_EQ(harness.State({0, 0}), TaskState::QUEUED);
 	harness.now += 5000;
@@ -209,7 +209,7 @@ TEST(SchedulerFailures, WithoutWorkersTheQueryFailsInTime) {
 	harness.Do(event::Start {});
 	EXPECT_EQ(harness.Of<action::SetTimer>().at(0).at_ms, 4000U);
 	harness.FireTimer();
-	EXPECT_EQ(harness.Failure().kind, ErrorKind::PLACE);
+	EXPECT_EQ(harness.Failure().kind, ErrorKind::WORKER_FAILURE);
 	EXPECT_EQ(harness.Failure().message,
 	          "No worker takes tasks: 2 of 2 tasks are not done, and none came within 3000 ms");
 }

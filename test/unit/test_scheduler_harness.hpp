@@ -18,7 +18,7 @@ public:
 	}
 
 	static SchedulerStage MakeStage(StageId id, uint32_t tasks, std::vector<StageId> inputs = {},
-	                                ExchangeKind kind = ExchangeKind::GATHER) {
+	                                ExchangeKind kind = ExchangeKind::RESULT) {
 		SchedulerStage stage;
 		stage.id = id;
 		stage.task_count = tasks;

@@ -202,14 +202,14 @@ TEST(SchedulerOrder, StagesOfThePlanBecomeStagesOfTheScheduler) {
 	Stage stage;
 	stage.id = 3;
 	stage.inputs = {1};
-	stage.output.kind = ExchangeKind::SINGLE;
+	stage.output.kind = ExchangeKind::GATHER;
 	stage.tasks.resize(2);
 	EXPECT_TRUE(ToSchedulerStage(stage).affinity_keys.empty());
 	stage.tasks[1].affinity_key = "file";
 	auto result = ToSchedulerStage(stage);
 	EXPECT_EQ(result.id, 3U);
 	EXPECT_EQ(result.task_count, 2U);
-	EXPECT_EQ(result.output_kind, ExchangeKind::SINGLE);
+	EXPECT_EQ(result.output_kind, ExchangeKind::GATHER);
 	EXPECT_EQ(result.affinity_keys, (std::vector<std::string> {"", "file"}));
 }
 

@@ -92,7 +92,7 @@ TEST(SchedulerRecovery, AnOutputThatTheSessionCannotReadIsMadeAgain) {
 	harness.Succeed({1, 0});
 	auto reader = harness.Where({1, 0});
 	auto unreadable = [&](Attempt attempt) {
-		harness.Do(event::TaskOutputLost {{1, 0}, attempt, reader, Harness::Error(ErrorKind::PLACE)});
+		harness.Do(event::TaskOutputLost {{1, 0}, attempt, reader, Harness::Error(ErrorKind::WORKER_FAILURE)});
 	};
 	unreadable(0);
 	// elsewhere, and not what it reads
@@ -119,7 +119,7 @@ TEST(SchedulerRecovery, AnOutputThatIsUnreadableTooOftenFailsTheQuery) {
 	for (Attempt attempt = 0; attempt < 2; attempt++) {
 		harness.Succeed({0, 0});
 		auto worker = harness.Where({0, 0});
-		auto error = Harness::Error(ErrorKind::PLACE, "the connection broke");
+		auto error = Harness::Error(ErrorKind::WORKER_FAILURE, "the connection broke");
 		harness.Do(event::TaskOutputLost {{0, 0}, attempt, worker, error});
 	}
 	auto failed = harness.Of<action::QueryFailed>();
@@ -180,7 +180,7 @@ TEST(SchedulerRecovery, ADroppedRerunDoesNotComeBackAfterItsBackOff) {
 	harness.Succeed({0, 1});
 	auto rerun = harness.Where({0, 0}) == harness.Where({1, 0}) ? TaskKey {0, 1} : TaskKey {0, 0};
 	harness.Do(event::WorkerLost {harness.Where(rerun), ""});
-	harness.Fail(rerun, Harness::Error(ErrorKind::PLACE));
+	harness.Fail(rerun, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.Succeed({1, 0});
 	EXPECT_EQ(harness.State(rerun), TaskState::DONE);
 	harness.now += 60000;
@@ -241,7 +241,7 @@ TEST(SchedulerRecovery, LosingOutputsIsBoundedToo) {
 	harness.Do(event::WorkerLost {harness.Where({0, 0}), ""});
 	harness.Succeed({0, 0});
 	harness.Do(event::WorkerLost {harness.Where({0, 0}), ""});
-	EXPECT_EQ(harness.Failure().kind, ErrorKind::PLACE);
+	EXPECT_EQ(harness.Failure().kind, ErrorKind::WORKER_FAILURE);
 	EXPECT_NE(harness.Failure().message.find("failed after 2 attempts: Worker"), std::string::npos);
 }
 

@@ -22,13 +22,13 @@ static void RunTwoOfThree(Harness &harness, uint32_t workers = 3) {
 	harness.Succeed({0, 2});
 }
 
-//! The same, later: it has been copied to b
+//! The same, later: it has been speculated to b
 static void RunCopy(Harness &harness) {
 	RunTwoOfThree(harness);
 	harness.FireTimer();
 	auto starts = harness.Starts();
 	ASSERT_EQ(starts.size(), 1U);
-	EXPECT_TRUE(starts[0].copy);
+	EXPECT_TRUE(starts[0].speculative);
 	EXPECT_EQ(starts[0].task, (TaskKey {0, 0}));
 	EXPECT_EQ(starts[0].attempt, 1U);
 	ASSERT_EQ(starts[0].worker, "b");
@@ -44,9 +44,9 @@ TEST(SchedulerSpeculation, ASlowTaskIsCopiedWhenItHasRunForTwiceTheMedian) {
 	EXPECT_EQ(timers[0].at_ms, begin + limits::STRAGGLER_FACTOR * MEDIAN_MS);
 	harness.FireTimer();
 	ASSERT_EQ(harness.Starts().size(), 1U);
-	EXPECT_EQ(harness.scheduler.Stats().copies, 1U);
+	EXPECT_EQ(harness.scheduler.Stats().speculative_attempts, 1U);
 	EXPECT_EQ(harness.scheduler.Stats().retries, 0U);
-	EXPECT_TRUE(harness.scheduler.Task({0, 0}).copied);
+	EXPECT_TRUE(harness.scheduler.Task({0, 0}).speculated);
 	// once is enough
 	harness.now += 100 * MEDIAN_MS;
 	harness.Do(event::TimerFired {});
@@ -76,7 +76,7 @@ TEST(SchedulerSpeculation, TheCopyWinsAndTheFirstIsCancelled) {
 	ASSERT_EQ(ready.size(), 1U);
 	EXPECT_EQ(ready[0].attempt, 1U);
 	EXPECT_EQ(ready[0].worker, "b");
-	EXPECT_EQ(harness.scheduler.Stats().copies_won, 1U);
+	EXPECT_EQ(harness.scheduler.Stats().speculative_won, 1U);
 	// too late
 	harness.Succeed({0, 0}, 0, "a");
 	EXPECT_TRUE(harness.last.empty());
@@ -106,7 +106,8 @@ TEST(SchedulerSpeculation, OneOfTwoMayFail) {
 		config.task_retries = 0;
 		Harness harness({Harness::MakeStage(0, 3)}, config);
 		RunCopy(harness);
-		harness.Do(event::TaskFailed {{0, 0}, failing, failing == 0 ? "a" : "b", Harness::Error(ErrorKind::PLACE)});
+		harness.Do(
+		    event::TaskFailed {{0, 0}, failing, failing == 0 ? "a" : "b", Harness::Error(ErrorKind::WORKER_FAILURE)});
 		EXPECT_EQ(harness.Failure().message, "");
 		EXPECT_EQ(harness.State({0, 0}), TaskState::RUNNING);
 		EXPECT_EQ(harness.Where({0, 0}), failing == 0 ? "b" : "a");
@@ -120,15 +121,15 @@ TEST(SchedulerSpeculation, ACopyTakesNothingFromTheRetries) {
 	config.task_retries = 1;
 	Harness harness({Harness::MakeStage(0, 3)}, config);
 	RunCopy(harness);
-	harness.Do(event::TaskFailed {{0, 0}, 0, "a", Harness::Error(ErrorKind::PLACE)});
-	harness.Do(event::TaskFailed {{0, 0}, 1, "b", Harness::Error(ErrorKind::PLACE)});
+	harness.Do(event::TaskFailed {{0, 0}, 0, "a", Harness::Error(ErrorKind::WORKER_FAILURE)});
+	harness.Do(event::TaskFailed {{0, 0}, 1, "b", Harness::Error(ErrorKind::WORKER_FAILURE)});
 	EXPECT_EQ(harness.State({0, 0}), TaskState::QUEUED);
 	harness.FireTimer();
 	ASSERT_EQ(harness.Starts().size(), 1U);
-	EXPECT_FALSE(harness.Starts()[0].copy);
+	EXPECT_FALSE(harness.Starts()[0].speculative);
 	EXPECT_EQ(harness.Where({0, 0}), "c");
 	EXPECT_EQ(harness.scheduler.Stats().retries, 1U);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	EXPECT_NE(harness.Failure().message, "");
 }
 
@@ -170,16 +171,16 @@ TEST(SchedulerSpeculation, WhatWaitsGoesFirst) {
 	harness.now += 10 * MEDIAN_MS;
 	harness.Succeed({0, 2});
 	ASSERT_EQ(harness.Starts().size(), 1U);
-	EXPECT_FALSE(harness.Starts()[0].copy);
+	EXPECT_FALSE(harness.Starts()[0].speculative);
 	harness.Succeed({0, 3});
 	ASSERT_EQ(harness.Starts().size(), 1U);
-	EXPECT_TRUE(harness.Starts()[0].copy);
+	EXPECT_TRUE(harness.Starts()[0].speculative);
 }
 
 TEST(SchedulerSpeculation, NotWhereItRunsOrFailed) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
 	harness.Start(3, 2);
-	harness.Fail({0, 0}, Harness::Error(ErrorKind::PLACE));
+	harness.Fail({0, 0}, Harness::Error(ErrorKind::WORKER_FAILURE));
 	harness.FireTimer();
 	ASSERT_EQ(harness.Where({0, 0}), "b");
 	harness.Do(event::WorkerDraining {"c"});
@@ -198,7 +199,7 @@ TEST(SchedulerSpeculation, SomeTasksHaveNoCopies) {
 	auto unrepeatable = Harness::MakeStage(0, 3);
 	unrepeatable.repeatable = false;
 	auto fed = Harness::MakeStage(0, 3);
-	fed.may_copy = false;
+	fed.may_speculate = false;
 	std::vector<std::pair<SchedulerStage, SchedulerConfig>> cases = {
 	    {unrepeatable, Speculating()}, {fed, Speculating()}, {Harness::MakeStage(0, 3), SchedulerConfig()}};
 	for (auto &one : cases) {

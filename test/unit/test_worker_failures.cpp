@@ -289,7 +289,7 @@ TEST(WorkerFailures, LostInputsAreNamed) {
 	auto fragments = session.Catch("SELECT sum(i) FROM t");
 	auto produce = MakeRequest(PlanOf(session, "SELECT i FROM range(10) r(i)"));
 	StageInput input;
-	input.kind = ExchangeKind::SINGLE;
+	input.kind = ExchangeKind::GATHER;
 	input.outputs = {workers.Run(0, produce)};
 	produce.task_id = 1;
 	input.outputs.push_back(workers.Run(1, produce));
@@ -359,8 +359,8 @@ TEST(WorkerFailures, OutputsStayAsLongAsSomebodyAsksForTheirQuery) {
 	auto reader = fetch_of(left);
 	for (auto step = 0; step < 5; step++) {
 		clock->now_ms += 4000;
-		node.KeepQuery(kept.query_id, {});
-		node.KeepQuery("never seen", {"grpc://elsewhere:1"});
+		node.RenewLease(kept.query_id, {});
+		node.RenewLease("never seen", {"grpc://elsewhere:1"});
 		fetch_of(read);
 		node.DropExpired();
 	}
@@ -451,7 +451,7 @@ TEST(WorkerFailures, AProcessAtItsMemoryLimitTakesNoTasks) {
 		workers.nodes[0]->RelieveMemory("the limit is 300 MB");
 	} while (!ended());
 	auto result = running.get();
-	EXPECT_EQ(result.error.kind, ErrorKind::PLACE);
+	EXPECT_EQ(result.error.kind, ErrorKind::WORKER_FAILURE);
 	EXPECT_EQ(result.error.exception_type, "Out of Memory");
 	EXPECT_EQ(result.error.message, "the limit is 300 MB");
 	auto request = MakeRequest(PlanOf(session, "SELECT i FROM range(3) t(i)"), 0, 1);

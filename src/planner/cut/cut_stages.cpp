@@ -112,7 +112,7 @@ public:
 	//! DuckDB computes the keys of a join's left side only if there is a right side. So a stage whose keys could fail
 	//! waits to learn that. Before the key filters, which must not make the right side wait
 	void KeepFailingKeysBack() {
-		for (auto &entry : needless) {
+		for (auto &entry : skip_if_empty) {
 			auto &stage = result.stages[stages_of.at(entry.exchange)];
 			auto right = stages_of.at(entry.without);
 			if (stage.output.column_count > 0 && ExpressionsMayFail(*stage.fragment) &&
@@ -123,29 +123,29 @@ public:
 	}
 
 	//! A stage that waits for the right side of its join does nothing if there is none. After the key filters
-	void SkipNeedless() {
-		for (auto &entry : needless) {
+	void SkipIfEmptyInput() {
+		for (auto &entry : skip_if_empty) {
 			auto &stage = result.stages[stages_of.at(entry.exchange)];
 			auto right = stages_of.at(entry.without);
 			if (std::find(stage.after.begin(), stage.after.end(), right) != stage.after.end()) {
 				auto &below_keys = stage.output.column_count > 0 ? *stage.fragment->children[0] : *stage.fragment;
-				stage.needless = NeedlessStage {right, MayFail(below_keys)};
+				stage.skip_if_empty = SkipIfEmpty {right, MayFail(below_keys)};
 			}
 		}
 	}
 
 	//! Keeps of the joins whose kind is open those where it can still be either; after the key filters
-	void KeepChances() {
-		for (auto &chance : chances) {
-			auto probe = stages_of.at(chance.probe);
-			auto build = stages_of.at(chance.build);
+	void CommitAdaptiveJoins() {
+		for (auto &adaptive : adaptive_joins) {
+			auto probe = stages_of.at(adaptive.probe);
+			auto build = stages_of.at(adaptive.build);
 			auto reader = ConsumerOf(probe);
 			auto &stage = result.stages[probe];
 			if (!reader || !CanJoinEitherWay(*reader, probe, build) || !stage.output.collected_keys.empty() ||
 			    WaitsFor(result.stages, build, probe)) {
 				continue;
 			}
-			stage.join_chance = JoinChance {build, reader->id, chance.probe_bytes};
+			stage.adaptive_join = AdaptiveJoin {build, reader->id, adaptive.probe_bytes};
 			if (std::find(stage.after.begin(), stage.after.end(), build) == stage.after.end()) {
 				stage.after.push_back(build);
 			}
@@ -153,20 +153,20 @@ public:
 	}
 
 private:
-	struct Chance {
+	struct Candidate {
 		const LogicalExchange *probe;
 		const LogicalExchange *build;
 		uint64_t probe_bytes;
 	};
 
-	struct Needless {
+	struct Skippable {
 		const LogicalExchange *exchange;
 		const LogicalExchange *without;
 	};
 
 	DistributedPlan &result;
-	vector<Chance> chances;
-	vector<Needless> needless;
+	vector<Candidate> adaptive_joins;
+	vector<Skippable> skip_if_empty;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
 
@@ -183,7 +183,7 @@ private:
 		case LogicalOperatorType::LOGICAL_ASOF_JOIN:
 		case LogicalOperatorType::LOGICAL_ANY_JOIN:
 		case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-			return child == 0 ? MayCopyRight(op) : MayCopyLeft(op);
+			return child == 0 ? MayBroadcastRight(op) : MayBroadcastLeft(op);
 		default:
 			return result.task_local.count(&op) > 0;
 		}
@@ -211,7 +211,7 @@ private:
 	bool CanJoinEitherWay(const StagePlan &reader, StageId probe, StageId build) const {
 		auto &sliceable = reader.sliceable_inputs;
 		auto partitioned = std::count_if(reader.inputs.begin(), reader.inputs.end(), [&](StageId input) {
-			return result.stages[input].output.kind == ExchangeKind::HASH;
+			return IsPartitioned(result.stages[input].output.kind);
 		});
 		return !reader.scan && partitioned == 2 &&
 		       std::find(reader.inputs.begin(), reader.inputs.end(), build) != reader.inputs.end() &&
@@ -263,12 +263,12 @@ private:
 		stage.id = static_cast<StageId>(result.stages.size());
 
 		auto id = stage.id;
-		if (exchange.may_copy) {
-			chances.push_back({&exchange, exchange.may_copy.get(), EstimatedBytes(exchange)});
-			stage.few_tasks = stage.few_tasks || exchange.expects_copy;
+		if (exchange.adaptive_build) {
+			adaptive_joins.push_back({&exchange, exchange.adaptive_build.get(), EstimatedBytes(exchange)});
+			stage.few_tasks = stage.few_tasks || exchange.expects_broadcast;
 		}
-		if (exchange.needless_without) {
-			needless.push_back({&exchange, exchange.needless_without.get()});
+		if (exchange.skip_without) {
+			skip_if_empty.push_back({&exchange, exchange.skip_without.get()});
 		}
 		stages_of[&exchange] = id;
 		op = MakeScan(ExchangeScanSource {false, id}, exchange);
@@ -323,10 +323,10 @@ void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
 	cutter.Cut(plan, nullptr, StageCutter::Above());
 	cutter.KeepFailingKeysBack();
 	ConnectKeyFilters(key_filters, cutter.stages_of, result);
-	cutter.SkipNeedless();
-	cutter.KeepChances();
+	cutter.SkipIfEmptyInput();
+	cutter.CommitAdaptiveJoins();
 	result.task_local.clear();
-	result.copied_right.clear();
+	result.broadcast_right.clear();
 }
 
 } // namespace duckherder

@@ -145,7 +145,7 @@ private:
 			} else {
 				return false;
 			}
-			return exchange.exchange.kind == ExchangeKind::HASH || exchange.exchange.kind == ExchangeKind::BROADCAST;
+			return IsPartitioned(exchange.exchange.kind) || exchange.exchange.kind == ExchangeKind::BROADCAST;
 		}
 		auto column = AsColumn(key);
 		if (!column) {
@@ -214,9 +214,9 @@ private:
 
 	bool TraceJoin(LogicalOperator &join, ColumnBinding binding, KeyFilterCandidate &candidate) {
 		if (PositionOf(*join.children[0], binding).IsValid()) {
-			return MayCopyRight(join) && Trace(*join.children[0], binding, candidate);
+			return MayBroadcastRight(join) && Trace(*join.children[0], binding, candidate);
 		}
-		return PositionOf(*join.children[1], binding).IsValid() && MayCopyLeft(join) &&
+		return PositionOf(*join.children[1], binding).IsValid() && MayBroadcastLeft(join) &&
 		       Trace(*join.children[1], binding, candidate);
 	}
 

@@ -41,10 +41,10 @@ struct PlannedScanFilter {
 };
 
 //! A stage that feeds one side of a join whose other side may turn out to be small. It starts once that other side is
-//! complete; if it is small, `reader` copies it to its tasks and does this stage's work itself, so that the rows of
+//! complete; if it is small, `reader` broadcasts it to its tasks and does this stage's work itself, so that the rows of
 //! this one go nowhere.
-struct JoinChance {
-	//! Whose output may be copied
+struct AdaptiveJoin {
+	//! Whose output may be broadcast
 	StageId build = 0;
 	//! The stage with the join: it reads this one and `build`, and nothing else that is partitioned
 	StageId reader = 0;
@@ -53,7 +53,7 @@ struct JoinChance {
 };
 
 //! A stage that feeds the left side of a join, which asks for none of its rows if the right side is empty.
-struct NeedlessStage {
+struct SkipIfEmpty {
 	//! Feeds the right side; one of `after`
 	StageId without = 0;
 	//! What is below the join's keys runs all the same, as in DuckDB, if it may fail; else the stage does nothing
@@ -73,9 +73,9 @@ struct StagePlan {
 	duckdb::unique_ptr<StageScan> scan;
 	duckdb::vector<PlannedScanFilter> scan_filters;
 	uint64_t estimated_rows = 1;
-	std::optional<JoinChance> join_chance;
-	std::optional<NeedlessStage> needless;
-	//! Each task does something beside the work on its rows: it builds a hash table of a copied input (probably), or
+	std::optional<AdaptiveJoin> adaptive_join;
+	std::optional<SkipIfEmpty> skip_if_empty;
+	//! Each task does something beside the work on its rows: it builds a hash table of a broadcast input (probably), or
 	//! writes a file of its own. Few tasks are better then
 	bool few_tasks = false;
 	//! Its rows go to files, and what it puts out is a list of these
@@ -102,8 +102,8 @@ struct DistributedPlan {
 	//! While the plan is cut: operators that each task runs on what it has, whatever that is, because another one above
 	//! does the same over all of it
 	std::unordered_set<const duckdb::LogicalOperator *> task_local;
-	//! Likewise: joins whose right side is copied to whoever has rows of the left, which stay where and as they are
-	std::unordered_set<const duckdb::LogicalOperator *> copied_right;
+	//! Likewise: joins whose right side is broadcast to whoever has rows of the left, which stay where and as they are
+	std::unordered_set<const duckdb::LogicalOperator *> broadcast_right;
 
 	bool Distributed() const {
 		return !stages.empty();

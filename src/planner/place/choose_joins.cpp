@@ -99,7 +99,7 @@ bool MayShuffle(const LogicalOperator &op) {
 		return false;
 	}
 	auto &join = op.Cast<LogicalComparisonJoin>();
-	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayCopyRight(op)) {
+	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayBroadcastRight(op)) {
 		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
 		return false;
 	}
@@ -111,7 +111,7 @@ bool MayShuffle(const LogicalOperator &op) {
 	return join.HasEquality(range_count);
 }
 
-bool MayCopyRight(const LogicalOperator &op) {
+bool MayBroadcastRight(const LogicalOperator &op) {
 	switch (TypeOf(op)) {
 	case JoinType::INNER:
 	case JoinType::LEFT:
@@ -125,7 +125,7 @@ bool MayCopyRight(const LogicalOperator &op) {
 	}
 }
 
-bool MayCopyLeft(const LogicalOperator &op) {
+bool MayBroadcastLeft(const LogicalOperator &op) {
 	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN) {
 		// a left row takes the nearest of all right rows
 		return false;
@@ -195,42 +195,43 @@ void PutConditionsFirst(LogicalComparisonJoin &join, const vector<idx_t> &condit
 	join.conditions = std::move(ordered);
 }
 
-bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options) {
+bool IsWorthBroadcasting(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options) {
 	// A copy is built into a hash table once per task, a shuffled row once; moving a row costs about the same either
 	// way
-	auto copies = static_cast<double>(options.workers) * 2;
+	auto broadcasts = static_cast<double>(options.workers) * 2;
 	return bytes <= options.broadcast_limit_bytes &&
-	       static_cast<double>(bytes) * copies <= static_cast<double>(moved_bytes) + static_cast<double>(bytes);
+	       static_cast<double>(bytes) * broadcasts <= static_cast<double>(moved_bytes) + static_cast<double>(bytes);
 }
 
-CopyableSide FindCopyableSide(const LogicalOperator &join) {
-	auto left = MayCopyLeft(join);
-	auto right = MayCopyRight(join);
+BroadcastSide FindBroadcastSide(const LogicalOperator &join) {
+	auto left = MayBroadcastLeft(join);
+	auto right = MayBroadcastRight(join);
 	if (left && right) {
 		left = EstimatedBytes(*join.children[0]) < EstimatedBytes(*join.children[1]);
 	}
-	return left ? CopyableSide::LEFT : right ? CopyableSide::RIGHT : CopyableSide::NONE;
+	return left ? BroadcastSide::LEFT : right ? BroadcastSide::RIGHT : BroadcastSide::NONE;
 }
 
-JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, SidePlace left_side,
-                        SidePlace right_side) {
-	auto copy_right = left_side != SidePlace::ANYWHERE && MayCopyRight(join);
-	auto copy_left = right_side != SidePlace::ANYWHERE && MayCopyLeft(join);
-	auto shuffle = left_side != SidePlace::ANYWHERE && right_side != SidePlace::ANYWHERE && MayShuffle(join);
+JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, SidePlacement left_side,
+                        SidePlacement right_side) {
+	auto broadcast_right = left_side != SidePlacement::ANYWHERE && MayBroadcastRight(join);
+	auto broadcast_left = right_side != SidePlacement::ANYWHERE && MayBroadcastLeft(join);
+	auto shuffle = left_side != SidePlacement::ANYWHERE && right_side != SidePlacement::ANYWHERE && MayShuffle(join);
 
 	auto left = EstimatedBytes(*join.children[0]);
 	auto right = EstimatedBytes(*join.children[1]);
 	if (!shuffle) {
-		if (copy_right && (!copy_left || right <= left)) {
+		if (broadcast_right && (!broadcast_left || right <= left)) {
 			return JoinStrategy::BROADCAST_RIGHT;
 		}
-		return copy_left ? JoinStrategy::BROADCAST_LEFT : JoinStrategy::SESSION;
+		return broadcast_left ? JoinStrategy::BROADCAST_LEFT : JoinStrategy::SESSION;
 	}
-	auto moved = (left_side == SidePlace::IN_PLACE ? 0 : left) + (right_side == SidePlace::IN_PLACE ? 0 : right);
-	if (copy_right && IsWorthCopying(right, moved, options)) {
+	auto moved =
+	    (left_side == SidePlacement::IN_PLACE ? 0 : left) + (right_side == SidePlacement::IN_PLACE ? 0 : right);
+	if (broadcast_right && IsWorthBroadcasting(right, moved, options)) {
 		return JoinStrategy::BROADCAST_RIGHT;
 	}
-	if (copy_left && IsWorthCopying(left, moved, options)) {
+	if (broadcast_left && IsWorthBroadcasting(left, moved, options)) {
 		return JoinStrategy::BROADCAST_LEFT;
 	}
 	return JoinStrategy::SHUFFLE;

@@ -15,25 +15,25 @@ enum class JoinStrategy {
 };
 
 //! Where the rows of a join's side are.
-enum class SidePlace {
-	ANYWHERE, //! at one place or everywhere: to meet the other side they must be copied
+enum class SidePlacement {
+	ANYWHERE, //! at one place or everywhere: to meet the other side they must be broadcast
 	SPREAD,   //! over the workers
 	IN_PLACE  //! over the workers, and partitioned as the join needs it
 };
 
-//! Chooses by the join's semantics first and the optimizer's estimates second. A side may be copied only if the join
+//! Chooses by the join's semantics first and the optimizer's estimates second. A side may be broadcast only if the join
 //! does not have to know which of its rows found no partner anywhere (RIGHT/FULL for the right side, and so on).
-JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, SidePlace left,
-                        SidePlace right);
+JoinStrategy ChooseJoin(const duckdb::LogicalOperator &join, const PlannerOptions &options, SidePlacement left,
+                        SidePlacement right);
 
-//! Whether a side of so many bytes is better copied to all tasks than both sides partitioned; `moved_bytes`: what
+//! Whether a side of so many bytes is better broadcast to all tasks than both sides partitioned; `moved_bytes`: what
 //! partitioning would send.
-bool IsWorthCopying(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options);
+bool IsWorthBroadcasting(uint64_t bytes, uint64_t moved_bytes, const PlannerOptions &options);
 
-//! The side of a shuffled join that may be copied instead once its size is known, if any: the smaller one of those
+//! The side of a shuffled join that may be broadcast instead once its size is known, if any: the smaller one of those
 //! that the join allows.
-enum class CopyableSide { NONE, LEFT, RIGHT };
-CopyableSide FindCopyableSide(const duckdb::LogicalOperator &join);
+enum class BroadcastSide { NONE, LEFT, RIGHT };
+BroadcastSide FindBroadcastSide(const duckdb::LogicalOperator &join);
 
 //! Whether rows may be brought together by the hash of the equality keys.
 bool MayShuffle(const duckdb::LogicalOperator &join);
@@ -42,10 +42,10 @@ bool MayShuffle(const duckdb::LogicalOperator &join);
 //! they need not be sent, and where the right side is empty DuckDB asks for no left row.
 bool LeftMayLoseRows(const duckdb::LogicalOperator &join);
 
-//! Whether the tasks of a join may each read all of one side and a part of the other: no row of the copied side has to
-//! know whether it found a partner anywhere.
-bool MayCopyRight(const duckdb::LogicalOperator &join);
-bool MayCopyLeft(const duckdb::LogicalOperator &join);
+//! Whether the tasks of a join may each read all of one side and a part of the other: no row of the broadcast side has
+//! to know whether it found a partner anywhere.
+bool MayBroadcastRight(const duckdb::LogicalOperator &join);
+bool MayBroadcastLeft(const duckdb::LogicalOperator &join);
 
 //! The expressions of the equality conditions, pairwise: left[i] = right[i].
 struct JoinKeys {

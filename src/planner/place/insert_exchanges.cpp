@@ -34,7 +34,7 @@ constexpr idx_t GATHERED_GROUPS_MAX = 20000;
 //! As many input rows as this for each group make partial aggregates worthwhile even where rows are together already
 constexpr idx_t ROWS_PER_GROUP_MIN = 16;
 
-enum class Place {
+enum class Placement {
 	SESSION, //! its rows are in the session's plan
 	WORKERS, //! it is part of a stage that is still open at the top, with many tasks
 	SINGLE,  //! the same, and the stage has one task, which sees all rows
@@ -43,15 +43,16 @@ enum class Place {
 
 //! Where the rows of an operator are, and how its tasks share them
 struct Placed {
-	Placed(Place place_p, Partitioning partitioning_p = Partitioning()) // NOLINT: a place alone says nothing of shares
+	Placed(Placement place_p,
+	       Partitioning partitioning_p = Partitioning()) // NOLINT: a place alone says nothing of shares
 	    : place(place_p), partitioning(std::move(partitioning_p)) {
 	}
-	Place place;
+	Placement place;
 	Partitioning partitioning;
 };
 
-bool OnWorkers(Place place) {
-	return place == Place::WORKERS || place == Place::SINGLE;
+bool OnWorkers(Placement place) {
+	return place == Placement::WORKERS || place == Placement::SINGLE;
 }
 
 //! What holds for an operator because of those above it
@@ -84,7 +85,7 @@ private:
 	DistributedPlan &result;
 	optional_ptr<LogicalOperator> root;
 	//! CTEs whose rows stay with the workers that made them, and where a scan of them is
-	unordered_map<idx_t, Place> shared_ctes;
+	unordered_map<idx_t, Placement> shared_ctes;
 
 	void Blame(const string &reason) {
 		if (result.reason.empty()) {
@@ -99,9 +100,9 @@ private:
 		return exchange;
 	}
 
-	void CloseForSession(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
+	void CloseForSession(unique_ptr<LogicalOperator> &op, Placement place, bool ordered) {
 		if (OnWorkers(place)) {
-			PutExchange(op, MakeExchange(ExchangeKind::GATHER, ordered));
+			PutExchange(op, MakeExchange(ExchangeKind::RESULT, ordered));
 		}
 	}
 
@@ -111,7 +112,7 @@ private:
 		exchange.partition_count = result.options.Partitions();
 		auto partitioning = Partitioning::By(keys);
 		PutHashExchange(binder, op, std::move(exchange), keys);
-		return {Place::WORKERS, std::move(partitioning)};
+		return {Placement::WORKERS, std::move(partitioning)};
 	}
 
 	Placed Visit(unique_ptr<LogicalOperator> &op, Above above) {
@@ -145,7 +146,7 @@ private:
 		case LogicalOperatorType::LOGICAL_CHUNK_GET:
 		case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
 		case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
-			return Place::ANYWHERE;
+			return Placement::ANYWHERE;
 		case LogicalOperatorType::LOGICAL_PROJECTION:
 			return VisitProjection(*op, above);
 		case LogicalOperatorType::LOGICAL_FILTER:
@@ -186,7 +187,7 @@ private:
 		if (!transparent) {
 			Blame(reason);
 		}
-		return Place::SESSION;
+		return Placement::SESSION;
 	}
 
 	//! Workers write the files of a lake's table, which the session registers, or those of a COPY. DuckDB and DuckLake
@@ -194,16 +195,16 @@ private:
 	Placed VisitWrite(unique_ptr<LogicalOperator> &op, Above above, bool fills_lake) {
 		auto place = Visit(op->children[0], Above {above.only_final, false}).place;
 		if (!OnWorkers(place)) {
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
 		if (!fills_lake) {
 			SplitCopy(context, op);
 		} else if (!PlanLakeWrite(context, binder, op)) {
 			CloseForSession(op->children[0], place, false);
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
 		auto &copy = op->children[0]->Cast<LogicalCopyToFile>();
-		if (copy.partition_output && place == Place::WORKERS) {
+		if (copy.partition_output && place == Placement::WORKERS) {
 			// few files: each partition is written by one task
 			auto columns = ColumnsOf(*copy.children[0]);
 			vector<reference<Expression>> keys;
@@ -212,27 +213,27 @@ private:
 			}
 			Shuffle(copy.children[0], keys, false);
 		}
-		PutExchange(op->children[0], MakeExchange(ExchangeKind::GATHER, false));
-		return Place::SESSION;
+		PutExchange(op->children[0], MakeExchange(ExchangeKind::RESULT, false));
+		return Placement::SESSION;
 	}
 
 	Placed VisitGet(LogicalGet &get) {
 		auto reason = WhyNotSplit(context, get);
 		if (reason.empty()) {
 			RemoveDynamicFilters(get);
-			return Place::WORKERS;
+			return Placement::WORKERS;
 		}
 		auto from_constants = MakesRowsFromConstants(get);
 		for (auto &child : get.children) {
 			auto place = Visit(child, Above {false, true}).place;
-			from_constants = from_constants && place == Place::ANYWHERE;
+			from_constants = from_constants && place == Placement::ANYWHERE;
 			CloseForSession(child, place, true);
 		}
 		if (from_constants) {
-			return Place::ANYWHERE;
+			return Placement::ANYWHERE;
 		}
 		Blame(reason);
-		return Place::SESSION;
+		return Placement::SESSION;
 	}
 
 	Placed VisitProjection(LogicalOperator &op, Above above) {
@@ -245,7 +246,7 @@ private:
 		auto &aggregate = op->Cast<LogicalAggregate>();
 		auto below = above.Below(*op, false);
 		auto placed = Visit(op->children[0], below);
-		if (placed.place != Place::WORKERS) {
+		if (placed.place != Placement::WORKERS) {
 			return placed.place;
 		}
 		auto grouped = !aggregate.groups.empty();
@@ -256,17 +257,17 @@ private:
 		auto in_place = grouped && plain_groups && placed.partitioning.BringsTogether(keys);
 		auto can_split = CanSplitAggregate(aggregate);
 		if (in_place && !(can_split && MakesFewGroups(aggregate))) {
-			return {Place::WORKERS, placed.partitioning.Above(aggregate.group_index, keys)};
+			return {Placement::WORKERS, placed.partitioning.Above(aggregate.group_index, keys)};
 		}
 		if (can_split) {
 			return FinishSplitAggregate(aggregate, above, grouped);
 		}
 		if (!grouped || !plain_groups) {
-			PutExchange(op->children[0], MakeExchange(ExchangeKind::SINGLE, below.order_matters));
-			return Place::SINGLE;
+			PutExchange(op->children[0], MakeExchange(ExchangeKind::GATHER, below.order_matters));
+			return Placement::SINGLE;
 		}
 		auto shuffled = Shuffle(op->children[0], keys, below.order_matters);
-		return {Place::WORKERS, shuffled.partitioning.Above(aggregate.group_index, keys)};
+		return {Placement::WORKERS, shuffled.partitioning.Above(aggregate.group_index, keys)};
 	}
 
 	//! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a
@@ -284,14 +285,14 @@ private:
 		unique_ptr<LogicalOperator> child = std::move(partial);
 		auto few =
 		    !grouped || (aggregate.has_estimated_cardinality && aggregate.estimated_cardinality <= GATHERED_GROUPS_MAX);
-		Placed placed = Place::WORKERS;
+		Placed placed = Placement::WORKERS;
 		if (above.only_final && few) {
-			PutExchange(child, MakeExchange(ExchangeKind::GATHER, false));
+			PutExchange(child, MakeExchange(ExchangeKind::RESULT, false));
 			result.merge_strategy = "AGGREGATE";
-			placed = Place::SESSION;
+			placed = Placement::SESSION;
 		} else if (!grouped) {
-			PutExchange(child, MakeExchange(ExchangeKind::SINGLE, false));
-			placed = Place::SINGLE;
+			PutExchange(child, MakeExchange(ExchangeKind::GATHER, false));
+			placed = Placement::SINGLE;
 		} else {
 			auto exchange = MakeExchange(ExchangeKind::HASH, false);
 			exchange.partition_count = result.options.Partitions();
@@ -311,14 +312,14 @@ private:
 	Placed VisitDistinct(unique_ptr<LogicalOperator> &op, Above above) {
 		auto &distinct = op->Cast<LogicalDistinct>();
 		auto placed = Visit(op->children[0], above.Below(*op, false));
-		if (placed.place != Place::WORKERS) {
+		if (placed.place != Placement::WORKERS) {
 			return placed.place;
 		}
 		auto first_row_wins = distinct.distinct_type == DistinctType::DISTINCT_ON && !distinct.order_by;
 		if (first_row_wins) {
 			CloseForSession(op->children[0], placed.place, true);
 			Blame("DISTINCT ON without ORDER BY takes the first row, which only one node can know");
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
 		auto keys = References(distinct.distinct_targets);
 		if (placed.partitioning.BringsTogether(keys)) {
@@ -343,7 +344,7 @@ private:
 	//! Sort, top-N and limit run in each task first, then once more over what is left
 	Placed VisitOrderOrLimit(unique_ptr<LogicalOperator> &op, Above above) {
 		auto place = Visit(op->children[0], above.Below(*op, true)).place;
-		if (place != Place::WORKERS) {
+		if (place != Placement::WORKERS) {
 			return place;
 		}
 		auto child = std::move(op->children[0]);
@@ -354,19 +355,19 @@ private:
 			local->children.push_back(std::move(child));
 			child = std::move(local);
 		}
-		auto kind = above.only_final ? ExchangeKind::GATHER : ExchangeKind::SINGLE;
+		auto kind = above.only_final ? ExchangeKind::RESULT : ExchangeKind::GATHER;
 		PutExchange(child, MakeExchange(kind, is_limit || op->type == LogicalOperatorType::LOGICAL_ORDER_BY));
 		op->children[0] = std::move(child);
 		if (!above.only_final) {
-			return Place::SINGLE;
+			return Placement::SINGLE;
 		}
 		result.merge_strategy = is_limit ? "LIMIT" : op->type == LogicalOperatorType::LOGICAL_TOP_N ? "TOP_N" : "ORDER";
-		return Place::SESSION;
+		return Placement::SESSION;
 	}
 
 	Placed VisitWindow(LogicalOperator &op, Above above) {
 		auto placed = Visit(op.children[0], above.Below(op, false));
-		if (placed.place != Place::WORKERS) {
+		if (placed.place != Placement::WORKERS) {
 			return placed.place;
 		}
 		auto &first = op.expressions[0]->Cast<BoundWindowExpression>();
@@ -383,13 +384,13 @@ private:
 		}
 		if (keys.empty()) {
 			if (!above.only_final) {
-				PutExchange(op.children[0], MakeExchange(ExchangeKind::SINGLE, true));
-				return Place::SINGLE;
+				PutExchange(op.children[0], MakeExchange(ExchangeKind::GATHER, true));
+				return Placement::SINGLE;
 			}
 			// its rows are on their way to the session anyway
 			CloseForSession(op.children[0], placed.place, true);
 			Blame("a window without a common PARTITION BY needs all rows at one place");
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
 		if (placed.partitioning.BringsTogether(keys)) {
 			return placed;
@@ -401,17 +402,17 @@ private:
 		auto below = above.Below(op, false);
 		auto left = Visit(op.children[0], below);
 		auto right = Visit(op.children[1], below);
-		if (left.place == Place::ANYWHERE && right.place == Place::ANYWHERE) {
-			return Place::ANYWHERE;
+		if (left.place == Placement::ANYWHERE && right.place == Placement::ANYWHERE) {
+			return Placement::ANYWHERE;
 		}
-		if (left.place == Place::SINGLE && right.place == Place::SINGLE) {
-			return Place::SINGLE;
+		if (left.place == Placement::SINGLE && right.place == Placement::SINGLE) {
+			return Placement::SINGLE;
 		}
-		auto in_session = left.place == Place::SESSION || right.place == Place::SESSION;
+		auto in_session = left.place == Placement::SESSION || right.place == Placement::SESSION;
 		op.ResolveOperatorTypes();
 		JoinMatch match;
 		auto strategy = JoinStrategy::SESSION;
-		if (OnWorkers(left.place) && right.place != Place::SESSION && result.copied_right.count(&op)) {
+		if (OnWorkers(left.place) && right.place != Placement::SESSION && result.broadcast_right.count(&op)) {
 			CloseForBroadcast(op.children[1], right.place, false);
 			return left;
 		}
@@ -420,7 +421,7 @@ private:
 			strategy =
 			    ChooseJoin(op, result.options, SideOf(left, match.left_in_place), SideOf(right, match.right_in_place));
 		}
-		if (strategy == JoinStrategy::SHUFFLE || IsOpenChoice(op, strategy, left, right)) {
+		if (strategy == JoinStrategy::SHUFFLE || IsAdaptive(op, strategy, left, right)) {
 			return ShuffleJoin(op.Cast<LogicalComparisonJoin>(), match, strategy, below.order_matters);
 		}
 		switch (strategy) {
@@ -436,7 +437,7 @@ private:
 		CloseForSession(op.children[0], left.place, below.order_matters);
 		CloseForSession(op.children[1], right.place, below.order_matters);
 		Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
-		return Place::SESSION;
+		return Placement::SESSION;
 	}
 
 	static JoinMatch MatchSides(LogicalOperator &op, const Placed &left, const Placed &right) {
@@ -445,25 +446,27 @@ private:
 		                      : JoinMatch();
 	}
 
-	static SidePlace SideOf(const Placed &placed, bool in_place) {
-		return in_place ? SidePlace::IN_PLACE : OnWorkers(placed.place) ? SidePlace::SPREAD : SidePlace::ANYWHERE;
+	static SidePlacement SideOf(const Placed &placed, bool in_place) {
+		return in_place                  ? SidePlacement::IN_PLACE
+		       : OnWorkers(placed.place) ? SidePlacement::SPREAD
+		                                 : SidePlacement::ANYWHERE;
 	}
 
-	//! The estimates speak for copies, but cannot be trusted: planned as a shuffle, from which the small side's real
-	//! size takes it back
-	bool IsOpenChoice(LogicalOperator &op, JoinStrategy strategy, const Placed &left, const Placed &right) {
-		auto copies_right = strategy == JoinStrategy::BROADCAST_RIGHT;
-		if (!MayShuffle(op) || left.place != Place::WORKERS || right.place != Place::WORKERS ||
-		    FindCopyableSide(op) != (copies_right ? CopyableSide::RIGHT : CopyableSide::LEFT)) {
+	//! The estimates speak for broadcasts, but cannot be trusted: planned as a shuffle, from which the small side's
+	//! real size takes it back
+	bool IsAdaptive(LogicalOperator &op, JoinStrategy strategy, const Placed &left, const Placed &right) {
+		auto broadcasts_right = strategy == JoinStrategy::BROADCAST_RIGHT;
+		if (!MayShuffle(op) || left.place != Placement::WORKERS || right.place != Placement::WORKERS ||
+		    FindBroadcastSide(op) != (broadcasts_right ? BroadcastSide::RIGHT : BroadcastSide::LEFT)) {
 			return false;
 		}
-		return LargestBytes(context, *op.children[copies_right ? 1 : 0]) > result.options.broadcast_limit_bytes;
+		return LargestBytes(context, *op.children[broadcasts_right ? 1 : 0]) > result.options.broadcast_limit_bytes;
 	}
 
-	//! Both sides are partitioned, or one is copied once its size is known
+	//! Both sides are partitioned, or one is broadcast once its size is known
 	Placed ShuffleJoin(LogicalComparisonJoin &join, JoinMatch match, JoinStrategy estimated, bool order_matters) {
-		auto expects_copy = estimated != JoinStrategy::SHUFFLE;
-		if (expects_copy) {
+		auto expects_broadcast = estimated != JoinStrategy::SHUFFLE;
+		if (expects_broadcast) {
 			match = MatchPartitioning(Partitioning(), Partitioning(), EqualityKeys(join));
 		}
 		// what finds the key of a condition by its number finds it among the columns of the exchange
@@ -480,29 +483,30 @@ private:
 		if (!match.right_in_place) {
 			Shuffle(join.children[1], keys.right, false);
 		}
-		auto copyable = FindCopyableSide(join);
-		if (copyable != CopyableSide::NONE && !match.left_in_place && !match.right_in_place) {
-			auto &probe = join.children[copyable == CopyableSide::RIGHT ? 0 : 1]->Cast<LogicalExchange>();
-			probe.may_copy = join.children[copyable == CopyableSide::RIGHT ? 1 : 0]->Cast<LogicalExchange>();
-			probe.expects_copy = expects_copy;
+		auto broadcast_side = FindBroadcastSide(join);
+		if (broadcast_side != BroadcastSide::NONE && !match.left_in_place && !match.right_in_place) {
+			auto &probe = join.children[broadcast_side == BroadcastSide::RIGHT ? 0 : 1]->Cast<LogicalExchange>();
+			probe.adaptive_build =
+			    join.children[broadcast_side == BroadcastSide::RIGHT ? 1 : 0]->Cast<LogicalExchange>();
+			probe.expects_broadcast = expects_broadcast;
 		}
 		if (LeftMayLoseRows(join) && !match.left_in_place && !match.right_in_place) {
-			join.children[0]->Cast<LogicalExchange>().needless_without = join.children[1]->Cast<LogicalExchange>();
+			join.children[0]->Cast<LogicalExchange>().skip_without = join.children[1]->Cast<LogicalExchange>();
 		}
-		return {Place::WORKERS, expects_copy ? Partitioning() : std::move(partitioning)};
+		return {Placement::WORKERS, expects_broadcast ? Partitioning() : std::move(partitioning)};
 	}
 
 	//! The inputs of UNION ALL are dealt out to the tasks above. The others bring equal rows together.
 	Placed VisitSetOperation(LogicalSetOperation &op, Above above) {
 		auto is_concatenation = op.type == LogicalOperatorType::LOGICAL_UNION && op.setop_all;
 		auto order_matters = is_concatenation && above.order_matters;
-		vector<Place> places;
+		vector<Placement> places;
 		for (auto &child : op.children) {
 			places.push_back(Visit(child, Above {false, order_matters}).place);
 		}
-		auto in_session = std::count(places.begin(), places.end(), Place::SESSION) > 0;
-		if (std::count(places.begin(), places.end(), Place::ANYWHERE) == NumericCast<int64_t>(places.size())) {
-			return Place::ANYWHERE;
+		auto in_session = std::count(places.begin(), places.end(), Placement::SESSION) > 0;
+		if (std::count(places.begin(), places.end(), Placement::ANYWHERE) == NumericCast<int64_t>(places.size())) {
+			return Placement::ANYWHERE;
 		}
 		op.ResolveOperatorTypes();
 		auto by_bytes = is_concatenation || !ComparesByCollation(op.types);
@@ -514,18 +518,18 @@ private:
 			if (in_session || !by_bytes || !above.only_final) {
 				Blame(LogicalOperatorToString(op.type) + " of these inputs runs in the session");
 			}
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
 		for (auto &child : op.children) {
 			if (is_concatenation) {
-				PutExchange(child, MakeDealtExchange());
+				PutExchange(child, MakeRoundRobinExchange());
 				continue;
 			}
 			child->ResolveOperatorTypes();
 			auto columns = ColumnsOf(*child);
 			Shuffle(child, References(columns), false);
 		}
-		return Place::WORKERS;
+		return Placement::WORKERS;
 	}
 
 	//! Whether DuckDB finds values of these types equal that differ in their bytes, and so in their hash
@@ -536,8 +540,8 @@ private:
 		});
 	}
 
-	Exchange MakeDealtExchange() {
-		auto exchange = MakeExchange(ExchangeKind::HASH, false);
+	Exchange MakeRoundRobinExchange() {
+		auto exchange = MakeExchange(ExchangeKind::ROUND_ROBIN, false);
 		exchange.partition_count = result.options.Partitions();
 		return exchange;
 	}
@@ -550,14 +554,14 @@ private:
 		}
 		auto ordered = ReadInOrder(*op.children[1], cte.table_index, above.order_matters);
 		auto place = Visit(op.children[0], Above {false, ordered}).place;
-		if (place == Place::SESSION) {
+		if (place == Placement::SESSION) {
 			auto main_place = Visit(op.children[1], Above {false, above.order_matters}).place;
 			CloseForSession(op.children[1], main_place, above.order_matters);
 			Blame("the CTE " + cte.ctename + " is computed in the session");
-			return Place::SESSION;
+			return Placement::SESSION;
 		}
-		PutExchange(op.children[0], ordered ? MakeExchange(ExchangeKind::SINGLE, true) : MakeDealtExchange());
-		shared_ctes[cte.table_index] = ordered ? Place::SINGLE : Place::WORKERS;
+		PutExchange(op.children[0], ordered ? MakeExchange(ExchangeKind::GATHER, true) : MakeRoundRobinExchange());
+		shared_ctes[cte.table_index] = ordered ? Placement::SINGLE : Placement::WORKERS;
 		return Visit(op.children[1], above);
 	}
 
@@ -565,12 +569,12 @@ private:
 		auto flipped = op->Cast<LogicalComparisonJoin>().delim_flipped;
 		auto &source = op->children[flipped ? 1 : 0];
 		auto place = Visit(source, Above {false, false}).place;
-		if (place == Place::SESSION) {
+		if (place == Placement::SESSION) {
 			return VisitRestInSession(*op, op->children[flipped ? 0 : 1], above);
 		}
-		PutExchange(source, MakeDealtExchange());
+		PutExchange(source, MakeRoundRobinExchange());
 		auto cte_index = ShareDelimJoin(binder, *root, op);
-		shared_ctes[cte_index] = Place::WORKERS;
+		shared_ctes[cte_index] = Placement::WORKERS;
 		return Visit(op->children[1], above);
 	}
 
@@ -578,11 +582,11 @@ private:
 		auto place = Visit(other, Above {false, above.order_matters}).place;
 		CloseForSession(other, place, false);
 		Blame(LogicalOperatorToString(op.type) + " runs in the session");
-		return Place::SESSION;
+		return Placement::SESSION;
 	}
 
-	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Place place, bool ordered) {
-		if (place != Place::ANYWHERE) {
+	void CloseForBroadcast(unique_ptr<LogicalOperator> &op, Placement place, bool ordered) {
+		if (place != Placement::ANYWHERE) {
 			PutExchange(op, MakeExchange(ExchangeKind::BROADCAST, ordered));
 		}
 	}

@@ -15,12 +15,12 @@ public:
 
 	Exchange exchange;
 	duckdb::vector<duckdb::ColumnBinding> bindings;
-	//! The exchange on the other side of a join whose rows may be copied instead, if there are few of them; and what
+	//! The exchange on the other side of a join whose rows may be broadcast instead, if there are few of them; and what
 	//! was expected of that
-	duckdb::optional_ptr<const LogicalExchange> may_copy;
-	bool expects_copy = false;
+	duckdb::optional_ptr<const LogicalExchange> adaptive_build;
+	bool expects_broadcast = false;
 	//! The exchange of the right side of a join that asks for no row of this one, the left side, if that brings none
-	duckdb::optional_ptr<const LogicalExchange> needless_without;
+	duckdb::optional_ptr<const LogicalExchange> skip_without;
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,

@@ -466,7 +466,7 @@ static void ReplaceScans(ClientContext &context, Binder &binder, unique_ptr<Logi
 		return;
 	}
 	if (scan.join) {
-		result.copied_right.insert(scan.join.get());
+		result.broadcast_right.insert(scan.join.get());
 	}
 	replacer.replacement_bindings.insert(replacer.replacement_bindings.end(), scan.replaced.begin(),
 	                                     scan.replaced.end());

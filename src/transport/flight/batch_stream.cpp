@@ -90,16 +90,16 @@ BatchStream::Batch BatchStream::Read() {
 	}
 	while (true) {
 		auto chunk = ReadMessage();
-		auto mark = flight_protocol::DecodeMark(*chunk.app_metadata);
-		if (mark.kind == flight_protocol::MarkKind::ALIVE) {
+		auto frame = flight_protocol::DecodeFrame(*chunk.app_metadata);
+		if (frame.kind == flight_protocol::FrameKind::ALIVE) {
 			continue;
 		}
-		if (mark.kind != flight_protocol::MarkKind::ROWS) {
-			flight_protocol::CheckEnd(mark, rows);
+		if (frame.kind != flight_protocol::FrameKind::ROWS) {
+			flight_protocol::CheckEnd(frame, rows);
 			ended = true;
 			return nullptr;
 		}
-		flight_protocol::CheckRows(mark, *chunk.data);
+		flight_protocol::CheckRows(frame, *chunk.data);
 		rows += static_cast<uint64_t>(chunk.data->num_rows());
 		return std::move(chunk.data);
 	}

@@ -25,7 +25,7 @@ public:
 	//! Cuts the call unless it has ended
 	~BatchStream();
 
-	//! Checked against its mark. Null at the end, after which it must not be called again. Errors of the node, or that
+	//! Checked against its frame. Null at the end, after which it must not be called again. Errors of the node, or that
 	//! the stream broke off; InterruptException after Cancel. One thread at a time.
 	Batch Read();
 	//! Whoever reads throws, and the node ends what it does for us. Nothing if the stream has ended. Any thread.

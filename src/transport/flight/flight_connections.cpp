@@ -124,14 +124,14 @@ void FlightConnections::Drop(const std::shared_ptr<Connection> &connection) {
 	}
 }
 
-bool FlightConnections::Greeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
+bool FlightConnections::HasShakenHands(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
 	std::lock_guard<std::mutex> guard(lock);
-	return connection->greeted.count(worker) > 0;
+	return connection->shaken_hands.count(worker) > 0;
 }
 
-void FlightConnections::SetGreeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
+void FlightConnections::SetShakenHands(const std::shared_ptr<Connection> &connection, const WorkerId &worker) {
 	std::lock_guard<std::mutex> guard(lock);
-	connection->greeted.insert(worker);
+	connection->shaken_hands.insert(worker);
 }
 
 bool FlightConnections::KnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key) {
@@ -188,11 +188,11 @@ std::string FlightConnections::Call(const std::string &location, const std::stri
 		throw IOException("cannot reach %s: it gave no answer", peer);
 	}
 	connection->answered = true;
-	auto mark = flight_protocol::DecodeMark(*(*answer)->body);
-	if (mark.kind == flight_protocol::MarkKind::ERROR) {
-		ThrowTaskError(DecodeTaskError(mark.body));
+	auto frame = flight_protocol::DecodeFrame(*(*answer)->body);
+	if (frame.kind == flight_protocol::FrameKind::ERROR) {
+		ThrowTaskError(DecodeTaskError(frame.body));
 	}
-	return mark.body;
+	return frame.body;
 }
 
 } // namespace duckherder

@@ -90,7 +90,7 @@ public:
 		std::string location;
 		std::unique_ptr<arrow::flight::FlightClient> client;
 		//! Workers behind it whose versions were found to be ours; under FlightConnections::lock
-		std::set<WorkerId> greeted;
+		std::set<WorkerId> shaken_hands;
 		//! Stages that the node was sent, by KnownStages::Key; under FlightConnections::lock
 		std::set<std::string> known_stages;
 		//! An action was answered: the other side speaks as we do
@@ -103,8 +103,8 @@ public:
 	std::shared_ptr<Connection> Get(const std::string &location);
 	//! The next Get makes another one
 	void Drop(const std::shared_ptr<Connection> &connection);
-	bool Greeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
-	void SetGreeted(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
+	bool HasShakenHands(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
+	void SetShakenHands(const std::shared_ptr<Connection> &connection, const WorkerId &worker);
 	//! Whether the node probably knows the stage. It may have forgotten it.
 	bool KnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key);
 	void SetKnowsStage(const std::shared_ptr<Connection> &connection, const std::string &key, bool knows);

@@ -16,7 +16,7 @@ FlightConnector::~FlightConnector() = default;
 
 std::shared_ptr<WorkerService> FlightConnector::Connect(const WorkerAddress &address) {
 	auto worker = std::make_shared<RemoteWorker>(address, connections);
-	worker->Greet();
+	worker->Handshake();
 	return worker;
 }
 
@@ -55,8 +55,8 @@ bool FlightDriverClient::AdmitQuery(const QueryId &query, const std::string &ses
 	return Call(flight_protocol::ADMIT_QUERY, request, wait_ms) == "admitted";
 }
 
-void FlightDriverClient::KeepQueries(const std::vector<QueryId> &queries) {
-	Call(flight_protocol::KEEP_QUERIES, flight_protocol::Pack(queries));
+void FlightDriverClient::RenewLeases(const std::vector<QueryId> &queries) {
+	Call(flight_protocol::RENEW_LEASES, flight_protocol::Pack(queries));
 }
 
 void FlightDriverClient::ReleaseQuery(const QueryId &query) {

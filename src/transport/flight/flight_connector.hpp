@@ -51,7 +51,7 @@ public:
 	void UnregisterWorker(const WorkerId &id, const std::string &incarnation) override;
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
-	void KeepQueries(const std::vector<QueryId> &queries) override;
+	void RenewLeases(const std::vector<QueryId> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 
 private:

@@ -48,59 +48,59 @@ void CheckParts(const std::vector<std::string> &parts, size_t count) {
 	}
 }
 
-std::string EncodeMark(const Mark &mark) {
-	return Pack({std::to_string(static_cast<int>(mark.kind)), mark.body});
+std::string EncodeFrame(const StreamFrame &frame) {
+	return Pack({std::to_string(static_cast<int>(frame.kind)), frame.body});
 }
 
-Mark DecodeMark(const std::string &bytes) {
+StreamFrame DecodeFrame(const std::string &bytes) {
 	auto parts = Unpack(bytes);
 	if (parts.size() != 2 || parts[0].size() != 1 || parts[0][0] < '0' || parts[0][0] > '6') {
-		throw duckdb::SerializationException("these %llu bytes are not a mark", bytes.size());
+		throw duckdb::SerializationException("these %llu bytes are not a frame", bytes.size());
 	}
-	return Mark {static_cast<MarkKind>(parts[0][0] - '0'), std::move(parts[1])};
+	return StreamFrame {static_cast<FrameKind>(parts[0][0] - '0'), std::move(parts[1])};
 }
 
-std::shared_ptr<arrow::Buffer> MarkBuffer(const Mark &mark) {
-	return arrow::Buffer::FromString(EncodeMark(mark));
+std::shared_ptr<arrow::Buffer> FrameBuffer(const StreamFrame &frame) {
+	return arrow::Buffer::FromString(EncodeFrame(frame));
 }
 
-Mark DecodeMark(const arrow::Buffer &buffer) {
-	return DecodeMark(buffer.ToString());
+StreamFrame DecodeFrame(const arrow::Buffer &buffer) {
+	return DecodeFrame(buffer.ToString());
 }
 
-Mark EndMark(uint64_t rows) {
-	return Mark {MarkKind::END, std::to_string(rows)};
+StreamFrame EndFrame(uint64_t rows) {
+	return StreamFrame {FrameKind::END, std::to_string(rows)};
 }
 
-Mark ErrorMark(const TaskError &error) {
-	return Mark {MarkKind::ERROR, EncodeTaskError(error)};
+StreamFrame ErrorFrame(const TaskError &error) {
+	return StreamFrame {FrameKind::ERROR, EncodeTaskError(error)};
 }
 
-std::shared_ptr<arrow::Buffer> RowsMark(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload) {
-	return MarkBuffer(Mark {MarkKind::ROWS, std::to_string(ChecksumOf(batch, payload.body_buffers))});
+std::shared_ptr<arrow::Buffer> RowsFrame(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload) {
+	return FrameBuffer(StreamFrame {FrameKind::ROWS, std::to_string(ChecksumOf(batch, payload.body_buffers))});
 }
 
-arrow::Result<std::shared_ptr<arrow::Buffer>> RowsMark(const arrow::RecordBatch &batch) {
+arrow::Result<std::shared_ptr<arrow::Buffer>> RowsFrame(const arrow::RecordBatch &batch) {
 	arrow::ipc::IpcPayload payload;
 	ARROW_RETURN_NOT_OK(arrow::ipc::GetRecordBatchPayload(batch, arrow::ipc::IpcWriteOptions::Defaults(), &payload));
-	return RowsMark(batch, payload);
+	return RowsFrame(batch, payload);
 }
 
-void CheckRows(const Mark &mark, const arrow::RecordBatch &batch) {
-	if (mark.kind != MarkKind::ROWS || mark.body != std::to_string(ChecksumOf(batch))) {
+void CheckRows(const StreamFrame &frame, const arrow::RecordBatch &batch) {
+	if (frame.kind != FrameKind::ROWS || frame.body != std::to_string(ChecksumOf(batch))) {
 		throw IOException("a batch of %lld rows was damaged on its way: its checksum is wrong", batch.num_rows());
 	}
 }
 
-void CheckEnd(const Mark &mark, uint64_t rows) {
-	if (mark.kind == MarkKind::ERROR) {
-		ThrowTaskError(DecodeTaskError(mark.body));
+void CheckEnd(const StreamFrame &frame, uint64_t rows) {
+	if (frame.kind == FrameKind::ERROR) {
+		ThrowTaskError(DecodeTaskError(frame.body));
 	}
-	if (mark.kind != MarkKind::END) {
-		throw IOException("a stream ended with a mark of kind %d", static_cast<int>(mark.kind));
+	if (frame.kind != FrameKind::END) {
+		throw IOException("a stream ended with a frame of kind %d", static_cast<int>(frame.kind));
 	}
-	if (mark.body != std::to_string(rows)) {
-		throw IOException("a stream of %s rows brought %llu", mark.body, rows);
+	if (frame.body != std::to_string(rows)) {
+		throw IOException("a stream of %s rows brought %llu", frame.body, rows);
 	}
 }
 

@@ -26,13 +26,14 @@ constexpr const char *BASIC_PREFIX = "Basic ";
 
 //! Descriptor of the DoExchange that runs a task
 constexpr const char *RUN_TASK = "duckherder.run_task";
-//! Its first message has three parts: the request, the types of the feed, and this if the request was encoded alone
-constexpr const char *ALONE = "alone";
+//! Its first message has three parts: the request, the types of the feed, and this if the request was encoded without
+//! its stage
+constexpr const char *WITHOUT_STAGE = "without_stage";
 
 // DoAction: the body is made by Pack. To a worker: its id, then the argument. To the driver: the argument.
 constexpr const char *GET_INFO = "duckherder.get_info";
 constexpr const char *CANCEL_QUERY = "duckherder.cancel_query";
-constexpr const char *KEEP_QUERY = "duckherder.keep_query";
+constexpr const char *RENEW_LEASE = "duckherder.keep_query";
 constexpr const char *LOAD_EXTENSION = "duckherder.load_extension";
 constexpr const char *REGISTER_WORKER = "duckherder.register_worker";
 constexpr const char *HEARTBEAT = "duckherder.heartbeat";
@@ -41,13 +42,13 @@ constexpr const char *LIST_WORKERS = "duckherder.list_workers";
 //! The query, its session, and for how many ms to wait
 constexpr const char *ADMIT_QUERY = "duckherder.admit_query";
 //! The queries
-constexpr const char *KEEP_QUERIES = "duckherder.keep_queries";
+constexpr const char *RENEW_LEASES = "duckherder.keep_queries";
 constexpr const char *RELEASE_QUERY = "duckherder.release_query";
 // To the driver's database. The session is the first part where there is one.
 constexpr const char *OPEN_SESSION = "duckherder.open_session";
 constexpr const char *CLOSE_SESSION = "duckherder.close_session";
 //! The sessions; answers with the progress of each in percent
-constexpr const char *KEEP_SESSIONS = "duckherder.keep_sessions";
+constexpr const char *RENEW_SESSIONS = "duckherder.keep_sessions";
 //! And the version that is known, or nothing
 constexpr const char *LIST_CATALOG = "duckherder.list_catalog";
 //! And the SQL text
@@ -69,8 +70,8 @@ std::vector<std::string> Unpack(const std::string &bytes);
 //! Throws SerializationException if a call came with another number of parts
 void CheckParts(const std::vector<std::string> &parts, size_t count);
 
-//! Marks that travel beside data or alone, and the answer to an action: the kind, and what belongs to it.
-enum class MarkKind : uint8_t {
+//! Frames that travel beside data or alone, and the answer to an action: the kind, and what belongs to it.
+enum class FrameKind : uint8_t {
 	END,    //! of a stream: the number of rows that it had
 	ERROR,  //! a TaskError
 	ALIVE,  //! nothing has happened, but the sender is there
@@ -80,27 +81,27 @@ enum class MarkKind : uint8_t {
 	ROWS    //! beside a batch: its checksum
 };
 
-struct Mark {
-	MarkKind kind = MarkKind::ALIVE;
+struct StreamFrame {
+	FrameKind kind = FrameKind::ALIVE;
 	std::string body;
 };
 
-std::string EncodeMark(const Mark &mark);
+std::string EncodeFrame(const StreamFrame &frame);
 //! Throws as Unpack does
-Mark DecodeMark(const std::string &bytes);
+StreamFrame DecodeFrame(const std::string &bytes);
 
-std::shared_ptr<arrow::Buffer> MarkBuffer(const Mark &mark);
-Mark DecodeMark(const arrow::Buffer &buffer);
-Mark EndMark(uint64_t rows);
+std::shared_ptr<arrow::Buffer> FrameBuffer(const StreamFrame &frame);
+StreamFrame DecodeFrame(const arrow::Buffer &buffer);
+StreamFrame EndFrame(uint64_t rows);
 //! What goes with a batch
-std::shared_ptr<arrow::Buffer> RowsMark(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload);
-arrow::Result<std::shared_ptr<arrow::Buffer>> RowsMark(const arrow::RecordBatch &batch);
+std::shared_ptr<arrow::Buffer> RowsFrame(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload);
+arrow::Result<std::shared_ptr<arrow::Buffer>> RowsFrame(const arrow::RecordBatch &batch);
 //! Throws IOException if the batch is not the one that was sent
-void CheckRows(const Mark &mark, const arrow::RecordBatch &batch);
-Mark ErrorMark(const TaskError &error);
+void CheckRows(const StreamFrame &frame, const arrow::RecordBatch &batch);
+StreamFrame ErrorFrame(const TaskError &error);
 
-//! Ends a stream of `rows` rows by its mark: throws the error that it brings, or IOException if rows are missing.
-void CheckEnd(const Mark &mark, uint64_t rows);
+//! Ends a stream of `rows` rows by its frame: throws the error that it brings, or IOException if rows are missing.
+void CheckEnd(const StreamFrame &frame, uint64_t rows);
 
 //! Throws IOException about the peer, PermissionException if it refused our token, which is from `token_source`.
 //! `location` is where a peer was called that has never answered there: the error says if only one side uses TLS.

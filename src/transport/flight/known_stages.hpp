@@ -13,7 +13,7 @@ namespace duckherder {
 //! What the tasks of a stage have in common (fragment, inputs, scan filters, settings) is sent to a node with the first
 //! of them; the others only name the stage. So the requests of M producers and N consumers say M + N things to a node,
 //! not M times N. What was used longest ago is forgotten first: the sender is asked to send it again
-//! (MarkKind::RESEND). Thread-safe.
+//! (FrameKind::RESEND). Thread-safe.
 class KnownStages {
 public:
 	explicit KnownStages(uint64_t bytes_max = limits::KNOWN_STAGES_BYTES_MAX,

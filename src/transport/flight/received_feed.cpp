@@ -56,12 +56,12 @@ void ReceivedFeed::Push(std::shared_ptr<arrow::RecordBatch> batch) {
 	}
 }
 
-void ReceivedFeed::End(const flight_protocol::Mark &mark) {
+void ReceivedFeed::End(const flight_protocol::StreamFrame &frame) {
 	std::unique_lock<std::mutex> guard(lock);
 	auto received = rows;
 	guard.unlock();
 	try {
-		flight_protocol::CheckEnd(mark, received);
+		flight_protocol::CheckEnd(frame, received);
 	} catch (std::exception &bad_end) {
 		Fail(bad_end);
 		return;

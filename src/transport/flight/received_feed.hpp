@@ -30,7 +30,7 @@ public:
 	//! Waits for room. Batches that nobody will read any more are dropped.
 	void Push(std::shared_ptr<arrow::RecordBatch> batch);
 	//! The sender says how it ended; not called means that it goes on. Only the first call counts.
-	void End(const flight_protocol::Mark &mark);
+	void End(const flight_protocol::StreamFrame &frame);
 	//! Something went wrong on the way: readers throw it
 	void Fail(const std::exception &error);
 	//! The task has ended: Push drops everything from now on

@@ -53,7 +53,7 @@ public:
 		if (auto batch = encoder.Flush()) {
 			Write(*batch);
 		}
-		auto end = flight_protocol::MarkBuffer(flight_protocol::EndMark(encoder.RowCount()));
+		auto end = flight_protocol::FrameBuffer(flight_protocol::EndFrame(encoder.RowCount()));
 		auto status = writer->WriteMetadata(end);
 		if (status.ok()) {
 			status = writer->DoneWriting();
@@ -63,8 +63,8 @@ public:
 
 private:
 	void Write(const arrow::RecordBatch &batch) {
-		auto mark = flight_protocol::RowsMark(batch);
-		auto status = mark.ok() ? writer->WriteWithMetadata(batch, *mark) : mark.status();
+		auto frame = flight_protocol::RowsFrame(batch);
+		auto status = frame.ok() ? writer->WriteWithMetadata(batch, *frame) : frame.status();
 		if (!status.ok()) {
 			// it has something to say before it hangs up
 			ReadAnswer(status);
@@ -80,9 +80,9 @@ private:
 			connections->Check(!sent.ok() ? sent : closed.ok() ? status : closed, peer, connection);
 			throw duckdb::IOException("%s did not confirm the rows that it was sent", peer);
 		}
-		auto mark = flight_protocol::DecodeMark(*answer);
-		if (mark.kind == flight_protocol::MarkKind::ERROR) {
-			ThrowTaskError(DecodeTaskError(mark.body));
+		auto frame = flight_protocol::DecodeFrame(*answer);
+		if (frame.kind == flight_protocol::FrameKind::ERROR) {
+			ThrowTaskError(DecodeTaskError(frame.body));
 		}
 	}
 
@@ -117,9 +117,9 @@ void RemoteDatabase::CloseSession(const SessionId &session) {
 	Call(flight_protocol::CLOSE_SESSION, {session}, limits::CONNECT_TIMEOUT_MS);
 }
 
-std::vector<double> RemoteDatabase::KeepSessions(const std::vector<SessionId> &sessions) {
+std::vector<double> RemoteDatabase::RenewSessions(const std::vector<SessionId> &sessions) {
 	std::vector<double> progress;
-	for (auto &percent : DecodeParts(Call(flight_protocol::KEEP_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS))) {
+	for (auto &percent : DecodeParts(Call(flight_protocol::RENEW_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS))) {
 		progress.push_back(std::strtod(percent.c_str(), nullptr));
 	}
 	progress.resize(sessions.size(), -1);

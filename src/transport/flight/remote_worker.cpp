@@ -18,9 +18,9 @@
 namespace duckherder {
 
 using duckdb::IOException;
-using flight_protocol::Mark;
-using flight_protocol::MarkBuffer;
-using flight_protocol::MarkKind;
+using flight_protocol::FrameBuffer;
+using flight_protocol::FrameKind;
+using flight_protocol::StreamFrame;
 
 namespace flight = arrow::flight;
 
@@ -62,7 +62,7 @@ private:
 				feed->Cancel();
 			}
 		} catch (std::exception &error) {
-			auto ignored = writer.WriteMetadata(MarkBuffer(flight_protocol::ErrorMark(ToTaskError(error, ""))));
+			auto ignored = writer.WriteMetadata(FrameBuffer(flight_protocol::ErrorFrame(ToTaskError(error, ""))));
 			static_cast<void>(ignored);
 		}
 	}
@@ -92,12 +92,12 @@ private:
 		if (auto batch = encoder.Flush()) {
 			ARROW_RETURN_NOT_OK(Write(*batch));
 		}
-		return writer.WriteMetadata(MarkBuffer(flight_protocol::EndMark(encoder.RowCount())));
+		return writer.WriteMetadata(FrameBuffer(flight_protocol::EndFrame(encoder.RowCount())));
 	}
 
 	arrow::Status Write(const arrow::RecordBatch &batch) {
-		ARROW_ASSIGN_OR_RAISE(auto mark, flight_protocol::RowsMark(batch));
-		return writer.WriteWithMetadata(batch, std::move(mark));
+		ARROW_ASSIGN_OR_RAISE(auto frame, flight_protocol::RowsFrame(batch));
+		return writer.WriteWithMetadata(batch, std::move(frame));
 	}
 
 	flight::FlightStreamWriter &writer;
@@ -132,9 +132,9 @@ RemoteWorker::RemoteWorker(WorkerAddress address_p, std::shared_ptr<FlightConnec
       connections(std::move(connections_p)) {
 }
 
-void RemoteWorker::Greet() {
+void RemoteWorker::Handshake() {
 	auto connection = connections->Get(address.location);
-	if (connections->Greeted(connection, address.id)) {
+	if (connections->HasShakenHands(connection, address.id)) {
 		return;
 	}
 	auto info = DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
@@ -144,7 +144,7 @@ void RemoteWorker::Greet() {
 		                                    peer, info.duckdb_version, info.protocol_version,
 		                                    duckdb::DuckDB::LibraryVersion(), PROTOCOL_VERSION);
 	}
-	connections->SetGreeted(connection, address.id);
+	connections->SetShakenHands(connection, address.id);
 }
 
 TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
@@ -153,8 +153,8 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 		auto key = KnownStages::Key(request);
 		auto connection = connections->Get(address.location);
 		// a feed's rows are on their way before the node could ask for more
-		auto alone = !feed && connections->KnowsStage(connection, key);
-		auto result = TryRunTask(connection, request, feed, alone, taken);
+		auto without_stage = !feed && connections->KnowsStage(connection, key);
+		auto result = TryRunTask(connection, request, feed, without_stage, taken);
 		if (!result) {
 			connections->SetKnowsStage(connection, key, false);
 			result = TryRunTask(connection, request, feed, false, taken);
@@ -171,7 +171,7 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 		TaskResult result;
 		result.failed = true;
 		result.error = ToTaskError(error, address.id);
-		if (result.error.kind == ErrorKind::PLACE) {
+		if (result.error.kind == ErrorKind::WORKER_FAILURE) {
 			result.error.kind = taken ? ErrorKind::DISCONNECTED : ErrorKind::UNREACHABLE;
 		}
 		return result;
@@ -180,12 +180,13 @@ TaskResult RemoteWorker::RunTask(const TaskRequest &request, std::shared_ptr<Chu
 
 std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
                                                    const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
-                                                   bool alone, bool &taken) {
+                                                   bool without_stage, bool &taken) {
 	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
 	auto asking = request;
 	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
-	auto encoded = alone ? EncodeTaskRequestAlone(asking) : EncodeTaskRequest(asking);
-	auto message = flight_protocol::Pack({encoded, EncodeTypes(types), alone ? flight_protocol::ALONE : ""});
+	auto encoded = without_stage ? EncodeTaskRequestWithoutStage(asking) : EncodeTaskRequest(asking);
+	auto message =
+	    flight_protocol::Pack({encoded, EncodeTypes(types), without_stage ? flight_protocol::WITHOUT_STAGE : ""});
 	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
 	                                               flight::FlightDescriptor::Command(flight_protocol::RUN_TASK));
 	connections->Check(exchange.status(), peer, connection);
@@ -210,16 +211,16 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 			connections->Check(chunk.status(), peer, connection);
 			throw IOException("%s ended the call without a result", peer);
 		}
-		auto mark = flight_protocol::DecodeMark(*chunk->app_metadata);
-		if (mark.kind == MarkKind::ALIVE) {
+		auto frame = flight_protocol::DecodeFrame(*chunk->app_metadata);
+		if (frame.kind == FrameKind::ALIVE) {
 			taken = true;
 			sender.Start();
 		}
-		if (mark.kind == MarkKind::RESEND && alone) {
+		if (frame.kind == FrameKind::RESEND && without_stage) {
 			return std::nullopt;
 		}
-		if (mark.kind == MarkKind::RESULT) {
-			auto result = DecodeTaskResult(mark.body);
+		if (frame.kind == FrameKind::RESULT) {
+			auto result = DecodeTaskResult(frame.body);
 			if (feed) {
 				// the task may have seen enough before the feed's end
 				feed->Cancel();
@@ -247,10 +248,10 @@ void RemoteWorker::CancelQuery(const QueryId &query_id) {
 	}
 }
 
-void RemoteWorker::KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
+void RemoteWorker::RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
 	auto parts = lost_locations;
 	parts.push_back(query_id);
-	Call(flight_protocol::KEEP_QUERY, EncodeParts(parts), limits::CONNECT_TIMEOUT_MS);
+	Call(flight_protocol::RENEW_LEASE, EncodeParts(parts), limits::CONNECT_TIMEOUT_MS);
 }
 
 WorkerInfo RemoteWorker::GetInfo() {

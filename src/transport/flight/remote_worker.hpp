@@ -12,13 +12,13 @@ public:
 	RemoteWorker(WorkerAddress address, std::shared_ptr<FlightConnections> connections);
 
 	//! Throws what WorkerConnector::Connect promises; asks the worker only once per connection.
-	void Greet();
+	void Handshake();
 
 	TaskResult RunTask(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) override;
 	std::shared_ptr<ChunkSource> Fetch(const FetchRequest &request,
 	                                   const duckdb::vector<duckdb::LogicalType> &types) override;
 	void CancelQuery(const QueryId &query_id) override;
-	void KeepQuery(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
+	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
 	//! Hangs up, which the worker notices
@@ -26,11 +26,11 @@ public:
 
 private:
 	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);
-	//! `alone`: without what the node knows of the stage. Nothing if it does not know it. `taken`: it has begun to run
-	//! the task.
+	//! `without_stage`: without what the node knows of the stage. Nothing if it does not know it. `taken`: it has begun
+	//! to run the task.
 	std::optional<TaskResult> TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,
 	                                     const TaskRequest &request, const std::shared_ptr<ChunkSource> &feed,
-	                                     bool alone, bool &taken);
+	                                     bool without_stage, bool &taken);
 
 	const WorkerAddress address;
 	//! What errors call it

@@ -25,15 +25,15 @@ static arrow::Result<flight::FlightPayload> BatchPayload(const arrow::RecordBatc
 
 arrow::Result<flight::FlightPayload> RowsPayload(const arrow::RecordBatch &batch) {
 	ARROW_ASSIGN_OR_RAISE(auto payload, BatchPayload(batch));
-	payload.app_metadata = flight_protocol::RowsMark(batch, payload.ipc_message);
+	payload.app_metadata = flight_protocol::RowsFrame(batch, payload.ipc_message);
 	return payload;
 }
 
-arrow::Result<flight::FlightPayload> MarkPayload(const std::shared_ptr<arrow::Schema> &schema,
-                                                 const flight_protocol::Mark &mark) {
+arrow::Result<flight::FlightPayload> FramePayload(const std::shared_ptr<arrow::Schema> &schema,
+                                                  const flight_protocol::StreamFrame &frame) {
 	ARROW_ASSIGN_OR_RAISE(auto batch, arrow::RecordBatch::MakeEmpty(schema));
 	ARROW_ASSIGN_OR_RAISE(auto payload, BatchPayload(*batch));
-	payload.app_metadata = flight_protocol::MarkBuffer(mark);
+	payload.app_metadata = flight_protocol::FrameBuffer(frame);
 	return payload;
 }
 

@@ -6,13 +6,13 @@
 
 #include <memory>
 
-//! What a DoGet sends: the schema, batches with their checksums, and marks. Stateless.
+//! What a DoGet sends: the schema, batches with their checksums, and frames. Stateless.
 namespace duckherder {
 
 arrow::Result<arrow::flight::FlightPayload> SchemaPayload(const arrow::Schema &schema);
 arrow::Result<arrow::flight::FlightPayload> RowsPayload(const arrow::RecordBatch &batch);
 //! Beside an empty batch: this kind of stream has no messages without data
-arrow::Result<arrow::flight::FlightPayload> MarkPayload(const std::shared_ptr<arrow::Schema> &schema,
-                                                        const flight_protocol::Mark &mark);
+arrow::Result<arrow::flight::FlightPayload> FramePayload(const std::shared_ptr<arrow::Schema> &schema,
+                                                         const flight_protocol::StreamFrame &frame);
 
 } // namespace duckherder

@@ -52,17 +52,17 @@ arrow::Result<flight::FlightPayload> SentOutput::Next() {
 	if (marked) {
 		return flight::FlightPayload();
 	}
-	flight_protocol::Mark mark;
+	flight_protocol::StreamFrame frame;
 	try {
 		if (auto batch = NextBatch()) {
 			return RowsPayload(*batch);
 		}
-		mark = flight_protocol::EndMark(encoder.RowCount());
+		frame = flight_protocol::EndFrame(encoder.RowCount());
 	} catch (std::exception &error) {
-		mark = flight_protocol::ErrorMark(ToTaskError(error, worker));
+		frame = flight_protocol::ErrorFrame(ToTaskError(error, worker));
 	}
 	marked = true;
-	return MarkPayload(encoder.Schema(), mark);
+	return FramePayload(encoder.Schema(), frame);
 }
 
 } // namespace duckherder

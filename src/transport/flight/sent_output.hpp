@@ -13,7 +13,7 @@
 
 namespace duckherder {
 
-//! An output of a worker as a Flight stream: batches, then an empty batch with the end mark, or with the error that
+//! An output of a worker as a Flight stream: batches, then an empty batch with the end frame, or with the error that
 //! ended it. Used by one thread.
 class SentOutput : public arrow::flight::FlightDataStream {
 public:

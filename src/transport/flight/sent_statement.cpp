@@ -80,21 +80,21 @@ bool SentStatement::Send(ChunkReader &chunks) {
 }
 
 void SentStatement::Produce() {
-	flight_protocol::Mark mark;
+	flight_protocol::StreamFrame frame;
 	try {
 		auto source = open([this] { return stopped || gone(); });
 		auto batches = source->OpenBatchReader();
 		if (batches ? !Send(*batches) : !Send(*source->OpenReader())) {
 			return;
 		}
-		// the statement's end comes before the mark that says so: the next one may follow it at once
+		// the statement's end comes before the frame that says so: the next one may follow it at once
 		batches.reset();
 		source.reset();
-		mark = flight_protocol::EndMark(row_count);
+		frame = flight_protocol::EndFrame(row_count);
 	} catch (std::exception &error) {
-		mark = flight_protocol::ErrorMark(ToTaskError(error, ""));
+		frame = flight_protocol::ErrorFrame(ToTaskError(error, ""));
 	}
-	Put(MarkPayload(encoder.Schema(), mark), true);
+	Put(FramePayload(encoder.Schema(), frame), true);
 }
 
 arrow::Result<flight::FlightPayload> SentStatement::Next() {
@@ -102,7 +102,7 @@ arrow::Result<flight::FlightPayload> SentStatement::Next() {
 	auto wait = std::chrono::milliseconds(limits::KEEPALIVE_INTERVAL_MS);
 	if (!changed.wait_for(guard, wait, [&] { return !ready.empty() || complete; })) {
 		guard.unlock();
-		return MarkPayload(encoder.Schema(), flight_protocol::Mark {flight_protocol::MarkKind::ALIVE, ""});
+		return FramePayload(encoder.Schema(), flight_protocol::StreamFrame {flight_protocol::FrameKind::ALIVE, ""});
 	}
 	if (ready.empty()) {
 		return flight::FlightPayload();

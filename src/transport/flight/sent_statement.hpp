@@ -16,7 +16,7 @@
 namespace duckherder {
 
 //! The result of a statement as a Flight stream, which is made ahead by a thread of its own: batches, then an empty one
-//! with the end mark, or with the error that ended it. As long as there is nothing to send, empty ones say that we are
+//! with the end frame, or with the error that ended it. As long as there is nothing to send, empty ones say that we are
 //! alive. Used by one thread; its destructor ends the statement.
 class SentStatement : public arrow::flight::FlightDataStream {
 public:

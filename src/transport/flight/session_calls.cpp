@@ -41,12 +41,12 @@ void ReadRows(flight::FlightMessageReader &reader, const duckdb::vector<duckdb::
 		if (!message->app_metadata) {
 			throw duckdb::IOException("the rows of a client ended without an end marker");
 		}
-		auto mark = flight_protocol::DecodeMark(*message->app_metadata);
+		auto frame = flight_protocol::DecodeFrame(*message->app_metadata);
 		if (!message->data) {
-			flight_protocol::CheckEnd(mark, rows);
+			flight_protocol::CheckEnd(frame, rows);
 			return;
 		}
-		flight_protocol::CheckRows(mark, *message->data);
+		flight_protocol::CheckRows(frame, *message->data);
 		rows += static_cast<uint64_t>(message->data->num_rows());
 		decoder.SetBatch(std::move(message->data));
 		while (true) {
@@ -67,19 +67,19 @@ SessionCalls::SessionCalls(std::shared_ptr<DatabaseService> database_p, Role rol
 }
 
 bool SessionCalls::Knows(const std::string &action) {
-	static const std::set<std::string> actions = {flight_protocol::OPEN_SESSION,  flight_protocol::CLOSE_SESSION,
-	                                              flight_protocol::KEEP_SESSIONS, flight_protocol::LIST_CATALOG,
-	                                              flight_protocol::DESCRIBE,      flight_protocol::COMMIT,
-	                                              flight_protocol::ROLLBACK,      flight_protocol::ESTIMATE_ROWS};
+	static const std::set<std::string> actions = {flight_protocol::OPEN_SESSION,   flight_protocol::CLOSE_SESSION,
+	                                              flight_protocol::RENEW_SESSIONS, flight_protocol::LIST_CATALOG,
+	                                              flight_protocol::DESCRIBE,       flight_protocol::COMMIT,
+	                                              flight_protocol::ROLLBACK,       flight_protocol::ESTIMATE_ROWS};
 	return actions.count(action) > 0;
 }
 
 std::string SessionCalls::Act(const flight::Action &action, const std::string &peer) {
 	auto parts = flight_protocol::Unpack(action.body ? action.body->ToString() : std::string());
 	auto &type = action.type;
-	if (type == flight_protocol::KEEP_SESSIONS) {
+	if (type == flight_protocol::RENEW_SESSIONS) {
 		std::vector<std::string> progress;
-		for (auto percent : database->KeepSessions(parts)) {
+		for (auto percent : database->RenewSessions(parts)) {
 			progress.push_back(std::to_string(percent));
 		}
 		return EncodeParts(progress);
@@ -134,7 +134,7 @@ std::unique_ptr<flight::FlightDataStream> SessionCalls::Result(const flight::Ser
 
 void SessionCalls::Upload(const std::vector<std::string> &descriptor, flight::FlightMessageReader &reader,
                           flight::FlightMetadataWriter &writer) {
-	flight_protocol::Mark answer {flight_protocol::MarkKind::REPLY, ""};
+	flight_protocol::StreamFrame answer {flight_protocol::FrameKind::REPLY, ""};
 	try {
 		flight_protocol::CheckParts(descriptor, 4);
 		auto types = DecodeTypes(descriptor[3]);
@@ -143,9 +143,9 @@ void SessionCalls::Upload(const std::vector<std::string> &descriptor, flight::Fl
 		ReadRows(reader, types, *sink);
 		sink->Finish();
 	} catch (std::exception &error) {
-		answer = flight_protocol::ErrorMark(ToTaskError(error, ""));
+		answer = flight_protocol::ErrorFrame(ToTaskError(error, ""));
 	}
-	auto status = writer.WriteMetadata(*flight_protocol::MarkBuffer(answer));
+	auto status = writer.WriteMetadata(*flight_protocol::FrameBuffer(answer));
 	static_cast<void>(status);
 }
 

@@ -26,7 +26,7 @@ public:
 	std::unique_ptr<arrow::flight::FlightDataStream> Result(const arrow::flight::ServerCallContext &context,
 	                                                        const std::vector<std::string> &ticket,
 	                                                        std::shared_ptr<std::atomic<bool>> stopping);
-	//! Errors go to the caller as a mark
+	//! Errors go to the caller as a frame
 	void Upload(const std::vector<std::string> &descriptor, arrow::flight::FlightMessageReader &reader,
 	            arrow::flight::FlightMetadataWriter &writer);
 

@@ -9,9 +9,9 @@
 
 namespace duckherder {
 
-using flight_protocol::Mark;
-using flight_protocol::MarkBuffer;
-using flight_protocol::MarkKind;
+using flight_protocol::FrameBuffer;
+using flight_protocol::FrameKind;
+using flight_protocol::StreamFrame;
 
 namespace flight = arrow::flight;
 
@@ -67,14 +67,14 @@ void TaskCall::Run() {
 		result.error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::IO);
 		result.error.message = "Worker " + request.worker_id + " was stopped";
 	}
-	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::RESULT, EncodeTaskResult(result)}));
+	auto status = writer.WriteMetadata(FrameBuffer(StreamFrame {FrameKind::RESULT, EncodeTaskResult(result)}));
 	static_cast<void>(status);
 	receiver.join();
 }
 
 void TaskCall::SayAlive() {
 	// Who does not take it has hung up, which the receiver notices.
-	auto status = writer.WriteMetadata(MarkBuffer(Mark {MarkKind::ALIVE, ""}));
+	auto status = writer.WriteMetadata(FrameBuffer(StreamFrame {FrameKind::ALIVE, ""}));
 	static_cast<void>(status);
 }
 
@@ -107,12 +107,12 @@ void TaskCall::TakeOfFeed(flight::FlightStreamChunk chunk) {
 		if (!chunk.app_metadata) {
 			throw duckdb::IOException("a batch of a feed came without its checksum");
 		}
-		auto mark = flight_protocol::DecodeMark(*chunk.app_metadata);
+		auto frame = flight_protocol::DecodeFrame(*chunk.app_metadata);
 		if (chunk.data) {
-			flight_protocol::CheckRows(mark, *chunk.data);
+			flight_protocol::CheckRows(frame, *chunk.data);
 			feed->Push(std::move(chunk.data));
 		} else {
-			feed->End(mark);
+			feed->End(frame);
 		}
 	} catch (std::exception &error) {
 		// the task gets it from its feed; the sender is still there

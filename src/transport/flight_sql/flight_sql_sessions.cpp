@@ -332,7 +332,7 @@ void FlightSqlSessions::KeepAlive() {
 		}
 		guard.unlock();
 		try {
-			database->KeepSessions(kept);
+			database->RenewSessions(kept);
 		} catch (...) { // NOLINT: who uses them will see
 		}
 		for (auto &session : expired) {

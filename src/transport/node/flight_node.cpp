@@ -6,7 +6,7 @@
 #include "transport/flight/client_cookie.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight_sql/flight_sql.hpp"
-#include "transport/flight/guard.hpp"
+#include "transport/flight/token_auth.hpp"
 #include "transport/flight/known_stages.hpp"
 #include "transport/flight/listen_failure.hpp"
 #include "transport/flight/message_order.hpp"
@@ -145,13 +145,13 @@ public:
 			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoGet(caller, ticket, stream); });
 		}
 		return Answer([&] {
-			auto role = Guard::RoleOf(context, "Reading");
+			auto role = TokenAuth::RoleOf(context, "Reading");
 			auto parts = flight_protocol::Unpack(ticket.ticket);
 			if (!parts.empty() && parts[0] == flight_protocol::STATEMENT) {
 				*stream = SessionCalls(Database(), role).Result(context, parts, stopping);
 				return;
 			}
-			Guard::Require(context, Role::NODE, "Reading the output of a task");
+			TokenAuth::Require(context, Role::NODE, "Reading the output of a task");
 			flight_protocol::CheckParts(parts, 2);
 			auto request = DecodeFetchRequest(parts[0]);
 			auto types = DecodeTypes(parts[1]);
@@ -167,7 +167,7 @@ public:
 			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoPut(caller, *reader, *writer); });
 		}
 		return Answer([&] {
-			auto role = Guard::RoleOf(context, "Sending rows");
+			auto role = TokenAuth::RoleOf(context, "Sending rows");
 			auto parts = flight_protocol::Unpack(reader->descriptor().cmd);
 			if (parts.empty() || parts[0] != flight_protocol::UPLOAD) {
 				throw InvalidInputException("rows for an unknown purpose");
@@ -181,7 +181,7 @@ public:
 	                         std::unique_ptr<flight::FlightMessageWriter> writer) override {
 		return Answer([&] {
 			// before its first message is read: a worker takes plans from drivers only
-			Guard::Require(context, Role::NODE, "Running a task");
+			TokenAuth::Require(context, Role::NODE, "Running a task");
 			if (reader->descriptor().cmd != flight_protocol::RUN_TASK) {
 				throw InvalidInputException("unknown exchange '%s'", reader->descriptor().cmd);
 			}
@@ -192,11 +192,11 @@ public:
 			auto parts = Parts(first->app_metadata->ToString(), 3);
 			auto request = DecodeTaskRequest(parts[0]);
 			auto worker = Worker(request.worker_id);
-			if (parts[2] != flight_protocol::ALONE) {
+			if (parts[2] != flight_protocol::WITHOUT_STAGE) {
 				known_stages.Remember(request);
 			} else if (!known_stages.Complete(request)) {
-				auto status = writer->WriteMetadata(
-				    flight_protocol::MarkBuffer(flight_protocol::Mark {flight_protocol::MarkKind::RESEND, ""}));
+				auto status = writer->WriteMetadata(flight_protocol::FrameBuffer(
+				    flight_protocol::StreamFrame {flight_protocol::FrameKind::RESEND, ""}));
 				static_cast<void>(status);
 				return;
 			}
@@ -215,14 +215,15 @@ public:
 		std::string answer;
 		WorkerId worker;
 		try {
-			Guard::Require(context, RoleFor(action.type), "The action " + action.type);
-			auto reply = SessionCalls::Knows(action.type)
-			                 ? SessionCalls(Database(), Guard::RoleOf(context, action.type)).Act(action, context.peer())
-			                 : Act(action, worker);
-			flight_protocol::Mark mark {flight_protocol::MarkKind::REPLY, std::move(reply)};
-			answer = flight_protocol::EncodeMark(mark);
+			TokenAuth::Require(context, RoleFor(action.type), "The action " + action.type);
+			auto reply =
+			    SessionCalls::Knows(action.type)
+			        ? SessionCalls(Database(), TokenAuth::RoleOf(context, action.type)).Act(action, context.peer())
+			        : Act(action, worker);
+			flight_protocol::StreamFrame frame {flight_protocol::FrameKind::REPLY, std::move(reply)};
+			answer = flight_protocol::EncodeFrame(frame);
 		} catch (std::exception &error) {
-			answer = flight_protocol::EncodeMark(flight_protocol::ErrorMark(ToTaskError(error, worker)));
+			answer = flight_protocol::EncodeFrame(flight_protocol::ErrorFrame(ToTaskError(error, worker)));
 		}
 		std::vector<flight::Result> list(1);
 		list[0].body = arrow::Buffer::FromString(std::move(answer));
@@ -249,7 +250,7 @@ private:
 	arrow::Status WithSql(const flight::ServerCallContext &context, FUNCTION function) {
 		arrow::Status status;
 		auto answer = Answer([&] {
-			FlightSql::Caller caller {context, Guard::RoleOf(context, "Flight SQL"), stopping};
+			FlightSql::Caller caller {context, TokenAuth::RoleOf(context, "Flight SQL"), stopping};
 			status = function(*Sql(), caller);
 		});
 		return answer.ok() ? status : answer;
@@ -356,8 +357,8 @@ private:
 			    std::min<uint64_t>(std::strtoull(parts[2].c_str(), nullptr, 10), limits::ADMISSION_CALL_WAIT_MS);
 			return Driver()->AdmitQuery(parts[0], parts[1], wait_ms) ? "admitted" : "waiting";
 		}
-		if (type == flight_protocol::KEEP_QUERIES) {
-			Driver()->KeepQueries(flight_protocol::Unpack(body));
+		if (type == flight_protocol::RENEW_LEASES) {
+			Driver()->RenewLeases(flight_protocol::Unpack(body));
 			return "";
 		}
 		if (type == flight_protocol::RELEASE_QUERY) {
@@ -365,7 +366,7 @@ private:
 			return "";
 		}
 		auto about_worker = type == flight_protocol::GET_INFO || type == flight_protocol::CANCEL_QUERY ||
-		                    type == flight_protocol::KEEP_QUERY || type == flight_protocol::LOAD_EXTENSION;
+		                    type == flight_protocol::RENEW_LEASE || type == flight_protocol::LOAD_EXTENSION;
 		if (!about_worker) {
 			throw InvalidInputException("unknown action '%s'", type);
 		}
@@ -378,14 +379,14 @@ private:
 		if (type == flight_protocol::CANCEL_QUERY) {
 			service->CancelQuery(parts[1]);
 			known_stages.DropQuery(parts[1]);
-		} else if (type == flight_protocol::KEEP_QUERY) {
+		} else if (type == flight_protocol::RENEW_LEASE) {
 			auto lost_locations = DecodeParts(parts[1]);
 			if (lost_locations.empty()) {
 				throw InvalidInputException("'%s' names no query", type);
 			}
 			auto query_id = std::move(lost_locations.back());
 			lost_locations.pop_back();
-			service->KeepQuery(query_id, lost_locations);
+			service->RenewLease(query_id, lost_locations);
 		} else {
 			service->LoadExtension(parts[1]);
 		}
@@ -419,8 +420,8 @@ std::string FlightNode::Start() {
 		throw InvalidInputException("'%s' is no host to listen at: %s", options.host, location.status().message());
 	}
 	flight::FlightServerOptions server_options(*location);
-	auto guard = std::make_shared<Guard>(options.token, options.client_tokens, options.login_wait_ms);
-	server_options.middleware.emplace_back(Guard::NAME, std::move(guard));
+	auto guard = std::make_shared<TokenAuth>(options.token, options.client_tokens, options.login_wait_ms);
+	server_options.middleware.emplace_back(TokenAuth::NAME, std::move(guard));
 	server_options.middleware.emplace_back(ClientCookie::NAME, std::make_shared<ClientCookie>());
 	// the guard has seen the token by then: a handshake only brings its answer back
 	server_options.auth_handler = std::make_shared<flight::NoOpAuthHandler>();

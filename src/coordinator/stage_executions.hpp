@@ -29,9 +29,9 @@ struct StageOutcome {
 //! that are decided by real sizes. The plan itself stays as it is: a prepared statement executes it again.
 //!
 //! Not thread-safe: its owner calls it with a lock held. Lifetime: within one query of `context`; `plan` outlives it.
-class StageRuns {
+class StageExecutions {
 public:
-	StageRuns(duckdb::ClientContext &context, DistributedPlan &plan);
+	StageExecutions(duckdb::ClientContext &context, DistributedPlan &plan);
 
 	//! Splits all scans, and encodes the stages whose fragments are certain. Throws what extracting or encoding throws.
 	void Prepare();
@@ -40,11 +40,11 @@ public:
 	std::vector<SchedulerStage> ForScheduler() const;
 
 	size_t Count() const {
-		return runs.size();
+		return executions.size();
 	}
 	//! Its tasks, its fragment and its inputs
 	const Stage &Get(StageId stage) const {
-		return runs[stage].stage;
+		return executions[stage].stage;
 	}
 	//! Its tasks are known only when what it waits for is done
 	bool SizedLate(StageId stage) const;
@@ -52,10 +52,10 @@ public:
 	uint32_t MostTasks(StageId stage) const;
 	//! The scan of the stage was cut so
 	const PipelineTasks &Split(StageId stage) const {
-		return runs[stage].split;
+		return executions[stage].split;
 	}
 	bool HasScan(StageId stage) const {
-		return runs[stage].scan != nullptr;
+		return executions[stage].scan != nullptr;
 	}
 	//! Some worker will: it mostly waits then
 	bool ReadsRemoteFiles() const;
@@ -65,7 +65,7 @@ public:
 	//! What a task of a stage has put out, the bytes by partition
 	void NoteOutput(StageId stage, TaskId task, uint64_t rows, const std::vector<uint64_t> &partition_bytes);
 
-	//! The stage became part of its reader, which copies the other side of the join
+	//! The stage became part of its reader, which broadcasts the other side of the join
 	struct Merged {
 		StageId into = 0;
 	};
@@ -77,9 +77,9 @@ public:
 	//! What the tasks of a stage read; `outputs` says where the outputs of another one are.
 	StageInputs InputsOf(StageId stage, const std::function<std::vector<OutputLocation>(StageId)> &outputs) const;
 
-	//! The scan that the driver runs for a stage whose tasks are fed
+	//! The scan that the session runs for a stage whose tasks are fed
 	FeedScan &Feed(StageId stage) {
-		return *runs[stage].feed;
+		return *executions[stage].feed;
 	}
 	//! The task is fed with rows that are read only once, and some of them may have been
 	bool FeedWasRead(StageId stage, TaskId task) const;
@@ -90,7 +90,7 @@ public:
 	StageOutcome Outcome(StageId stage) const;
 
 private:
-	struct Run {
+	struct StageExecution {
 		Stage stage;
 		//! Null if it reads exchanges only
 		const StageScan *scan = nullptr;
@@ -101,7 +101,7 @@ private:
 		uint32_t partitions = 1;
 		duckdb::vector<StageId> sliceable_inputs;
 		//! Inputs that each task reads whole, although they are partitioned
-		duckdb::vector<StageId> copied_inputs;
+		duckdb::vector<StageId> broadcast_inputs;
 		//! Stages whose work this one does
 		duckdb::vector<StageId> merged;
 		bool repeatable = true;
@@ -114,7 +114,7 @@ private:
 		StageOutcome outcome;
 
 		//! Its tasks read partitions
-		bool IsDealt() const {
+		bool ReadsPartitions() const {
 			return !scan && partitions > 1;
 		}
 	};
@@ -122,16 +122,16 @@ private:
 	uint64_t OutputBytes(StageId stage) const;
 	void Merge(StageId probe);
 	//! Its one task puts out nothing
-	void MakeEmpty(Run &run);
-	void AssignTasks(Run &run);
-	void Encode(Run &run);
+	void MakeEmpty(StageExecution &execution);
+	void AssignTasks(StageExecution &execution);
+	void Encode(StageExecution &execution);
 	//! Of the stage and its tasks
-	void SetFragment(Run &run, const duckdb::LogicalOperator &fragment);
+	void SetFragment(StageExecution &execution, const duckdb::LogicalOperator &fragment);
 
 	duckdb::ClientContext &context;
 	//! Not changed, but operators are moved about while a fragment is encoded
 	DistributedPlan &plan;
-	std::vector<Run> runs;
+	std::vector<StageExecution> executions;
 };
 
 } // namespace duckherder

@@ -7,16 +7,16 @@ namespace duckherder::fuzz {
 
 namespace {
 
-//! As whoever receives a mark does: the body by its kind
-void DecodeMarkAndBody(const std::string &bytes) {
-	auto mark = flight_protocol::DecodeMark(bytes);
-	Expect(flight_protocol::EncodeMark(flight_protocol::DecodeMark(flight_protocol::EncodeMark(mark))) ==
-	           flight_protocol::EncodeMark(mark),
-	       "a mark is another one after a round of encoding and decoding");
-	if (mark.kind == flight_protocol::MarkKind::RESULT) {
-		DecodeTaskResult(mark.body);
+//! As whoever receives a frame does: the body by its kind
+void DecodeFrameAndBody(const std::string &bytes) {
+	auto frame = flight_protocol::DecodeFrame(bytes);
+	Expect(flight_protocol::EncodeFrame(flight_protocol::DecodeFrame(flight_protocol::EncodeFrame(frame))) ==
+	           flight_protocol::EncodeFrame(frame),
+	       "a frame is another one after a round of encoding and decoding");
+	if (frame.kind == flight_protocol::FrameKind::RESULT) {
+		DecodeTaskResult(frame.body);
 	}
-	flight_protocol::CheckEnd(mark, 3);
+	flight_protocol::CheckEnd(frame, 3);
 }
 
 //! As a node does with the ticket of a DoGet: the request and the types
@@ -40,17 +40,17 @@ void DecodeCall(const std::string &bytes) {
 } // namespace
 
 std::vector<std::string> Samples() {
-	using flight_protocol::EncodeMark;
-	using flight_protocol::MarkKind;
+	using flight_protocol::EncodeFrame;
+	using flight_protocol::FrameKind;
 	duckdb::vector<duckdb::LogicalType> types {duckdb::LogicalType::INTEGER,
 	                                           duckdb::LogicalType::LIST(duckdb::LogicalType::VARCHAR)};
 	TaskError error;
 	error.exception_type = "Conversion";
 	error.message = "no number";
-	return {std::string(1, 0) + EncodeMark(flight_protocol::EndMark(3)),
-	        std::string(1, 0) + EncodeMark(flight_protocol::ErrorMark(error)),
-	        std::string(1, 0) + EncodeMark({MarkKind::ALIVE, ""}),
-	        std::string(1, 0) + EncodeMark({MarkKind::RESULT, EncodeTaskResult(TaskResult())}),
+	return {std::string(1, 0) + EncodeFrame(flight_protocol::EndFrame(3)),
+	        std::string(1, 0) + EncodeFrame(flight_protocol::ErrorFrame(error)),
+	        std::string(1, 0) + EncodeFrame({FrameKind::ALIVE, ""}),
+	        std::string(1, 0) + EncodeFrame({FrameKind::RESULT, EncodeTaskResult(TaskResult())}),
 	        std::string(1, 1) + EncodeParts({EncodeFetchRequest(FetchRequest()), EncodeTypes(types)}),
 	        std::string(1, 2) + EncodeParts({EncodeTaskRequest(TaskRequest()), EncodeTypes(types), "alone"})};
 }
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		Decode([&] {
 			switch (data[0] % 3) {
 			case 0:
-				return DecodeMarkAndBody(bytes);
+				return DecodeFrameAndBody(bytes);
 			case 1:
 				return DecodeTicket(bytes);
 			default:

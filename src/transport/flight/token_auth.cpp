@@ -1,4 +1,4 @@
-#include "transport/flight/guard.hpp"
+#include "transport/flight/token_auth.hpp"
 
 #include "common/clock.hpp"
 #include "common/limits.hpp"
@@ -35,7 +35,7 @@ public:
 		message_order::Sent();
 	}
 	std::string name() const override {
-		return Guard::NAME;
+		return TokenAuth::NAME;
 	}
 
 	const Role role;
@@ -65,7 +65,7 @@ std::string AddressOf(const std::string &peer) {
 
 } // namespace
 
-class Guard::Failures {
+class TokenAuth::Failures {
 public:
 	explicit Failures(uint64_t wait_ms) : first_wait_ms(wait_ms) {
 	}
@@ -125,7 +125,7 @@ private:
 	uint32_t waiting = 0;
 };
 
-Guard::Guard(const std::string &node_token, const std::vector<ClientToken> &client_tokens, uint64_t wait_ms)
+TokenAuth::TokenAuth(const std::string &node_token, const std::vector<ClientToken> &client_tokens, uint64_t wait_ms)
     : tokens(client_tokens), failures(std::make_unique<Failures>(wait_ms)) {
 	tokens.push_back({Role::NODE, node_token});
 	for (auto &entry : tokens) {
@@ -133,10 +133,10 @@ Guard::Guard(const std::string &node_token, const std::vector<ClientToken> &clie
 	}
 }
 
-Guard::~Guard() = default;
+TokenAuth::~TokenAuth() = default;
 
-arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCallContext &context,
-                               std::shared_ptr<flight::ServerMiddleware> *middleware) {
+arrow::Status TokenAuth::StartCall(const flight::CallInfo &, const flight::ServerCallContext &context,
+                                   std::shared_ptr<flight::ServerMiddleware> *middleware) {
 	message_order::Received();
 	auto &headers = context.incoming_headers();
 	auto header = headers.find(flight_protocol::AUTHORIZATION_HEADER);
@@ -164,7 +164,7 @@ arrow::Status Guard::StartCall(const flight::CallInfo &, const flight::ServerCal
 	return arrow::Status::OK();
 }
 
-Role Guard::RoleOf(const flight::ServerCallContext &context, const std::string &what) {
+Role TokenAuth::RoleOf(const flight::ServerCallContext &context, const std::string &what) {
 	auto caller = dynamic_cast<Caller *>(context.GetMiddleware(NAME));
 	if (!caller) {
 		throw duckdb::PermissionException("%s needs a token", what);
@@ -172,7 +172,7 @@ Role Guard::RoleOf(const flight::ServerCallContext &context, const std::string &
 	return caller->role;
 }
 
-void Guard::Require(const flight::ServerCallContext &context, Role needed, const std::string &what) {
+void TokenAuth::Require(const flight::ServerCallContext &context, Role needed, const std::string &what) {
 	auto role = RoleOf(context, what);
 	if (role < needed) {
 		throw duckdb::PermissionException("%s needs the role '%s', this token has the role '%s'", what,

@@ -15,13 +15,13 @@ namespace duckherder {
 //! HTTP's basic authentication, whatever the user's name: the answer then has the header to show from now on. Who fails
 //! is written to stderr, with how often (each address at most once per LOGIN_LOG_INTERVAL_MS), and has to wait: longer
 //! with each failure, but only LOGIN_WAITS_MAX calls at a time, as each keeps a thread. Thread-safe.
-class Guard : public arrow::flight::ServerMiddlewareFactory {
+class TokenAuth : public arrow::flight::ServerMiddlewareFactory {
 public:
 	static constexpr const char *NAME = "guard";
 
 	//! `node_token` is the cluster's own one
-	Guard(const std::string &node_token, const std::vector<ClientToken> &client_tokens, uint64_t wait_ms);
-	~Guard() override;
+	TokenAuth(const std::string &node_token, const std::vector<ClientToken> &client_tokens, uint64_t wait_ms);
+	~TokenAuth() override;
 
 	arrow::Status StartCall(const arrow::flight::CallInfo &info, const arrow::flight::ServerCallContext &context,
 	                        std::shared_ptr<arrow::flight::ServerMiddleware> *middleware) override;
