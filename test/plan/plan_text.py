@@ -1,0 +1,106 @@
+"""A plan as text that a reviewer reads: how the query runs, its stages, and what is left to the session.
+
+The text is what EXPLAIN says of the stages, without the parts of it that say nothing about the distribution: what an
+operator of the session computes, and how many rows DuckDB expects of it.
+"""
+
+import json
+from collections.abc import Iterator
+
+import duckdb
+
+from support.session import Connection
+
+Node = dict
+NOT_DISTRIBUTED = "duckherder_require_distributed is on: "
+GATHER = "DUCKHERDER_GATHER"
+ARROW = " <- "
+
+
+def describe(con: Connection, sql: str) -> list[str]:
+    """The first line says how the query runs and why; the others are indented."""
+    ((_, text),) = con.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
+    roots: list[Node] = json.loads(text)
+    nodes = [node for root in roots for node in _walk(root)]
+    gathers = [_stages_of(node) for node in nodes if node["name"] == GATHER]
+    local = [node["extra_info"]["Local"] for node in nodes if "Local" in node["extra_info"]]
+    partial = [node["extra_info"]["Partial"] for node in nodes if "Partial" in node["extra_info"]]
+    session = [f"  {line}" for root in roots for line in _tree_lines(_session_text(root))]
+    if not gathers:
+        reason = _as_text(local[0]) if local else _why_not_distributed(con, sql)
+        return [f"LOCAL: {reason}", "  session", *(f"  {line}" for line in session)]
+    stages: dict[int, list[str]] = {}
+    for found in gathers:
+        stages.update(found)
+    lines = [f"PARTIAL: {_as_text(partial[0])}" if partial else "DISTRIBUTED"]
+    for number in sorted(stages):
+        lines += _stage_lines(number, stages[number])
+    return [*lines, "  session", *(f"  {line}" for line in session)]
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node["children"]:
+        yield from _walk(child)
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_text(value: str | list[str]) -> str:
+    return " ".join(_as_list(value))
+
+
+def _stages_of(gather: Node) -> dict[int, list[str]]:
+    """By the number of the stage, the lines of EXPLAIN."""
+    return {int(key.removeprefix("Stage ")): _as_list(value) for key, value in gather["extra_info"].items()
+            if key.startswith("Stage ")}
+
+
+def _why_not_distributed(con: Connection, sql: str) -> str:
+    """EXPLAIN is silent where no worker could have run anything, but a session that requires workers says why. The
+    query itself is tried, as its EXPLAIN counts as a statement that reads nothing if it reads constants only."""
+    con.execute("SET duckherder_require_distributed = true")
+    try:
+        con.execute(sql if sql.startswith("SELECT") else f"EXPLAIN {sql}").fetchall()
+    except duckdb.InvalidInputException as error:
+        return str(error).partition(NOT_DISTRIBUTED)[2]
+    finally:
+        con.execute("RESET duckherder_require_distributed")
+    return "no reason is given"
+
+
+def _stage_lines(number: int, lines: list[str]) -> list[str]:
+    """EXPLAIN has a line for the tasks, lines for filters, one for each operator, and lines for the output."""
+    operators = next(i for i, line in enumerate(lines) if i > 0 and not line.startswith("filtered by "))
+    output = next(i for i, line in enumerate(lines) if line.startswith("to "))
+    head = "; ".join(lines[:operators])
+    tree = _tree_lines(ARROW.join(lines[operators:output]))
+    return [f"  stage {number}: {head}", *(f"    {line}" for line in tree), f"    {' '.join(lines[output:])}"]
+
+
+def _session_text(node: Node) -> str:
+    """An operator of the session and those below it, written as EXPLAIN writes those of a stage."""
+    info = node["extra_info"]
+    name = node["name"]
+    if name == GATHER:
+        # The stage that is gathered comes after all that it reads
+        return f"{name} of stage {max(_stages_of(node))}"
+    if "Join Type" in info:
+        name += f" {_as_text(info['Join Type'])}"
+    children = [_session_text(child) for child in node["children"]]
+    if len(children) > 1:
+        return f"{name}{ARROW}[{', '.join(children)}]"
+    return ARROW.join([name, *children])
+
+
+def _tree_lines(text: str) -> list[str]:
+    """A line for each chain of operators; what an operator of several inputs reads is indented below it."""
+    lines = []
+    depth = 0
+    for part in text.replace(f"{ARROW}[", "\n[").replace(", ", "\n,").replace("]", "\n]").split("\n"):
+        depth += {"[": 1, "]": -1}.get(part[:1], 0)
+        if chain := part.lstrip("[],"):
+            lines.append("  " * depth + chain)
+    return lines
