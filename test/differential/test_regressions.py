@@ -79,3 +79,14 @@ def test_a_satisfied_query_leaves_its_tasks_nothing_to_ask(pair):
     pair.ours.execute("SET duckherder_tasks_per_worker = 7")
     for i in range(100):
         assert len(pair.ours.execute(f"SELECT * FROM t WHERE i >= {i} LIMIT 3").fetchall()) == 3
+
+
+@pytest.mark.timeout(60)
+def test_a_recursion_reads_a_materialized_cte(pair):
+    """The CTE's rows come to the session, and the plan had lost the CTE itself: "Referenced recursive CTE does not
+    exist"."""
+    pair.execute("CREATE TABLE t AS SELECT i, (i % 1000)::INTEGER AS g FROM range(100000) r(i)")
+    for definition in ("SELECT g, count(*) AS n FROM t GROUP BY g", "SELECT g, i AS n FROM t WHERE i < 900"):
+        pair.check(f"WITH RECURSIVE c AS MATERIALIZED ({definition}), r AS (SELECT 1 AS g, 0::BIGINT AS n "
+                   "UNION ALL SELECT c.g + 1, c.n FROM r JOIN c USING (g) WHERE c.g < 10) SELECT * FROM r",
+                   mode="PARTIAL")

@@ -77,7 +77,7 @@ public:
 			CutExchange(op, stage, above.may_slice);
 			return;
 		}
-		if (op->type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE && IsExchange(*op->children[0])) {
+		if (op->type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE && StaysWithWorkers(*op->children[0])) {
 			CutSharedCTE(op);
 			Cut(op, stage, above);
 			return;
@@ -187,6 +187,11 @@ private:
 		default:
 			return result.task_local.count(&op) > 0;
 		}
+	}
+
+	//! Whether what reads a CTE's rows is in stages, too; else they come to the session, where the CTE is
+	static bool StaysWithWorkers(LogicalOperator &definition) {
+		return IsExchange(definition) && definition.Cast<LogicalExchange>().exchange.kind != ExchangeKind::RESULT;
 	}
 
 	//! The definition becomes a stage; what reads it stands alone
