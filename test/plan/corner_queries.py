@@ -264,6 +264,10 @@ PARTIAL = [
            "WITH RECURSIVE r AS (SELECT i, 1 AS n FROM t WHERE i = 1 "
            "UNION ALL SELECT t.i, n + 1 FROM r JOIN t ON t.i = r.i * 2 WHERE n < 10) "
            "SELECT count(*), sum(u.i) FROM r JOIN u ON u.i = r.i"),
+    _query("recursive_cte_of_a_cte", "A CTE that a recursion reads comes to the session.",
+           "WITH RECURSIVE c AS MATERIALIZED (SELECT g, count(*) AS n FROM t GROUP BY g), "
+           "r AS (SELECT 1 AS g UNION ALL SELECT c.g + 1 FROM r JOIN c USING (g) WHERE c.g < 10) "
+           "SELECT count(*) FROM r"),
     _query("cte_in_session", "A CTE that only the session can compute.",
            "WITH c AS MATERIALIZED (SELECT g, random() AS x FROM t) "
            "SELECT count(*), sum(a.x) FROM c a JOIN c b USING (g) JOIN u USING (g)"),

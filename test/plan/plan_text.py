@@ -5,6 +5,7 @@ operator of the session computes, and how many rows DuckDB expects of it.
 """
 
 import json
+import re
 from collections.abc import Iterator
 
 import duckdb
@@ -15,6 +16,8 @@ Node = dict
 NOT_DISTRIBUTED = "duckherder_require_distributed is on: "
 GATHER = "DUCKHERDER_GATHER"
 ARROW = " <- "
+#: DuckLake's names of files
+UNIQUE_NAME = re.compile(r"(?<=ducklake-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def describe(con: Connection, sql: str) -> list[str]:
@@ -76,7 +79,7 @@ def _stage_lines(number: int, lines: list[str]) -> list[str]:
     operators = next(i for i, line in enumerate(lines) if i > 0 and not line.startswith("filtered by "))
     output = next(i for i, line in enumerate(lines) if line.startswith("to "))
     head = "; ".join(lines[:operators])
-    tree = _tree_lines(ARROW.join(lines[operators:output]))
+    tree = _tree_lines(UNIQUE_NAME.sub("UUID", ARROW.join(lines[operators:output])))
     return [f"  stage {number}: {head}", *(f"    {line}" for line in tree), f"    {' '.join(lines[output:])}"]
 
 

@@ -3,6 +3,7 @@
 #include "engine/exchange_scan.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/choose_joins.hpp"
+#include "planner/cut/describe_stage.hpp"
 #include "planner/cut/key_filters.hpp"
 #include "planner/place/logical_exchange.hpp"
 #include "planner/split/split_scans.hpp"
@@ -260,7 +261,6 @@ private:
 		stage.types = exchange.types;
 		stage.estimated_rows = exchange.has_estimated_cardinality ? exchange.estimated_cardinality : 1;
 		stage.fragment = std::move(exchange.children[0]);
-		stage.description = Describe(*stage.fragment);
 		stage.writes_files = stage.fragment->type == LogicalOperatorType::LOGICAL_COPY_TO_FILE;
 		stage.few_tasks = stage.writes_files;
 		Cut(stage.fragment, &stage, Above {exchange.exchange.ordered, true});
@@ -302,19 +302,6 @@ private:
 		stage.scan->feed_scan = unique_ptr_cast<LogicalOperator, LogicalGet>(std::move(op));
 		op = std::move(scan);
 	}
-
-	//! The operators of a stage, root first, without what is in other stages
-	static string Describe(LogicalOperator &op) {
-		if (IsExchange(op)) {
-			return op.GetName();
-		}
-		auto text = op.GetName();
-		for (idx_t i = 0; i < op.children.size(); i++) {
-			auto child = Describe(*op.children[i]);
-			text += op.children.size() == 1 ? " <- " + child : (i == 0 ? " <- [" : ", ") + child;
-		}
-		return op.children.size() > 1 ? text + "]" : text;
-	}
 };
 
 } // namespace
@@ -330,6 +317,9 @@ void CutStages(unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
 	ConnectKeyFilters(key_filters, cutter.stages_of, result);
 	cutter.SkipIfEmptyInput();
 	cutter.CommitAdaptiveJoins();
+	for (auto &stage : result.stages) {
+		stage.description = DescribeStage(stage, result);
+	}
 	result.task_local.clear();
 	result.broadcast_right.clear();
 }
