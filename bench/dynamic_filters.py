@@ -92,7 +92,7 @@ def main() -> int:
     text = f"""{report.title(TITLE, suite.data(options.scale))}
 
 {options.workers} worker processes of 1 thread, Parquet; medians of {options.runs} runs after a warm-up. `shuffled`:
-with `duckherder_broadcast_limit = 0`; `by size`: as it is by default, where the dimension is copied to the tasks, and
+with `duckherder_broadcast_limit = 0`; `by size`: as it is by default, where the dimension is broadcast, and
 DuckDB's own join filters do the same within a task whether ours are on or off.
 
 {chr(10).join(lines)}
