@@ -11,8 +11,8 @@ namespace duckherder {
 enum class ErrorKind : uint8_t {
 	//! The query or its data is at fault (cast, division by zero, missing file): the same everywhere, never retried.
 	USER = 0,
-	//! The place is at fault (worker gone, connection cut, disk full there): another attempt elsewhere may succeed.
-	PLACE = 1,
+	//! The worker is at fault (it is gone, connection cut, disk full there): another attempt elsewhere may succeed.
+	WORKER_FAILURE = 1,
 	//! Input of another task is gone (its worker died): that task has to run again first. `lost_worker` names it.
 	LOST_INPUT = 2,
 	//! The query was cancelled; nobody needs the result.

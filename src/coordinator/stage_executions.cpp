@@ -167,7 +167,7 @@ std::vector<SchedulerStage> StageExecutions::ForScheduler() const {
 		// the rows of a feed are read in the session, once for each task; and of files, one set is enough
 		auto &planned = plan.stages[execution.stage.id];
 		auto fed = planned.scan && planned.scan->reader == StageScan::Reader::FEED;
-		scheduled.may_copy = !fed && !planned.writes_files;
+		scheduled.may_speculate = !fed && !planned.writes_files;
 		scheduled.deferred_task_count = SizedLate(execution.stage.id);
 		if (scheduled.deferred_task_count) {
 			scheduled.task_count = execution.ReadsPartitions() ? execution.partitions

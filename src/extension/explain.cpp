@@ -32,9 +32,9 @@ string DescribeOutput(const StagePlan &stage) {
 	if (IsPartitioned(stage.output.kind)) {
 		text += ", " + to_string(stage.output.partition_count) + " partitions";
 	}
-	if (stage.join_chance) {
-		auto reader = "stage " + to_string(stage.join_chance->reader);
-		text += "\nor part of " + reader + ",\nif stage " + to_string(stage.join_chance->build) + " is small";
+	if (stage.adaptive_join) {
+		auto reader = "stage " + to_string(stage.adaptive_join->reader);
+		text += "\nor part of " + reader + ",\nif stage " + to_string(stage.adaptive_join->build) + " is small";
 	}
 	return text;
 }

@@ -7,6 +7,8 @@
 #include "duckdb/common/hive_partitioning.hpp"
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
+#include "duckdb/planner/filter/conjunction_filter.hpp"
+#include "duckdb/planner/filter/optional_filter.hpp"
 
 namespace duckherder {
 
@@ -21,6 +23,38 @@ unique_ptr<MultiFileReader> MakeReader(const TableFunction &) {
 bool IsFileName(const MultiFileReaderBindData &options, column_t column) {
 	return column == MultiFileReader::COLUMN_IDENTIFIER_FILENAME ||
 	       (options.filename_idx.IsValid() && column == options.filename_idx.GetIndex());
+}
+
+//! The filter without its Bloom filters, each of which only saves a join rows; nothing if no other part is left
+unique_ptr<TableFilter> WithoutBloomFilters(const TableFilter &filter) {
+	switch (filter.filter_type) {
+	case TableFilterType::BLOOM_FILTER:
+		return nullptr;
+	case TableFilterType::OPTIONAL_FILTER: {
+		auto &child = filter.Cast<OptionalFilter>().child_filter;
+		auto kept = child ? WithoutBloomFilters(*child) : nullptr;
+		return kept ? make_uniq<OptionalFilter>(std::move(kept)) : nullptr;
+	}
+	case TableFilterType::CONJUNCTION_AND: {
+		auto result = make_uniq<ConjunctionAndFilter>();
+		for (auto &child : filter.Cast<ConjunctionAndFilter>().child_filters) {
+			if (auto kept = WithoutBloomFilters(*child)) {
+				result->child_filters.push_back(std::move(kept));
+			}
+		}
+		return result->child_filters.empty() ? nullptr : std::move(result);
+	}
+	default:
+		return filter.Copy();
+	}
+}
+
+//! Whether the file has a column of that name and type. One that lacks the name is read as a constant, which filters of
+//! each kind can be applied to.
+bool HasColumn(const BaseFileReader &file, const MultiFileColumnDefinition &column) {
+	return std::any_of(file.columns.begin(), file.columns.end(), [&](const MultiFileColumnDefinition &found) {
+		return StringUtil::CIEquals(found.name, column.name) && found.type == column.type;
+	});
 }
 
 } // namespace
@@ -115,6 +149,27 @@ void BoundScanReader::FinalizeBind(MultiFileReaderData &reader_data, const Multi
 			}
 		}
 	}
+}
+
+ReaderInitializeType BoundScanReader::InitializeReader(MultiFileReaderData &reader_data,
+                                                       const MultiFileBindData &bind_data,
+                                                       const vector<MultiFileColumnDefinition> &global_columns,
+                                                       const vector<ColumnIndex> &global_column_ids,
+                                                       optional_ptr<TableFilterSet> table_filters,
+                                                       ClientContext &context, MultiFileGlobalState &gstate) {
+	TableFilterSet applicable;
+	if (table_filters) {
+		for (auto &[position, filter] : table_filters->filters) {
+			auto column = global_column_ids.at(position).GetPrimaryIndex();
+			auto as_it_is = column >= global_columns.size() || HasColumn(*reader_data.reader, global_columns[column]);
+			if (auto kept = as_it_is ? filter->Copy() : WithoutBloomFilters(*filter)) {
+				applicable.filters.emplace(position, std::move(kept));
+			}
+		}
+		table_filters = &applicable;
+	}
+	return MultiFileReader::InitializeReader(reader_data, bind_data, global_columns, global_column_ids, table_filters,
+	                                         context, gstate);
 }
 
 unique_ptr<MultiFileReader> BoundScanReader::Copy() const {
