@@ -27,7 +27,8 @@ public:
 //! What happened at `worker_id` (empty: on the driver), with DuckDB's class and bare message. The kind follows from
 //! them:
 //!   CANCELLED  an interrupt
-//!   WORKER_FAILURE memory, connections, threads, a database that shut down after a fatal error, HTTP answers that may be
+//!   WORKER_FAILURE memory, connections, threads, a database that shut down after a fatal error, HTTP answers that may
+//!   be
 //!              different next time (none at all, 408, 425, 429, 5xx), and IO
 //!   USER       everything else, and those IO errors that say something about the files which the query names, and so
 //!              are the same everywhere: missing, no permission, not a file (by errno), no match for a pattern (by

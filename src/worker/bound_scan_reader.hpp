@@ -47,12 +47,12 @@ public:
 	                  duckdb::optional_ptr<duckdb::MultiFileReaderGlobalState> global_state) override;
 	//! Leaves out Bloom filters of columns that the file has in another type: a hash join has pushed them down to save
 	//! itself rows, but DuckDB 1.5.5 knows no way to apply them below a cast and throws NotImplementedException.
-	duckdb::ReaderInitializeType InitializeReader(
-	    duckdb::MultiFileReaderData &reader_data, const duckdb::MultiFileBindData &bind_data,
-	    const duckdb::vector<duckdb::MultiFileColumnDefinition> &global_columns,
-	    const duckdb::vector<duckdb::ColumnIndex> &global_column_ids,
-	    duckdb::optional_ptr<duckdb::TableFilterSet> table_filters, duckdb::ClientContext &context,
-	    duckdb::MultiFileGlobalState &gstate) override;
+	duckdb::ReaderInitializeType
+	InitializeReader(duckdb::MultiFileReaderData &reader_data, const duckdb::MultiFileBindData &bind_data,
+	                 const duckdb::vector<duckdb::MultiFileColumnDefinition> &global_columns,
+	                 const duckdb::vector<duckdb::ColumnIndex> &global_column_ids,
+	                 duckdb::optional_ptr<duckdb::TableFilterSet> table_filters, duckdb::ClientContext &context,
+	                 duckdb::MultiFileGlobalState &gstate) override;
 	duckdb::unique_ptr<duckdb::MultiFileReader> Copy() const override;
 
 	using duckdb::MultiFileReader::CreateFileList;
