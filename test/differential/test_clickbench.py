@@ -20,7 +20,6 @@ from support.session import cluster_session, distribute_everything, local_sessio
 ROWS = int(os.environ.get("DUCKHERDER_TEST_HITS_ROWS", "100000"))
 QUERIES = tuple(range(1, 44))
 QUERY_TIMEOUT_SECONDS = 120
-LEAST_DISTRIBUTED = 40
 
 
 @dataclass
@@ -63,47 +62,30 @@ def processes(three_workers, data):
         yield con
 
 
-@pytest.fixture(scope="module")
-def modes() -> dict[str, dict[int, str]]:
-    """How each query ran that ran in this module."""
-    return {"native": {}, "parquet": {}}
-
-
-def check(con, number: int, expected: dict[int, Expected], modes: dict[int, str]) -> None:
+def check(con, number: int, expected: dict[int, Expected]) -> None:
     sql = clickbench.queries(ROWS)[number]
     wanted = expected[number]
     actual = fetch(con, sql)
     row = last_query(con, sql)
-    modes[number] = row["execution_mode"]
     assert (actual.names, actual.types) == (wanted.as_it_is.names, wanted.as_it_is.types), sql
     assert len(actual.rows) == len(wanted.as_it_is.rows), sql
     for key in clickbench.order_keys(sql, actual.names):
         pairs = [(left[key], right[key]) for left, right in zip(wanted.as_it_is.rows, actual.rows)]
         assert all(same_value(left, right) for left, right in pairs), f"{sql}\n{pairs}"
     assert_same(wanted.unique, fetch(con, wanted.unique_sql), wanted.unique_sql, ordered=True)
-    assert row["execution_mode"] != "LOCAL", row
+    assert row["execution_mode"] == "DISTRIBUTED", row
 
 
 @pytest.mark.timeout(QUERY_TIMEOUT_SECONDS)
 @pytest.mark.parametrize("number", QUERIES)
-def test_native_table(native, expected, modes, number: int):
-    check(native, number, expected, modes["native"])
+def test_native_table(native, expected, number: int):
+    check(native, number, expected)
 
 
 @pytest.mark.timeout(QUERY_TIMEOUT_SECONDS)
 @pytest.mark.parametrize("number", QUERIES)
-def test_parquet_through_processes(processes, expected, modes, number: int):
-    check(processes, number, expected, modes["parquet"])
-
-
-@pytest.mark.parametrize("tables", ("native", "parquet"))
-def test_nearly_all_are_distributed(modes, tables: str):
-    """After the others: it counts how they ran."""
-    if len(modes[tables]) < len(QUERIES):
-        pytest.skip("not all queries ran")
-    others = {number: mode for number, mode in modes[tables].items() if mode != "DISTRIBUTED"}
-    print(f"{tables}: {len(QUERIES) - len(others)} of {len(QUERIES)} DISTRIBUTED; the others: {others}")
-    assert len(QUERIES) - len(others) >= LEAST_DISTRIBUTED, others
+def test_parquet_through_processes(processes, expected, number: int):
+    check(processes, number, expected)
 
 
 def test_each_query_has_rows(expected):

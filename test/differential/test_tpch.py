@@ -14,8 +14,6 @@ from support.session import bare_session, cluster_session, plain_session, start_
 
 SCALE = float(os.environ.get("DUCKHERDER_TEST_SCALE", "1"))
 QUERIES = tuple(range(1, 23))
-#: Scans, filters, aggregates, broadcast joins: nothing but the final merge may be left to the session
-FULLY_DISTRIBUTED = (1, 6, 12, 14)
 WORKER_COUNTS = (1, 2, 3, 5)
 QUERY_TIMEOUT_SECONDS = 120
 
@@ -37,8 +35,8 @@ def check(con, number: int, expected: dict[int, Result]) -> dict:
     # All of them order their result, and none leaves ties at these scale factors
     assert_same(expected[number], fetch(con, sql), f"TPC-H {number}", ordered=True)
     row = last_query(con, sql)
-    wanted = ("DISTRIBUTED",) if number in FULLY_DISTRIBUTED else ("DISTRIBUTED", "PARTIAL")
-    assert row["execution_mode"] in wanted, row
+    # Nothing but the final merge is left to the session
+    assert row["execution_mode"] == "DISTRIBUTED", row
     return row
 
 
@@ -63,7 +61,7 @@ def test_parquet_with_every_join_shuffled(parquet_session, expected, number: int
     try:
         sql = tpch.queries()[number]
         assert_same(expected[number], fetch(parquet_session, sql), f"TPC-H {number}", ordered=True)
-        assert last_query(parquet_session, sql)["execution_mode"] != "LOCAL"
+        assert last_query(parquet_session, sql)["execution_mode"] == "DISTRIBUTED"
     finally:
         parquet_session.execute("RESET duckherder_broadcast_limit")
 

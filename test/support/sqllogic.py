@@ -12,7 +12,9 @@ from pathlib import Path
 from support.session import Connection
 
 SORT_MODES = ("nosort", "rowsort", "valuesort")
+#: Of values that either side writes with a point or an exponent
 RELATIVE_TOLERANCE = 1e-9
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass
@@ -87,6 +89,8 @@ def matches(expected: str, actual: str) -> bool:
         return True
     if actual in ("true", "false") and expected in ("1", "0"):
         return (actual == "true") == (expected == "1")
+    if WHOLE_NUMBER.fullmatch(expected) and WHOLE_NUMBER.fullmatch(actual):
+        return int(expected) == int(actual)
     try:
         left, right = float(expected), float(actual)
     except ValueError:
