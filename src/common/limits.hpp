@@ -17,7 +17,7 @@ constexpr uint32_t REMOTE_THREADS_DEFAULT_MAX = 64;
 constexpr uint64_t ROW_GROUP_ROWS = 122880;
 //! Scans below this stay local in mode 'auto'.
 constexpr uint64_t MIN_DISTRIBUTED_ROWS = 8192;
-//! A build side estimated above this is not copied to every task.
+//! A build side estimated above this is not broadcast.
 constexpr uint64_t BROADCAST_BYTES = 64ULL << 20;
 //! Partitions of an exchange that have less than this together are read by one task.
 constexpr uint64_t TASK_BYTES_MIN = 1ULL << 20;
@@ -142,7 +142,7 @@ constexpr uint64_t RESULT_PART_ROWS = 122880;
 constexpr uint64_t RESULT_PART_BYTES = 16ULL << 20;
 //! Rows that wait at a driver for one plan
 constexpr uint32_t UPLOADS_MAX = 64;
-//! Of a client's rows that are sent to a driver so that a query runs there, by estimate: they are copied to its workers
+//! Of a client's rows that are sent to a driver so that a query runs there, by estimate: they are broadcast there
 constexpr uint64_t SHIPPED_BYTES_MAX = 8ULL << 20;
 //! A caller with a wrong token waits, twice as long with each failure; so many of them at a time, who comes then is
 //! refused at once.

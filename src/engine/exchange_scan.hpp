@@ -11,7 +11,7 @@ namespace duckherder {
 //! Name under which the operator and its table function are registered in every DuckDB that runs fragments.
 constexpr const char *EXCHANGE_SCAN_NAME = "duckherder_exchange_scan";
 
-//! What an exchange scan reads: the output of a stage, or the rows that the driver feeds to the task.
+//! What an exchange scan reads: the output of a stage, or the rows that the session feeds to the task.
 struct ExchangeScanSource {
 	bool is_feed = false;
 	StageId stage = 0;

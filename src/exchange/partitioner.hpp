@@ -7,9 +7,9 @@
 
 namespace duckherder {
 
-//! Deals rows out to the partitions of a hash exchange. Equal keys, in the sense of GROUP BY and of joins, get equal
+//! Divides rows among the partitions of a hash exchange. Equal keys, in the sense of GROUP BY and of joins, get equal
 //! partitions on every worker: NULLs together, 0.0 with -0.0, all NaNs together. A function of the values and types
-//! only. Without key columns chunks are dealt out in turn. Used by one thread at a time.
+//! only. Without key columns it is round robin, chunk by chunk. Used by one thread at a time.
 class Partitioner {
 public:
 	//! `partition_count` need not be a power of two

@@ -19,7 +19,7 @@ enum class SplitKind : uint8_t {
 	RANGE = 2,     //! rows [row_start, row_end) anywhere
 	MODULO = 3,    //! rows whose rowid modulo `modulus` is `remainder`
 	FILE = 4,      //! whole files
-	FEED = 5       //! one stream of the driver, dealt out to the tasks in turn
+	FEED = 5       //! one stream of the session, which the tasks take in turn
 };
 
 const char *SplitKindName(SplitKind kind);

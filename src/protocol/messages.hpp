@@ -68,7 +68,7 @@ struct TaskRequest {
 	//! Requests with the same query, stage and version have the same fragment, inputs, scan filters and settings,
 	//! so that a transport need send them only once
 	uint32_t stage_version = 0;
-	//! For the scan of the fragment; a scan that the driver feeds is filtered there
+	//! For the scan of the fragment; a scan that the session feeds is filtered there
 	std::vector<ScanFilter> scan_filters;
 	//! All settings of the session that change results (engine/result_settings.hpp), as SET name = 'value'
 	std::vector<std::pair<std::string, std::string>> settings;

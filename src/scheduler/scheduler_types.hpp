@@ -151,7 +151,7 @@ struct CancelAttempt {
 	Attempt attempt = 0;
 	WorkerId worker;
 };
-//! All that a stage that is sized late waits for is there: StageSized or StageMerged has to follow.
+//! All that a stage with a deferred task count waits for is there: StageSized or StageMerged has to follow.
 struct ResolveTaskCount {
 	StageId stage = 0;
 };

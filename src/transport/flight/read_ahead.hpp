@@ -16,10 +16,10 @@ class RecordBatch;
 
 namespace duckherder {
 
-//! Reads the batches of a result before they are wanted, on a thread of its own, and deals them out to several readers.
+//! Reads the batches of a result before they are wanted, on a thread of its own, and hands them to several readers.
 //! Each reader gets parts: batches that follow one another, with the rows of one row group of DuckDB, so that what
-//! stores them in their order need not join what is too small. A part is dealt out as soon as its first batch is there,
-//! the next one only when it is complete. Thread-safe.
+//! stores them in their order need not join what is too small. A part is handed out as soon as its first batch is
+//! there, the next one only when it is complete. Thread-safe.
 class ReadAhead {
 public:
 	using Batch = std::shared_ptr<arrow::RecordBatch>;
