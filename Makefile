@@ -126,7 +126,7 @@ format format-check:
 	@scripts/format.sh $@ $(FILES)
 
 lint:
-	@python3 scripts/check_layers.py
+	@python3 scripts/lint
 
 package: release
 	@scripts/package.sh $(RELEASE)

@@ -1,13 +1,10 @@
-#!/usr/bin/env python3
-"""Fails on an #include against the architecture's arrows, and on untidy files.
+"""An #include against the architecture's arrows, and untidy files.
 
 The arrows say which folder of src/ may include which; what a folder may include, its users may include as well. A new
 arrow is a decision: it has to be written here and in the folder's CMakeLists.txt.
 """
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 ARROWS = {
@@ -49,8 +46,6 @@ TAB_COLUMNS = 4
 VAGUE_NAME = re.compile(r"(util|utils|utility|utilities|helper|helpers|misc|stuff)(?![a-z])", re.IGNORECASE)
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|deb\.debian\.org|repo1\.maven\.org|golang\.org/dl")
-# Inputs of the fuzz targets: bytes, even where they look like text
-BYTES_FOLDER = "test/fuzz/corpus/"
 # A path of one machine. What follows a name, a variable or another path is relative: src/work, $dir/tmp.
 MACHINE_PATH = re.compile(r"(?<![\w.}/$)>-])/(work|root|tmp|home)(?![\w-])")
 
@@ -167,27 +162,7 @@ def check_cmake(path, text):
         yield line, f"src/{folder} must not see DuckDB"
 
 
-def check_file(root, path):
-    content = (root / path).read_bytes()
-    if b"\0" in content[:8192] or path.startswith(BYTES_FOLDER):
-        return []
-    text = content.decode("utf-8", errors="replace")
-    problems = [*check_text(path, text), *check_cmake(path, text)]
-    return [f"{path}:{number}: {problem}" for number, problem in problems]
-
-
-def main():
-    root = Path(__file__).resolve().parent.parent
-    # Files that are about to be committed count as well.
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode().split("\0")
-    paths = sorted({path for path in listed if path and (root / path).is_file()})
-    problems = [problem for path in paths for problem in check_file(root, path)]
-    for problem in problems:
-        print(problem)
-    print(f"lint: {len(paths)} files, {len(problems)} problems")
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def check(path, text):
+    """(line number, problem) of one file."""
+    yield from check_text(path, text)
+    yield from check_cmake(path, text)

@@ -1,0 +1,92 @@
+"""Words that were said of something else before, or of several things: one thing has one word here.
+
+docs/concepts.md says what each word means. What happened before is told in its own words: docs/decisions and the
+changelog are not checked.
+"""
+
+import re
+from typing import NamedTuple
+
+SOURCE = ("src/",)
+EVERYWHERE = ("src/", "docs/", "README.md")
+LEFT_ALONE = ("docs/decisions/",)
+
+
+class Word(NamedTuple):
+    pattern: str
+    say: str
+    where: tuple = SOURCE
+
+
+# COPY, std::copy and Copy() mean what they always have; none of these fits them.
+WORDS = (
+    Word(r"\b(may_copy|copied_(left|right|inputs|bytes|side)|\w*Copyable\w*|MayCopy\w*|IsWorthCopying)\b",
+         "broadcast for rows, speculative for an attempt, write_files for COPY TO"),
+    Word(r"\b(running_copies|copies_won|speculative cop(y|ies)|copy of (a|the) task|tasks are copied)\b",
+         "a second or speculative attempt", EVERYWHERE),
+    Word(r"\b(copied|copies|copy) [^.|]*\b(each|every|all|the|its) (tasks?|workers?)\b"
+         r"|\b[Ss]ides? (is|are)\b[^.|]*\bcopied\b|\bcopied (join )?sides?\b|shuffled, not copied",
+         "broadcast", EVERYWHERE),
+    Word(r"\b\w*[dD]ealt\w*\b|\b[dD]eal(s|ing)?( \w+){0,3} out\b", "round robin, in turn, hand out", EVERYWHERE),
+    Word(r"\b(ExchangeKind|StageKind)::SINGLE\b", "GATHER for rows to one task, RESULT for rows to the session"),
+    Word(r"\benum (class )?Place\b|(?<![:\w])Place::", "Placement: where an operator runs"),
+    Word(r"\bErrorKind::PLACE\b", "ErrorKind::WORKER_FAILURE"),
+    Word(r"\bdriver (feeds|fed)\b|\bfed by (a|the) driver\b|\bstream (in|of) the driver\b",
+         "the session: it owns the query", EVERYWHERE),
+    Word(r"\bStageRuns?\b|\bstage_runs?\b", "StageExecution; a run is what is scheduled", EVERYWHERE),
+    Word(r"\b\w*(JoinChance|join_chance|reads_chance|KeepChances|IsOpenChoice|expects_copy)\w*\b",
+         "AdaptiveJoin: a join decided at run time", EVERYWHERE),
+    Word(r"\b\w*(Needless|needless_)\w*\b", "skip_if_empty", EVERYWHERE),
+    Word(r"\bSizeStage\b|\bSizedLate\b|\bsized_late\b|\bsized late\b", "ResolveTaskCount, deferred_task_count",
+         EVERYWHERE),
+    Word(r"\bKeep(Quer(y|ies)|Sessions)\b|\bkeep_(quer(y|ies)|sessions)\b|\bKeep\(const QueryId",
+         "RenewLease, RenewLeases", EVERYWHERE),
+    Word(r"\bMark(Kind|Payload|Buffer)\b|\b(Encode|Decode|Rows|Error|End)Mark\b|\bmarks beside\b", "StreamFrame",
+         EVERYWHERE),
+    Word(r"\bALONE\b", "without_stage", EVERYWHERE),
+    Word(r"\b(Set)?[Gg]reet(s|ed|ing)?\b", "handshake", EVERYWHERE),
+    Word(r"\b(class|struct) Guard\b|\b(Flight|Token|Auth)Guard\w*\b", "TokenAuth"),
+    Word(r"\b(Can)?Travel(Schema|Field|Type|s)?\b", "Wire*: WireSchema, WireField, HasWireType"),
+    Word(r"\b(class|struct) Trust\b|\bTrust[A-Z]\w*\b", "SessionRole"),
+    Word(r"\bPlaceOf\w*\b|\bSidePlace\b|\bRemotePlace\b", "Placement for the planner's, Site for the client's"),
+)
+_COMPILED = [(re.compile(word.pattern), word) for word in WORDS]
+
+# Lines that still say it, by file and word; each goes with the next change there.
+EXCEPTIONS = {
+    "docs/wire.md": ("keep_query", "keep_queries", "keep_sessions"),
+    "src/cluster/admission.cpp": ("Keep(const QueryId",),
+    "src/cluster/admission.hpp": ("Keep(const QueryId",),
+    "src/coordinator/feed_scan.cpp": ("DealtSource",),
+    "src/coordinator/stage_executions.cpp": ("SizedLate",),
+    "src/coordinator/stage_executions.hpp": ("SizedLate",),
+    "src/extension/settings.cpp": ("shuffled, not copied",),
+    "src/planner/cut/cut_stages.hpp": ("driver feeds",),
+    "src/planner/interface/distributed_plan.hpp": ("dealt",),
+    "src/planner/place/insert_exchanges.cpp": ("dealt",),
+    "src/planner/split/split_scans.cpp": ("dealt", "stream in the driver"),
+    "src/transport/flight/flight_protocol.hpp": ("keep_query", "keep_queries", "keep_sessions"),
+    "src/wire/chunk_codec.cpp": ("CanTravel",),
+    "src/wire/chunk_codec.hpp": ("CanTravel",),
+    "src/worker/output_store.cpp": ("Keep(const QueryId",),
+    "src/worker/output_store.hpp": ("Keep(const QueryId",),
+}
+
+
+def check(path, text):
+    """(line number, problem) of one file."""
+    if path.startswith(LEFT_ALONE):
+        return
+    rules = [(compiled, word) for compiled, word in _COMPILED if path.startswith(word.where)]
+    excepted = set(EXCEPTIONS.get(path, ()))
+    needed = set()
+    for number, line in enumerate(text.splitlines(), 1) if rules else ():
+        for compiled, word in rules:
+            if not (match := compiled.search(line)):
+                continue
+            if match[0] in excepted:
+                needed.add(match[0])
+            else:
+                yield number, f"'{match[0]}' is not what we call it any more, say: {word.say}"
+    for unneeded in sorted(excepted - needed):
+        yield 1, f"does not say '{unneeded}' any more: take that exception out of scripts/lint/words.py"
