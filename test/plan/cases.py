@@ -1,6 +1,6 @@
 """The queries whose plans have snapshots, and the sessions that plan them.
 
-Nothing runs. Plans follow from statistics, which are the same everywhere: the generators of the data are pinned, and
+They are only planned. Plans follow from statistics, which are the same everywhere: the generators of the data are pinned, and
 the suites' files say that they have as many rows as those of a larger scale, at which the defaults of the settings
 decide between copies and shuffles.
 """

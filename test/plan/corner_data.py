@@ -42,7 +42,7 @@ COPY (SELECT i, g, s FROM t) TO '{data}/t.csv';
 
 COPY (SELECT i, g, s FROM t WHERE i < 20000) TO '{data}/t.json';
 
-ATTACH 'ducklake:{data}/l.ducklake' AS lake (DATA_PATH '{data}/lake');
+ATTACH 'ducklake:{data}/l.ducklake' AS lake (DATA_PATH '{data}/lake', DATA_INLINING_ROW_LIMIT 0);
 
 CREATE TABLE lake.rows AS SELECT i, g, s FROM t WHERE i < 100000;
 
@@ -57,6 +57,24 @@ DELETE FROM lake.changed WHERE i % 100 = 0;
 CREATE TABLE lake.parted (i BIGINT, g INTEGER, s VARCHAR);
 
 ALTER TABLE lake.parted SET PARTITIONED BY (g);
+
+CREATE TABLE lake.sorted AS SELECT i, g, s FROM t LIMIT 0;
+
+ALTER TABLE lake.sorted SET SORTED BY (s);
+
+ATTACH 'ducklake:{data}/s.ducklake' AS secret (DATA_PATH '{data}/secret', DATA_INLINING_ROW_LIMIT 0, ENCRYPTED);
+
+CREATE TABLE secret.rows (i BIGINT, g INTEGER, s VARCHAR);
+
+ATTACH 'ducklake:{data}/i.ducklake' AS inlining (DATA_PATH '{data}/inlining');
+
+CREATE TABLE inlining.rows AS SELECT i, g, s FROM t;
+
+INSERT INTO inlining.rows VALUES (1, 1, 'a');
+
+ATTACH '{data}/other.duckdb' AS other;
+
+CREATE TABLE other.t AS SELECT i, g, s FROM t;
 """
 
 
