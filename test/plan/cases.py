@@ -1,8 +1,8 @@
 """The queries whose plans have snapshots, and the sessions that plan them.
 
-They are only planned. Plans follow from statistics, which are the same everywhere: the generators of the data are pinned, and
-the suites' files say that they have as many rows as those of a larger scale, at which the defaults of the settings
-decide between copies and shuffles.
+They are only planned. Plans follow from statistics, which are the same everywhere: the generators of the data are
+pinned, and the suites' files say that they have as many rows as those of a larger scale, at which the defaults of the
+settings decide between broadcasts and shuffles.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,14 @@
 """A plan as text that a reviewer reads: how the query runs, its stages, and what is left to the session.
 
 The text is what EXPLAIN says of the stages, without the parts of it that say nothing about the distribution: what an
-operator of the session computes, and how many rows DuckDB expects of it.
+operator of the session computes, and how many rows DuckDB expects of it. Stages have names here instead of numbers, so
+that a stage more or less does not change all that follows: that of a scan is called as the table or the file, and what
+becomes of these rows in further stages is table.1, table.2.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import duckdb
@@ -16,6 +19,10 @@ Node = dict
 NOT_DISTRIBUTED = "duckherder_require_distributed is on: "
 GATHER = "DUCKHERDER_GATHER"
 ARROW = " <- "
+STAGE = re.compile(r"\bstage (\d+)")
+#: At the end of a chain of operators: what it scans, or that it reads another stage
+SCANNED = re.compile(r"(?:SCAN|READ_\w+) (?:of \d+ )?([^\s,\]]+)(?=[,\]]|$)")
+READ_STAGE = re.compile(r"\bEXCHANGE_\w+ of stage (\d+)")
 #: DuckLake's names of files
 UNIQUE_NAME = re.compile(r"(?<=ducklake-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -35,10 +42,13 @@ def describe(con: Connection, sql: str) -> list[str]:
     stages: dict[int, list[str]] = {}
     for found in gathers:
         stages.update(found)
-    lines = [f"PARTIAL: {_as_text(partial[0])}" if partial else "DISTRIBUTED"]
+    first = f"PARTIAL: {_as_text(partial[0])}" if partial else "DISTRIBUTED"
+    lines = []
     for number in sorted(stages):
         lines += _stage_lines(number, stages[number])
-    return [*lines, "  session", *(f"  {line}" for line in session)]
+    names = _stage_names(stages)
+    text = STAGE.sub(lambda match: names[int(match[1])], "\n".join([*lines, "  session", *(f"  {x}" for x in session)]))
+    return [first, *text.split("\n")]
 
 
 def _walk(node: Node) -> Iterator[Node]:
@@ -61,6 +71,26 @@ def _stages_of(gather: Node) -> dict[int, list[str]]:
             if key.startswith("Stage ")}
 
 
+def _stage_names(stages: dict[int, list[str]]) -> dict[int, str]:
+    """Each by what its rows come from: its scan, or the first stage that it reads, which has a lower number."""
+    origins: dict[int, str] = {}
+    names: dict[int, str] = {}
+    scans: Counter[str] = Counter()
+    later: Counter[str] = Counter()
+    for number in sorted(stages):
+        _, operators, _ = _parts(stages[number])
+        read = READ_STAGE.search(operators)
+        if not (scanned := SCANNED.search(operators)) and read:
+            origins[number] = origins[int(read[1])]
+            later[origins[number]] += 1
+            names[number] = f"{origins[number]}.{later[origins[number]]}"
+            continue
+        name = scanned[1].partition(".")[0] if scanned else "rows"
+        scans[name] += 1
+        names[number] = origins[number] = name if scans[name] == 1 else f"{name}#{scans[name]}"
+    return names
+
+
 def _why_not_distributed(con: Connection, sql: str) -> str:
     """EXPLAIN is silent where no worker could have run anything, but a session that requires workers says why. The
     query itself is tried, as its EXPLAIN counts as a statement that reads nothing if it reads constants only."""
@@ -75,12 +105,16 @@ def _why_not_distributed(con: Connection, sql: str) -> str:
 
 
 def _stage_lines(number: int, lines: list[str]) -> list[str]:
+    head, operators, output = _parts(lines)
+    return [f"  stage {number}: {head}", *(f"    {line}" for line in _tree_lines(operators)), f"    {output}"]
+
+
+def _parts(lines: list[str]) -> tuple[str, str, str]:
     """EXPLAIN has a line for the tasks, lines for filters, one for each operator, and lines for the output."""
     operators = next(i for i, line in enumerate(lines) if i > 0 and not line.startswith("filtered by "))
     output = next(i for i, line in enumerate(lines) if line.startswith("to "))
-    head = "; ".join(lines[:operators])
-    tree = _tree_lines(UNIQUE_NAME.sub("UUID", ARROW.join(lines[operators:output])))
-    return [f"  stage {number}: {head}", *(f"    {line}" for line in tree), f"    {' '.join(lines[output:])}"]
+    tree = UNIQUE_NAME.sub("UUID", ARROW.join(lines[operators:output]))
+    return "; ".join(lines[:operators]), tree, " ".join(lines[output:])
 
 
 def _session_text(node: Node) -> str:
