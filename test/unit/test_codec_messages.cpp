@@ -116,7 +116,7 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	request.split.kind = static_cast<SplitKind>(6);
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
 	request = SampleTaskRequest();
-	request.output.kind = static_cast<ExchangeKind>(4);
+	request.output.kind = static_cast<ExchangeKind>(5);
 	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});

@@ -193,11 +193,12 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 	auto &reader = *exchange->reader;
 	auto &writer = *exchange->writer;
 	CallEnd end(writer);
+	// Before the worker can know of the task: who hears from there that it runs may stop it at once.
+	OngoingCalls::Entry ongoing(connections->calls, address.location, request.query_id, AttemptName(request),
+	                            [&] { reader.Cancel(); });
 	// A call that was refused at once may fail here already. Its reader knows why.
 	auto sent = writer.WriteMetadata(arrow::Buffer::FromString(std::move(message)));
 
-	OngoingCalls::Entry ongoing(connections->calls, address.location, request.query_id, AttemptName(request),
-	                            [&] { reader.Cancel(); });
 	FeedSender sender(writer, sent.ok() ? feed : nullptr);
 	while (true) {
 		arrow::Result<flight::FlightStreamChunk> chunk;
