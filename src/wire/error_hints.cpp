@@ -20,19 +20,23 @@ bool Contains(const std::string &text, const std::string &part) {
 	return text.find(part) != std::string::npos;
 }
 
-//! By DuckDB's own advice, "LOAD name;"; empty if there is none
-std::string ExtensionToLoad(const std::string &message) {
-	static const std::string LOAD = "LOAD ";
-	auto begin = message.rfind(LOAD);
-	auto end = begin == std::string::npos ? begin : message.find(';', begin);
-	if (end == std::string::npos || !Contains(message, "extension")) {
+//! Behind `before`, up to `after`; empty if there is no name
+std::string NameBetween(const std::string &message, const std::string &before, char after) {
+	auto begin = message.rfind(before);
+	auto end = begin == std::string::npos ? begin : message.find(after, begin + before.size());
+	if (end == std::string::npos) {
 		return std::string();
 	}
-	auto name = message.substr(begin + LOAD.size(), end - begin - LOAD.size());
-	auto is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char character) {
-		return std::isalnum(character) || character == '_';
-	});
+	auto name = message.substr(begin + before.size(), end - begin - before.size());
+	auto is_name = std::all_of(name.begin(), name.end(),
+	                           [](unsigned char character) { return std::isalnum(character) || character == '_'; });
 	return is_name ? name : std::string();
+}
+
+//! By DuckDB's own advice, "LOAD name;", or because it could not install it by itself; empty if it says nothing of one
+std::string ExtensionToLoad(const std::string &message) {
+	auto name = NameBetween(message, "the required extension '", '\'');
+	return name.empty() && Contains(message, "extension") ? NameBetween(message, "LOAD ", ';') : name;
 }
 
 //! The session has bound it, so there it exists

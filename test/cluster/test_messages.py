@@ -14,8 +14,9 @@ import pytest
 
 from support import paths
 from support.cluster import Cluster, run_binary
+from support.pair import Pair
 from support.process import NodeProcess
-from support.session import bare_session, cluster_session, distribute_everything
+from support.session import bare_session, cluster_session, distribute_everything, plain_session
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -187,8 +188,11 @@ class GuardedFiles(http.server.SimpleHTTPRequestHandler):
     token = "open-sesame"
     refusal = 401
 
+    def is_allowed(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {self.token}"
+
     def send_head(self):
-        if self.headers.get("Authorization") != f"Bearer {self.token}":
+        if not self.is_allowed():
             self.send_response(self.refusal)
             self.send_header("WWW-Authenticate", "Bearer")
             self.send_header("Content-Length", "2")
@@ -199,7 +203,7 @@ class GuardedFiles(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self):  # noqa: N802
         part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        if not part or self.headers.get("Authorization") != f"Bearer {self.token}":
+        if not part or not self.is_allowed():
             super().do_GET()
             return
         content = Path(self.translate_path(self.path)).read_bytes()
@@ -214,15 +218,26 @@ class GuardedFiles(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def guarded(tmp_path):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *rest: GuardedFiles(*rest, directory=tmp_path))
+class OpenFiles(GuardedFiles):
+    def is_allowed(self) -> bool:
+        return True
+
+
+@contextlib.contextmanager
+def serving(handler: type[GuardedFiles], directory: Path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *rest: handler(*rest, directory=directory))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
     thread.join(10)
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    with serving(GuardedFiles, tmp_path) as address:
+        yield address
 
 
 def test_secrets_of_the_session_stay_there(guarded, tmp_path):
@@ -243,6 +258,37 @@ def test_secrets_of_the_session_stay_there(guarded, tmp_path):
         con.execute("SELECT duckherder_unregister_worker('worker-0')")
         con.execute(f"SELECT duckherder_register_worker('w', '{cluster.workers['worker-1'].location}')")
         assert con.execute(sql).fetchall() == [(ROWS * (ROWS - 1) // 2,)]
+
+
+#: Why a worker does not have the extension that the session has loaded, as an --init file says it
+WITHOUT_EXTENSION = {"nothing is installed": "SET GLOBAL custom_extension_repository = 'http://127.0.0.1:1'",
+                     "nothing is installed by itself": "SET GLOBAL autoinstall_known_extensions = false",
+                     "nothing is loaded by itself": "SET GLOBAL autoload_known_extensions = false"}
+
+
+@pytest.mark.parametrize("why", WITHOUT_EXTENSION)
+@pytest.mark.parametrize("with_driver", (True, False), ids=("driver", "registered"))
+def test_an_extension_that_only_the_session_has(tmp_path, why: str, with_driver: bool):
+    """The error says which one it is, and how the worker gets it; what it says helps."""
+    init = tmp_path / "init.sql"
+    init.write_text(WITHOUT_EXTENSION[why])
+    with serving(OpenFiles, tmp_path) as address, plain_session() as plain, \
+            Cluster(tmp_path, workers=2, with_driver=with_driver, worker_options=["--init", str(init)]) as cluster, \
+            cluster_session(cluster) as ours:
+        pair = Pair(plain, ours)
+        distribute_everything(ours)
+        pair.execute(f"LOAD {paths.quoted(paths.HTTPFS_EXTENSION)}")
+        plain.execute(f"COPY (SELECT i, i % 7 AS g FROM range({ROWS}) r(i)) TO '{tmp_path}/t.parquet'")
+        queries = [f"SELECT count(*), sum(i) FROM '{address}/t.parquet'",
+                   f"SELECT g, count(*) FROM '{tmp_path}/t.parquet' JOIN '{address}/t.parquet' USING (i, g) GROUP BY g",
+                   f"CREATE OR REPLACE TABLE made AS SELECT g, max(i) FROM '{address}/t.parquet' GROUP BY g"]
+        for sql in queries:
+            with pytest.raises(duckdb.Error, match=r"duckherder_load_extension\('httpfs'\) loads it .* --init file"):
+                ours.execute(sql)
+        ours.execute(f"SELECT duckherder_load_extension({paths.quoted(paths.HTTPFS_EXTENSION)})")
+        for sql in queries:
+            pair.check(sql)
+        pair.check("FROM made", ("DISTRIBUTED", "PARTIAL"))
 
 
 def test_scans_that_do_not_say_how_many_rows(three_workers, tmp_path):

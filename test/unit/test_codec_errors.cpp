@@ -205,10 +205,15 @@ TEST(CodecErrors, WhatIsOfTheWorkerIsSaidToBe) {
 	EXPECT_NE(message(ExceptionType::CATALOG, missing, "w1").find("SELECT duckherder_load_extension('spatial')"),
 	          std::string::npos);
 	EXPECT_EQ(message(ExceptionType::CATALOG, missing, ""), missing);
+	std::string not_installed = "An error occurred while trying to automatically install the required extension "
+	                            "'httpfs':\nFailed to download extension \"httpfs\" at URL \"http://nowhere\"";
+	EXPECT_NE(message(ExceptionType::AUTOLOAD, not_installed, "w1").find("duckherder_load_extension('httpfs')"),
+	          std::string::npos);
+	EXPECT_EQ(message(ExceptionType::AUTOLOAD, not_installed, ""), not_installed);
 	std::string unknown = "Scalar Function with name quack does not exist!\nDid you mean \"ceil\"?";
 	EXPECT_NE(message(ExceptionType::CATALOG, unknown, "w1").find("duckherder_load_extension"), std::string::npos);
 	// passed on by another node
-	for (auto &text : {missing, unknown, invalidated}) {
+	for (auto &text : {missing, not_installed, unknown, invalidated}) {
 		auto once = message(ExceptionType::CATALOG, text, "w1");
 		EXPECT_EQ(message(ExceptionType::CATALOG, once, "w2"), once);
 	}
