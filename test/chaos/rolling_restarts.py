@@ -23,7 +23,6 @@ from support import tpch  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
 from support.compare import assert_same, fetch  # noqa: E402
 from support.pair import last_query  # noqa: E402
-from support.process import NodeProcess  # noqa: E402
 from support.session import cluster_session, plain_session  # noqa: E402
 
 SCALE = 0.05
@@ -72,15 +71,7 @@ class Restarts:
             worker.signal(signal.SIGTERM)
             worker.process.wait()
             self.ended += 1
-        self.cluster.workers[name] = start_again(worker, self.ended + self.killed)
-
-
-def start_again(worker: NodeProcess, number: int) -> NodeProcess:
-    """Another process with the same command at the same address."""
-    command = list(worker.process.args)
-    command[command.index("--listen") + 1] = f"{worker.host}:{worker.port}"
-    directory = worker.log_path.parent
-    return NodeProcess(f"{worker.name.split('.')[0]}.{number}", command, directory).wait_ready()
+        self.cluster.workers[name] = worker.start_again()
 
 
 def run(options: argparse.Namespace, directory: Path) -> int:

@@ -30,6 +30,7 @@ class NodeProcess:
                  working_directory: Path | None = None, umask: int = -1):
         """`directory`: where its log goes; where it runs, too, unless it has a working directory of its own."""
         self.name = name
+        self._world = (environment, working_directory, umask)
         self.log_path = directory / f"{name}.log"
         self._log = open(self.log_path, "w")
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -62,6 +63,18 @@ class NodeProcess:
             if match := READY.search(line):
                 self.host, self.port = match[1], int(match[2])
                 return self
+
+    def start_again(self, without: tuple[str, ...] = ()) -> "NodeProcess":
+        """Another process at the address of this one, which has ended, with its command and in its world, but for some
+        variables of the environment. It keeps a log of its own."""
+        assert not self.alive
+        environment, working_directory, umask = self._world
+        command = list(self.process.args)
+        command[command.index("--listen") + 1] = f"{self.host}:{self.port}"
+        name, _, number = self.name.partition(".")
+        kept = {key: value for key, value in (environment or {}).items() if key not in without}
+        return NodeProcess(f"{name}.{int(number or 0) + 1}", command, self.log_path.parent, kept, working_directory,
+                           umask).wait_ready()
 
     @property
     def pid(self) -> int:
