@@ -137,3 +137,59 @@ def test_temporary_directories_of_killed_workers_are_removed(tmp_path):
         assert len(after) == 3 and len(after & before) == 2 and other in after
         assert alive.alive
     assert set(directory.iterdir()) == {other}
+
+
+def assert_exact(con: Connection, sql: str) -> None:
+    assert con.execute(sql).fetchall() == plain_session().execute(sql).fetchall()
+    assert last_query(con, sql)["execution_mode"] == "DISTRIBUTED"
+
+
+def shuffling(table: Path) -> str:
+    return f"SELECT i % 7 AS g, count(*), count(DISTINCT i % 1000), max(i) FROM '{table}' GROUP BY g ORDER BY g"
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("with_driver", (True, False), ids=("driver", "registered"))
+def test_the_first_query_after_most_workers_died(tmp_path, table, with_driver: bool):
+    """Nobody has noticed yet."""
+    with Cluster(tmp_path, workers=5, with_driver=with_driver) as cluster, cluster_session(cluster) as con:
+        distribute_everything(con)
+        assert_exact(con, shuffling(table))
+        for name in list(cluster.workers)[:4]:
+            cluster.workers[name].kill()
+        assert_exact(con, shuffling(table))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("with_driver", (True, False), ids=("driver", "registered"))
+@pytest.mark.parametrize("how", ("stop", "kill"))
+def test_the_first_query_after_all_workers_were_started_again(tmp_path, table, with_driver: bool, how: str):
+    """The session knows the former ones only, which have the same ids and addresses."""
+    with Cluster(tmp_path, workers=2, with_driver=with_driver) as cluster, cluster_session(cluster) as con:
+        distribute_everything(con)
+        assert_exact(con, shuffling(table))
+        for name, node in list(cluster.workers.items()):
+            getattr(node, how)()
+            cluster.workers[name] = node.start_again()
+        assert_exact(con, shuffling(table))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("with_driver", (True, False), ids=("driver", "registered"))
+def test_refusals_of_a_draining_worker_cost_no_attempt(tmp_path, table, with_driver: bool):
+    """It is held while it drains: its task of one query does not end until those of others were refused."""
+    point = {"DUCKHERDER_FAULT_POINT": f"end 0 {tmp_path}"}
+    with Cluster(tmp_path, workers=2, with_driver=with_driver, worker_options=["--drain-timeout", "60"],
+                 faults=point) as cluster, cluster_session(cluster) as con:
+        distribute_everything(con)
+        for setting in ("task_retries = 0", "speculation = false"):
+            con.execute(f"SET GLOBAL duckherder_{setting}")
+        held = Running(con, shuffling(table))
+        wait_until((tmp_path / "reached").exists, 20, lambda: f"no task ended: {held.error}")
+        leaving = cluster.workers[(tmp_path / "reached").read_text().strip()]
+        leaving.signal(signal.SIGTERM)
+        assert_exact(con, shuffling(table).replace("max(i)", "min(i)"))
+        assert leaving.alive
+        (tmp_path / "go").touch()
+        assert held.wait().error is None, held.error
+        assert held.answer == plain_session().execute(held.sql).fetchall()
