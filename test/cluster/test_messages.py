@@ -280,7 +280,8 @@ def test_an_extension_that_only_the_session_has(tmp_path, why: str, with_driver:
         pair.execute(f"LOAD {paths.quoted(paths.HTTPFS_EXTENSION)}")
         plain.execute(f"COPY (SELECT i, i % 7 AS g FROM range({ROWS}) r(i)) TO '{tmp_path}/t.parquet'")
         queries = [f"SELECT count(*), sum(i) FROM '{address}/t.parquet'",
-                   f"SELECT g, count(*) FROM '{tmp_path}/t.parquet' JOIN '{address}/t.parquet' USING (i, g) GROUP BY g",
+                   f"SELECT g, count(*) FROM '{tmp_path}/t.parquet' a JOIN '{address}/t.parquet' b USING (i, g) "
+                   "GROUP BY g",
                    f"CREATE OR REPLACE TABLE made AS SELECT g, max(i) FROM '{address}/t.parquet' GROUP BY g"]
         for sql in queries:
             with pytest.raises(duckdb.Error, match=r"duckherder_load_extension\('httpfs'\) loads it .* --init file"):
