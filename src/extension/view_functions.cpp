@@ -144,7 +144,7 @@ View WorkersView() {
 	         {"memory_limit", number},
 	         {"memory_used", number},
 	         {"running_tasks", number},
-	         {"leased_queries", number},
+	         {"kept_queries", number},
 	         {"last_heartbeat_ms", number},
 	         {"duckdb_version", text}},
 	        [](DatabaseState &database) {
