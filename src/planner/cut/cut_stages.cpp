@@ -3,6 +3,7 @@
 #include "engine/exchange_scan.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/choose_joins.hpp"
+#include "planner/place/join_traits.hpp"
 #include "planner/cut/describe_stage.hpp"
 #include "planner/cut/key_filters.hpp"
 #include "planner/place/logical_exchange.hpp"
@@ -184,7 +185,7 @@ private:
 		case LogicalOperatorType::LOGICAL_ASOF_JOIN:
 		case LogicalOperatorType::LOGICAL_ANY_JOIN:
 		case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-			return child == 0 ? MayBroadcastRight(op) : MayBroadcastLeft(op);
+			return child == 0 ? TraitsOf(op).may_broadcast_right : TraitsOf(op).may_broadcast_left;
 		default:
 			return result.task_local.count(&op) > 0;
 		}

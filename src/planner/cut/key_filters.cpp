@@ -1,7 +1,7 @@
 #include "planner/cut/key_filters.hpp"
 
 #include "engine/key_set.hpp"
-#include "planner/place/choose_joins.hpp"
+#include "planner/place/join_traits.hpp"
 #include "planner/place/partitioning.hpp"
 #include "planner/split/split_scans.hpp"
 
@@ -32,20 +32,6 @@ optional_idx PositionOf(LogicalOperator &op, const ColumnBinding &binding) {
 		}
 	}
 	return optional_idx();
-}
-
-//! As LeftMayLoseRows
-bool RightMayLoseRows(JoinType type) {
-	switch (type) {
-	case JoinType::INNER:
-	case JoinType::LEFT:
-	case JoinType::SEMI:
-	case JoinType::ANTI:
-	case JoinType::RIGHT_SEMI:
-		return true;
-	default:
-		return false;
-	}
 }
 
 //! Something may leave rows out: keys of a whole table rarely miss anything
@@ -94,16 +80,17 @@ private:
 	}
 
 	void VisitJoin(LogicalComparisonJoin &join) {
+		auto &traits = TraitsOf(join.join_type);
 		idx_t equality = 0;
 		for (auto &condition : join.conditions) {
 			auto equal = condition.comparison == ExpressionType::COMPARE_EQUAL;
-			if (equal && LeftMayLoseRows(join)) {
+			if (equal && traits.left_may_lose_rows) {
 				Try(*join.children[1], *condition.right, equality, *join.children[0], *condition.left);
 			}
-			if (equal && RightMayLoseRows(join.join_type)) {
+			if (equal && traits.right_may_lose_rows) {
 				Try(*join.children[0], *condition.left, equality, *join.children[1], *condition.right);
 			}
-			equality += equal || condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM ? 1 : 0;
+			equality += IsEquality(condition) ? 1 : 0;
 		}
 	}
 
@@ -213,10 +200,11 @@ private:
 	}
 
 	bool TraceJoin(LogicalOperator &join, ColumnBinding binding, KeyFilterCandidate &candidate) {
+		auto traits = TraitsOf(join);
 		if (PositionOf(*join.children[0], binding).IsValid()) {
-			return MayBroadcastRight(join) && Trace(*join.children[0], binding, candidate);
+			return traits.may_broadcast_right && Trace(*join.children[0], binding, candidate);
 		}
-		return PositionOf(*join.children[1], binding).IsValid() && MayBroadcastLeft(join) &&
+		return PositionOf(*join.children[1], binding).IsValid() && traits.may_broadcast_left &&
 		       Trace(*join.children[1], binding, candidate);
 	}
 

@@ -1,8 +1,8 @@
 #include "planner/place/choose_joins.hpp"
 
+#include "planner/place/join_traits.hpp"
 #include "planner/place/logical_exchange.hpp"
 
-#include "duckdb/planner/operator/logical_any_join.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
 namespace duckherder {
@@ -13,18 +13,6 @@ namespace {
 
 //! A row of a string column: its string_t and a guess of what is outside of it
 constexpr uint64_t STRING_BYTES = 32;
-
-JoinType TypeOf(const LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
-	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
-		return op.Cast<LogicalComparisonJoin>().join_type;
-	case LogicalOperatorType::LOGICAL_ANY_JOIN:
-		return op.Cast<LogicalAnyJoin>().join_type;
-	default:
-		return JoinType::INNER;
-	}
-}
 
 idx_t Rows(LogicalOperator &op) {
 	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
@@ -74,85 +62,16 @@ uint64_t LargestRows(ClientContext &context, LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
 	case LogicalOperatorType::LOGICAL_ANY_JOIN:
 	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT: {
-		auto left = LargestRows(context, *op.children[0]);
-		auto type = TypeOf(op);
-		if (type == JoinType::SEMI || type == JoinType::ANTI || type == JoinType::MARK || type == JoinType::SINGLE) {
-			return left;
-		}
-		auto right = LargestRows(context, *op.children[1]);
-		return type == JoinType::INNER ? Times(left, right) : UNBOUNDED;
+		auto bound = TraitsOf(op).bound;
+		auto left = bound == JoinBound::NONE ? UNBOUNDED : LargestRows(context, *op.children[0]);
+		return bound == JoinBound::PRODUCT ? Times(left, LargestRows(context, *op.children[1])) : left;
 	}
 	default:
 		return IsExchange(op) ? LargestRows(context, *op.children[0]) : UNBOUNDED;
 	}
 }
 
-bool IsEquality(const JoinCondition &condition) {
-	return condition.comparison == ExpressionType::COMPARE_EQUAL ||
-	       condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM;
-}
-
 } // namespace
-
-bool MayShuffle(const LogicalOperator &op) {
-	if (op.type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN && op.type != LogicalOperatorType::LOGICAL_ASOF_JOIN) {
-		return false;
-	}
-	auto &join = op.Cast<LogicalComparisonJoin>();
-	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN && !MayBroadcastRight(op)) {
-		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
-		return false;
-	}
-	// a NULL anywhere on the right side decides about all rows of a mark join, in every partition
-	if (join.join_type == JoinType::MARK) {
-		return false;
-	}
-	idx_t range_count = 0;
-	return join.HasEquality(range_count);
-}
-
-bool MayBroadcastRight(const LogicalOperator &op) {
-	switch (TypeOf(op)) {
-	case JoinType::INNER:
-	case JoinType::LEFT:
-	case JoinType::SEMI:
-	case JoinType::ANTI:
-	case JoinType::MARK:
-	case JoinType::SINGLE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool MayBroadcastLeft(const LogicalOperator &op) {
-	if (op.type == LogicalOperatorType::LOGICAL_ASOF_JOIN) {
-		// a left row takes the nearest of all right rows
-		return false;
-	}
-	switch (TypeOf(op)) {
-	case JoinType::INNER:
-	case JoinType::RIGHT:
-	case JoinType::RIGHT_SEMI:
-	case JoinType::RIGHT_ANTI:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool LeftMayLoseRows(const LogicalOperator &op) {
-	switch (TypeOf(op)) {
-	case JoinType::INNER:
-	case JoinType::RIGHT:
-	case JoinType::SEMI:
-	case JoinType::RIGHT_SEMI:
-	case JoinType::RIGHT_ANTI:
-		return true;
-	default:
-		return false;
-	}
-}
 
 uint64_t EstimatedBytes(LogicalOperator &op) {
 	return Times(Rows(op), RowWidth(op));
@@ -204,8 +123,9 @@ bool IsWorthBroadcasting(uint64_t bytes, uint64_t moved_bytes, const PlannerOpti
 }
 
 BroadcastSide FindBroadcastSide(const LogicalOperator &join) {
-	auto left = MayBroadcastLeft(join);
-	auto right = MayBroadcastRight(join);
+	auto traits = TraitsOf(join);
+	auto left = traits.may_broadcast_left;
+	auto right = traits.may_broadcast_right;
 	if (left && right) {
 		left = EstimatedBytes(*join.children[0]) < EstimatedBytes(*join.children[1]);
 	}
@@ -214,9 +134,12 @@ BroadcastSide FindBroadcastSide(const LogicalOperator &join) {
 
 JoinStrategy ChooseJoin(const LogicalOperator &join, const PlannerOptions &options, SidePlacement left_side,
                         SidePlacement right_side) {
-	auto broadcast_right = left_side != SidePlacement::ANYWHERE && MayBroadcastRight(join);
-	auto broadcast_left = right_side != SidePlacement::ANYWHERE && MayBroadcastLeft(join);
-	auto shuffle = left_side != SidePlacement::ANYWHERE && right_side != SidePlacement::ANYWHERE && MayShuffle(join);
+	auto traits = TraitsOf(join);
+	auto left_moves = left_side != SidePlacement::ANYWHERE;
+	auto right_moves = right_side != SidePlacement::ANYWHERE;
+	auto broadcast_right = left_moves && traits.may_broadcast_right;
+	auto broadcast_left = right_moves && traits.may_broadcast_left;
+	auto shuffle = left_moves && right_moves && traits.may_shuffle;
 
 	auto left = EstimatedBytes(*join.children[0]);
 	auto right = EstimatedBytes(*join.children[1]);

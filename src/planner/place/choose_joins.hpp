@@ -35,18 +35,6 @@ bool IsWorthBroadcasting(uint64_t bytes, uint64_t moved_bytes, const PlannerOpti
 enum class BroadcastSide { NONE, LEFT, RIGHT };
 BroadcastSide FindBroadcastSide(const duckdb::LogicalOperator &join);
 
-//! Whether rows may be brought together by the hash of the equality keys.
-bool MayShuffle(const duckdb::LogicalOperator &join);
-
-//! Whether left rows without a partner change nothing in what the join returns, other than being left out themselves:
-//! they need not be sent, and where the right side is empty DuckDB asks for no left row.
-bool LeftMayLoseRows(const duckdb::LogicalOperator &join);
-
-//! Whether the tasks of a join may each read all of one side and a part of the other: no row of the broadcast side has
-//! to know whether it found a partner anywhere.
-bool MayBroadcastRight(const duckdb::LogicalOperator &join);
-bool MayBroadcastLeft(const duckdb::LogicalOperator &join);
-
 //! The expressions of the equality conditions, pairwise: left[i] = right[i].
 struct JoinKeys {
 	duckdb::vector<duckdb::reference<duckdb::Expression>> left;

@@ -2,6 +2,7 @@
 
 #include "planner/place/check_support.hpp"
 #include "planner/place/choose_joins.hpp"
+#include "planner/place/join_traits.hpp"
 #include "planner/rewrite/copy_write.hpp"
 #include "planner/rewrite/lake_write.hpp"
 #include "planner/place/partitioning.hpp"
@@ -441,9 +442,9 @@ private:
 	}
 
 	static JoinMatch MatchSides(LogicalOperator &op, const Placed &left, const Placed &right) {
-		return MayShuffle(op) ? MatchPartitioning(left.partitioning, right.partitioning,
-		                                          EqualityKeys(op.Cast<LogicalComparisonJoin>()))
-		                      : JoinMatch();
+		return TraitsOf(op).may_shuffle ? MatchPartitioning(left.partitioning, right.partitioning,
+		                                                    EqualityKeys(op.Cast<LogicalComparisonJoin>()))
+		                                : JoinMatch();
 	}
 
 	static SidePlacement SideOf(const Placed &placed, bool in_place) {
@@ -456,7 +457,7 @@ private:
 	//! real size takes it back
 	bool IsAdaptive(LogicalOperator &op, JoinStrategy strategy, const Placed &left, const Placed &right) {
 		auto broadcasts_right = strategy == JoinStrategy::BROADCAST_RIGHT;
-		if (!MayShuffle(op) || left.place != Placement::WORKERS || right.place != Placement::WORKERS ||
+		if (!TraitsOf(op).may_shuffle || left.place != Placement::WORKERS || right.place != Placement::WORKERS ||
 		    FindBroadcastSide(op) != (broadcasts_right ? BroadcastSide::RIGHT : BroadcastSide::LEFT)) {
 			return false;
 		}
@@ -490,7 +491,7 @@ private:
 			    join.children[broadcast_side == BroadcastSide::RIGHT ? 1 : 0]->Cast<LogicalExchange>();
 			probe.expects_broadcast = expects_broadcast;
 		}
-		if (LeftMayLoseRows(join) && !match.left_in_place && !match.right_in_place) {
+		if (TraitsOf(join).left_may_lose_rows && !match.left_in_place && !match.right_in_place) {
 			join.children[0]->Cast<LogicalExchange>().skip_without = join.children[1]->Cast<LogicalExchange>();
 		}
 		return {Placement::WORKERS, expects_broadcast ? Partitioning() : std::move(partitioning)};

@@ -1,5 +1,7 @@
 #include "planner/place/partitioning.hpp"
 
+#include "planner/place/join_traits.hpp"
+
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 
 namespace duckherder {
@@ -143,24 +145,12 @@ Partitioning OfShuffledJoin(const LogicalComparisonJoin &join, const JoinKeys &k
 		result.alternatives.insert(result.alternatives.end(), partitioning.alternatives.begin(),
 		                           partitioning.alternatives.end());
 	};
-	switch (join.join_type) {
-	case JoinType::INNER:
+	auto &traits = TraitsOf(join.join_type);
+	if (traits.keeps_left_keys) {
 		add(keys.left);
+	}
+	if (traits.keeps_right_keys) {
 		add(keys.right);
-		break;
-	case JoinType::LEFT:
-	case JoinType::SEMI:
-	case JoinType::ANTI:
-	case JoinType::SINGLE:
-		add(keys.left);
-		break;
-	case JoinType::RIGHT:
-	case JoinType::RIGHT_SEMI:
-	case JoinType::RIGHT_ANTI:
-		add(keys.right);
-		break;
-	default:
-		break;
 	}
 	return result;
 }
