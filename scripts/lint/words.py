@@ -54,22 +54,15 @@ _COMPILED = [(re.compile(word.pattern), word) for word in WORDS]
 
 # Lines that still say it, by file and word; each goes with the next change there.
 EXCEPTIONS = {
-    "docs/wire.md": ("keep_query", "keep_queries", "keep_sessions"),
-    "src/cluster/admission.cpp": ("Keep(const QueryId",),
-    "src/cluster/admission.hpp": ("Keep(const QueryId",),
     "src/coordinator/feed_scan.cpp": ("DealtSource",),
     "src/coordinator/stage_executions.cpp": ("SizedLate",),
     "src/coordinator/stage_executions.hpp": ("SizedLate",),
-    "src/extension/settings.cpp": ("shuffled, not copied",),
     "src/planner/cut/cut_stages.hpp": ("driver feeds",),
     "src/planner/interface/distributed_plan.hpp": ("dealt",),
     "src/planner/place/insert_exchanges.cpp": ("dealt",),
     "src/planner/split/split_scans.cpp": ("dealt", "stream in the driver"),
-    "src/transport/flight/flight_protocol.hpp": ("keep_query", "keep_queries", "keep_sessions"),
     "src/wire/chunk_codec.cpp": ("CanTravel",),
     "src/wire/chunk_codec.hpp": ("CanTravel",),
-    "src/worker/output_store.cpp": ("Keep(const QueryId",),
-    "src/worker/output_store.hpp": ("Keep(const QueryId",),
 }
 
 

@@ -57,7 +57,7 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 	return entry->second.running;
 }
 
-void Admission::Keep(const QueryId &query) {
+void Admission::RenewLease(const QueryId &query) {
 	std::lock_guard<std::mutex> guard(lock);
 	auto entry = queries.find(query);
 	if (entry != queries.end()) {

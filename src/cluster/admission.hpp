@@ -35,7 +35,7 @@ public:
 	//! the query has waited for too long; it has no place in the queue then.
 	bool Admit(const QueryId &query, const std::string &session, uint64_t wait_ms);
 	//! The query still runs, or waits. Does nothing for others.
-	void Keep(const QueryId &query);
+	void RenewLease(const QueryId &query);
 	//! It has ended, or waits no more. Idempotent.
 	void Release(const QueryId &query);
 

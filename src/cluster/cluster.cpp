@@ -38,7 +38,7 @@ void Cluster::SetAdmissionLimits(AdmissionLimits limits) {
 
 void Cluster::RenewLeases(const std::vector<QueryId> &queries) {
 	for (auto &query : queries) {
-		admission.Keep(query);
+		admission.RenewLease(query);
 	}
 }
 

@@ -84,7 +84,7 @@ void RegisterSettings(DBConfig &config) {
 	config.AddExtensionOption(TASKS_PER_WORKER, "A scan is cut into at most this many tasks per worker",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASKS_PER_WORKER_DEFAULT),
 	                          CheckRange<1, limits::TASKS_PER_WORKER_MAX>);
-	config.AddExtensionOption(BROADCAST_LIMIT, "Build sides estimated above this are shuffled, not copied (bytes)",
+	config.AddExtensionOption(BROADCAST_LIMIT, "Build sides estimated above this are shuffled, not broadcast (bytes)",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::BROADCAST_BYTES));
 	config.AddExtensionOption(DYNAMIC_FILTERS, "Let scans leave out rows by the join keys that other stages have found",
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(true));

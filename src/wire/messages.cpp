@@ -1,6 +1,7 @@
 #include "wire/messages.hpp"
 
 #include "wire/checked_deserializer.hpp"
+#include "wire/message_fields.hpp"
 #include "wire/serialized.hpp"
 #include "common/limits.hpp"
 
@@ -12,162 +13,46 @@ using duckdb::SerializationException;
 
 namespace {
 
-//! The first field of every message
-enum class MessageKind : uint8_t {
-	TASK_REQUEST = 1,
-	TASK_RESULT = 2,
-	FETCH_REQUEST = 3,
-	WORKER_INFO = 4,
-	WORKER_LIST = 5,
-	TASK_ERROR = 6,
-	TYPES = 7,
-	PARTS = 8,
-	SESSION_REQUEST = 9,
-	SESSION_INFO = 10,
-	CATALOG_LISTING = 11,
-	SESSION_STATEMENT = 12,
-	RESULT_SHAPE = 13
-};
+//! Each message and its kind, which is the first field of its bytes. A new message: its struct in protocol/, a number
+//! that none has had, and a function Fields below.
+#define DUCKHERDER_MESSAGES(MESSAGE)                                                                                   \
+	MESSAGE(TaskRequest, 1)                                                                                            \
+	MESSAGE(TaskResult, 2)                                                                                             \
+	MESSAGE(FetchRequest, 3)                                                                                           \
+	MESSAGE(WorkerInfo, 4)                                                                                             \
+	MESSAGE(WorkerList, 5)                                                                                             \
+	MESSAGE(TaskError, 6)                                                                                              \
+	MESSAGE(ColumnTypes, 7)                                                                                            \
+	MESSAGE(Parts, 8)                                                                                                  \
+	MESSAGE(SessionRequest, 9)                                                                                         \
+	MESSAGE(SessionInfo, 10)                                                                                           \
+	MESSAGE(CatalogListing, 11)                                                                                        \
+	MESSAGE(SessionStatement, 12)                                                                                      \
+	MESSAGE(ResultShape, 13)                                                                                           \
+	MESSAGE(Nothing, 14)                                                                                               \
+	MESSAGE(WorkerRequest, 15)                                                                                         \
+	MESSAGE(WorkerQueryRequest, 16)                                                                                    \
+	MESSAGE(RenewLeaseRequest, 17)                                                                                     \
+	MESSAGE(LoadExtensionRequest, 18)                                                                                  \
+	MESSAGE(UnregisterWorkerRequest, 19)                                                                               \
+	MESSAGE(HeartbeatReply, 20)                                                                                        \
+	MESSAGE(AdmitQueryRequest, 21)                                                                                     \
+	MESSAGE(AdmitQueryReply, 22)                                                                                       \
+	MESSAGE(QueryRequest, 23)                                                                                          \
+	MESSAGE(QueriesRequest, 24)                                                                                        \
+	MESSAGE(SessionCallRequest, 25)                                                                                    \
+	MESSAGE(SessionsRequest, 26)                                                                                       \
+	MESSAGE(SessionProgress, 27)                                                                                       \
+	MESSAGE(ListCatalogRequest, 28)                                                                                    \
+	MESSAGE(DescribeRequest, 29)                                                                                       \
+	MESSAGE(TableEstimates, 30)
+
+using ColumnTypes = duckdb::vector<duckdb::LogicalType>;
+using Parts = std::vector<std::string>;
+
 constexpr field_id_t KIND_FIELD = 1;
 
-// Each message lists its fields once, in a function template that a FieldWriter and a FieldReader go through. A reader
-// leaves a field that is not there as it is, so the defaults of a message are those of its struct.
-
-class FieldWriter {
-public:
-	explicit FieldWriter(duckdb::Serializer &serializer_p) : serializer(serializer_p) {
-	}
-
-	template <class T>
-	void Field(field_id_t id, const char *name, const T &value) {
-		serializer.WriteProperty(id, name, value);
-	}
-	template <class E>
-	void Enum(field_id_t id, const char *name, const E &value, E) {
-		serializer.WriteProperty(id, name, static_cast<uint8_t>(value));
-	}
-	template <class T>
-	void List(field_id_t id, const char *name, const std::vector<T> &values) {
-		serializer.WriteList(id, name, values.size(),
-		                     [&](duckdb::Serializer::List &list, idx_t i) { list.WriteElement(values[i]); });
-	}
-	template <class T>
-	void Object(field_id_t id, const char *name, const T &value) {
-		serializer.WriteObject(id, name, [&](duckdb::Serializer &object) {
-			FieldWriter writer(object);
-			Fields(writer, value);
-		});
-	}
-	template <class T>
-	void Objects(field_id_t id, const char *name, const std::vector<T> &values) {
-		serializer.WriteList(id, name, values.size(), [&](duckdb::Serializer::List &list, idx_t i) {
-			list.WriteObject([&](duckdb::Serializer &object) {
-				FieldWriter writer(object);
-				Fields(writer, values[i]);
-			});
-		});
-	}
-	//! A list of one or none
-	template <class T>
-	void OptionalObject(field_id_t id, const char *name, const std::optional<T> &value) {
-		Objects(id, name, value ? std::vector<T> {*value} : std::vector<T>());
-	}
-	void Text(field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
-		serializer.WriteProperty(id, name, value ? *value : std::string());
-	}
-	//! An empty one becomes null
-	void OptionalList(field_id_t id, const char *name, const std::shared_ptr<const std::vector<std::string>> &values) {
-		List(id, name, values ? *values : std::vector<std::string>());
-	}
-	void Types(field_id_t id, const char *name, const duckdb::vector<duckdb::LogicalType> &types) {
-		Field(id, name, types);
-	}
-	template <class T>
-	void SharedObjects(field_id_t id, const char *name, const std::shared_ptr<const std::vector<T>> &values) {
-		Objects(id, name, values ? *values : std::vector<T>());
-	}
-
-private:
-	duckdb::Serializer &serializer;
-};
-
-class FieldReader {
-public:
-	explicit FieldReader(duckdb::Deserializer &deserializer_p) : deserializer(deserializer_p) {
-	}
-
-	template <class T>
-	void Field(field_id_t id, const char *name, T &value) {
-		deserializer.ReadPropertyWithExplicitDefault<T>(id, name, value, T(value));
-	}
-	template <class E>
-	void Enum(field_id_t id, const char *name, E &value, E last) {
-		auto number = static_cast<uint8_t>(value);
-		Field(id, name, number);
-		if (number > static_cast<uint8_t>(last)) {
-			throw SerializationException("%s is %d, which is unknown here", name, number);
-		}
-		value = static_cast<E>(number);
-	}
-	template <class T>
-	void List(field_id_t id, const char *name, std::vector<T> &values) {
-		deserializer.ReadOptionalList(id, name, [&](duckdb::Deserializer::List &list, idx_t) {
-			values.push_back(list.template ReadElement<T>());
-		});
-	}
-	template <class T>
-	void Object(field_id_t id, const char *name, T &value) {
-		deserializer.ReadObject(id, name, [&](duckdb::Deserializer &object) {
-			FieldReader reader(object);
-			Fields(reader, value);
-		});
-	}
-	template <class T>
-	void Objects(field_id_t id, const char *name, std::vector<T> &values) {
-		deserializer.ReadOptionalList(id, name, [&](duckdb::Deserializer::List &list, idx_t) {
-			list.ReadObject([&](duckdb::Deserializer &object) {
-				values.emplace_back();
-				FieldReader reader(object);
-				Fields(reader, values.back());
-			});
-		});
-	}
-	template <class T>
-	void OptionalObject(field_id_t id, const char *name, std::optional<T> &value) {
-		std::vector<T> objects;
-		Objects(id, name, objects);
-		value = objects.empty() ? std::nullopt : std::optional<T>(objects[0]);
-	}
-	void Text(field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
-		std::string text;
-		Field(id, name, text);
-		value = std::make_shared<const std::string>(std::move(text));
-	}
-	void OptionalList(field_id_t id, const char *name, std::shared_ptr<const std::vector<std::string>> &values) {
-		std::vector<std::string> texts;
-		List(id, name, texts);
-		values = texts.empty() ? nullptr : std::make_shared<const std::vector<std::string>>(std::move(texts));
-	}
-	void Types(field_id_t id, const char *name, duckdb::vector<duckdb::LogicalType> &types) {
-		Field(id, name, types);
-		for (auto &type : types) {
-			CheckColumnType(type);
-		}
-	}
-	template <class T>
-	void SharedObjects(field_id_t id, const char *name, std::shared_ptr<const std::vector<T>> &values) {
-		std::vector<T> objects;
-		Objects(id, name, objects);
-		values = std::make_shared<const std::vector<T>>(std::move(objects));
-	}
-
-private:
-	duckdb::Deserializer &deserializer;
-};
-
-//! T or const T, so that one list of fields serves both directions
-template <class T, class MESSAGE>
-concept Is = std::is_same_v<std::remove_const_t<T>, MESSAGE>;
+} // namespace
 
 template <class FIELDS, Is<CollectedKey> T>
 void Fields(FIELDS &fields, T &key) {
@@ -388,20 +273,123 @@ void Fields(FIELDS &fields, T &shape) {
 	fields.Types(11, "types", shape.types);
 }
 
-template <class FIELDS, Is<std::vector<WorkerInfo>> T>
-void Fields(FIELDS &fields, T &workers) {
-	fields.Objects(10, "workers", workers);
+template <class FIELDS, Is<WorkerList> T>
+void Fields(FIELDS &fields, T &list) {
+	fields.Objects(10, "workers", list.workers);
 }
 
-template <class FIELDS, Is<std::vector<std::string>> T>
+template <class FIELDS, Is<Nothing> T>
+void Fields(FIELDS &, T &) {
+}
+
+template <class FIELDS, Is<WorkerRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "worker", request.worker);
+}
+
+template <class FIELDS, Is<WorkerQueryRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "worker", request.worker);
+	fields.Field(11, "query", request.query);
+}
+
+template <class FIELDS, Is<RenewLeaseRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "worker", request.worker);
+	fields.Field(11, "query", request.query);
+	fields.List(12, "lost_locations", request.lost_locations);
+}
+
+template <class FIELDS, Is<LoadExtensionRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "worker", request.worker);
+	fields.Field(11, "extension", request.extension);
+}
+
+template <class FIELDS, Is<UnregisterWorkerRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "worker", request.worker);
+	fields.Field(11, "incarnation", request.incarnation);
+}
+
+template <class FIELDS, Is<HeartbeatReply> T>
+void Fields(FIELDS &fields, T &reply) {
+	fields.Field(10, "known", reply.known);
+}
+
+template <class FIELDS, Is<AdmitQueryRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "query", request.query);
+	fields.Field(11, "session", request.session);
+	fields.Field(12, "wait_ms", request.wait_ms);
+}
+
+template <class FIELDS, Is<AdmitQueryReply> T>
+void Fields(FIELDS &fields, T &reply) {
+	fields.Field(10, "admitted", reply.admitted);
+}
+
+template <class FIELDS, Is<QueryRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "query", request.query);
+}
+
+template <class FIELDS, Is<QueriesRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.List(10, "queries", request.queries);
+}
+
+template <class FIELDS, Is<SessionCallRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "session", request.session);
+}
+
+template <class FIELDS, Is<SessionsRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.List(10, "sessions", request.sessions);
+}
+
+template <class FIELDS, Is<SessionProgress> T>
+void Fields(FIELDS &fields, T &reply) {
+	fields.List(10, "percent", reply.percent);
+}
+
+template <class FIELDS, Is<ListCatalogRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "session", request.session);
+	fields.Field(11, "knows", request.knows);
+	fields.Field(12, "known_version", request.known_version);
+}
+
+template <class FIELDS, Is<DescribeRequest> T>
+void Fields(FIELDS &fields, T &request) {
+	fields.Field(10, "session", request.session);
+	fields.Field(11, "sql", request.sql);
+}
+
+template <class FIELDS, Is<TableEstimate> T>
+void Fields(FIELDS &fields, T &estimate) {
+	fields.Field(10, "schema", estimate.schema);
+	fields.Field(11, "table", estimate.table);
+	fields.Field(12, "rows", estimate.rows);
+}
+
+template <class FIELDS, Is<TableEstimates> T>
+void Fields(FIELDS &fields, T &estimates) {
+	fields.Objects(10, "tables", estimates.tables);
+}
+
+template <class FIELDS, Is<Parts> T>
 void Fields(FIELDS &fields, T &parts) {
 	fields.List(10, "parts", parts);
 }
 
-template <class FIELDS, Is<duckdb::vector<duckdb::LogicalType>> T>
+template <class FIELDS, Is<ColumnTypes> T>
 void Fields(FIELDS &fields, T &types) {
 	fields.Types(10, "types", types);
 }
+
+namespace {
 
 void CheckSize(const char *name, idx_t size) {
 	if (size > limits::CONTROL_MESSAGE_BYTES_MAX) {
@@ -411,25 +399,37 @@ void CheckSize(const char *name, idx_t size) {
 }
 
 template <class T>
-std::string Encode(MessageKind kind, const char *name, const T &message) {
+struct MessageOf;
+#define DUCKHERDER_MESSAGE_OF(TYPE, NUMBER)                                                                            \
+	template <>                                                                                                        \
+	struct MessageOf<TYPE> {                                                                                           \
+		static constexpr uint8_t KIND = NUMBER;                                                                        \
+		static constexpr const char *NAME = #TYPE;                                                                     \
+	};
+DUCKHERDER_MESSAGES(DUCKHERDER_MESSAGE_OF)
+
+} // namespace
+
+template <class T>
+std::string EncodeMessage(const T &message) {
 	auto bytes = Serialized([&](duckdb::Serializer &serializer) {
-		serializer.WriteProperty(KIND_FIELD, "kind", static_cast<uint8_t>(kind));
+		serializer.WriteProperty(KIND_FIELD, "kind", MessageOf<T>::KIND);
 		FieldWriter writer(serializer);
 		Fields(writer, message);
 	});
-	CheckSize(name, bytes.size());
+	CheckSize(MessageOf<T>::NAME, bytes.size());
 	return bytes;
 }
 
 template <class T>
-T Decode(MessageKind kind, const char *name, const std::string &bytes) {
-	CheckSize(name, bytes.size());
+T DecodeMessage(const std::string &bytes) {
+	CheckSize(MessageOf<T>::NAME, bytes.size());
 	T message;
 	try {
 		CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::COLUMNS);
 		deserializer.Begin();
 		auto found = deserializer.ReadProperty<uint8_t>(KIND_FIELD, "kind");
-		if (found != static_cast<uint8_t>(kind)) {
+		if (found != MessageOf<T>::KIND) {
 			throw SerializationException("it is a message of kind %d", found);
 		}
 		FieldReader reader(deserializer);
@@ -437,17 +437,16 @@ T Decode(MessageKind kind, const char *name, const std::string &bytes) {
 		deserializer.End();
 	} catch (const std::exception &error) {
 		// A length that says more than there is may also end as a failed allocation.
-		throw SerializationException("these %llu bytes are not a %s: %s", bytes.size(), name,
+		throw SerializationException("these %llu bytes are not a %s: %s", bytes.size(), MessageOf<T>::NAME,
 		                             duckdb::ErrorData(error).RawMessage());
 	}
 	return message;
 }
 
-} // namespace
-
-std::string EncodeTaskRequest(const TaskRequest &request) {
-	return Encode(MessageKind::TASK_REQUEST, "TaskRequest", request);
-}
+#define DUCKHERDER_INSTANTIATE(TYPE, NUMBER)                                                                           \
+	template std::string EncodeMessage(const TYPE &);                                                                  \
+	template TYPE DecodeMessage(const std::string &);
+DUCKHERDER_MESSAGES(DUCKHERDER_INSTANTIATE)
 
 std::string EncodeTaskRequestWithoutStage(const TaskRequest &request) {
 	auto without_stage = request;
@@ -455,107 +454,23 @@ std::string EncodeTaskRequestWithoutStage(const TaskRequest &request) {
 	without_stage.inputs = nullptr;
 	without_stage.scan_filters.clear();
 	without_stage.settings.clear();
-	return EncodeTaskRequest(without_stage);
+	return EncodeMessage(without_stage);
 }
 
-TaskRequest DecodeTaskRequest(const std::string &bytes) {
-	return Decode<TaskRequest>(MessageKind::TASK_REQUEST, "TaskRequest", bytes);
+std::string EncodeTypes(const ColumnTypes &types) {
+	return EncodeMessage(types);
 }
 
-std::string EncodeTaskResult(const TaskResult &result) {
-	return Encode(MessageKind::TASK_RESULT, "TaskResult", result);
+ColumnTypes DecodeTypes(const std::string &bytes) {
+	return DecodeMessage<ColumnTypes>(bytes);
 }
 
-TaskResult DecodeTaskResult(const std::string &bytes) {
-	return Decode<TaskResult>(MessageKind::TASK_RESULT, "TaskResult", bytes);
+std::string EncodeParts(const Parts &parts) {
+	return EncodeMessage(parts);
 }
 
-std::string EncodeFetchRequest(const FetchRequest &request) {
-	return Encode(MessageKind::FETCH_REQUEST, "FetchRequest", request);
-}
-
-FetchRequest DecodeFetchRequest(const std::string &bytes) {
-	return Decode<FetchRequest>(MessageKind::FETCH_REQUEST, "FetchRequest", bytes);
-}
-
-std::string EncodeWorkerInfo(const WorkerInfo &info) {
-	return Encode(MessageKind::WORKER_INFO, "WorkerInfo", info);
-}
-
-WorkerInfo DecodeWorkerInfo(const std::string &bytes) {
-	return Decode<WorkerInfo>(MessageKind::WORKER_INFO, "WorkerInfo", bytes);
-}
-
-std::string EncodeWorkerList(const std::vector<WorkerInfo> &workers) {
-	return Encode(MessageKind::WORKER_LIST, "list of WorkerInfo", workers);
-}
-
-std::vector<WorkerInfo> DecodeWorkerList(const std::string &bytes) {
-	return Decode<std::vector<WorkerInfo>>(MessageKind::WORKER_LIST, "list of WorkerInfo", bytes);
-}
-
-std::string EncodeTaskError(const TaskError &error) {
-	return Encode(MessageKind::TASK_ERROR, "TaskError", error);
-}
-
-TaskError DecodeTaskError(const std::string &bytes) {
-	return Decode<TaskError>(MessageKind::TASK_ERROR, "TaskError", bytes);
-}
-
-std::string EncodeTypes(const duckdb::vector<duckdb::LogicalType> &types) {
-	return Encode(MessageKind::TYPES, "list of types", types);
-}
-
-duckdb::vector<duckdb::LogicalType> DecodeTypes(const std::string &bytes) {
-	return Decode<duckdb::vector<duckdb::LogicalType>>(MessageKind::TYPES, "list of types", bytes);
-}
-
-std::string EncodeSessionRequest(const SessionRequest &request) {
-	return Encode(MessageKind::SESSION_REQUEST, "SessionRequest", request);
-}
-
-SessionRequest DecodeSessionRequest(const std::string &bytes) {
-	return Decode<SessionRequest>(MessageKind::SESSION_REQUEST, "SessionRequest", bytes);
-}
-
-std::string EncodeSessionInfo(const SessionInfo &info) {
-	return Encode(MessageKind::SESSION_INFO, "SessionInfo", info);
-}
-
-SessionInfo DecodeSessionInfo(const std::string &bytes) {
-	return Decode<SessionInfo>(MessageKind::SESSION_INFO, "SessionInfo", bytes);
-}
-
-std::string EncodeCatalogListing(const CatalogListing &listing) {
-	return Encode(MessageKind::CATALOG_LISTING, "CatalogListing", listing);
-}
-
-CatalogListing DecodeCatalogListing(const std::string &bytes) {
-	return Decode<CatalogListing>(MessageKind::CATALOG_LISTING, "CatalogListing", bytes);
-}
-
-std::string EncodeSessionStatement(const SessionStatement &statement) {
-	return Encode(MessageKind::SESSION_STATEMENT, "SessionStatement", statement);
-}
-
-SessionStatement DecodeSessionStatement(const std::string &bytes) {
-	return Decode<SessionStatement>(MessageKind::SESSION_STATEMENT, "SessionStatement", bytes);
-}
-
-std::string EncodeResultShape(const ResultShape &shape) {
-	return Encode(MessageKind::RESULT_SHAPE, "ResultShape", shape);
-}
-
-ResultShape DecodeResultShape(const std::string &bytes) {
-	return Decode<ResultShape>(MessageKind::RESULT_SHAPE, "ResultShape", bytes);
-}
-
-std::string EncodeParts(const std::vector<std::string> &parts) {
-	return Encode(MessageKind::PARTS, "list of parts", parts);
-}
-
-std::vector<std::string> DecodeParts(const std::string &bytes) {
-	return Decode<std::vector<std::string>>(MessageKind::PARTS, "list of parts", bytes);
+Parts DecodeParts(const std::string &bytes) {
+	return DecodeMessage<Parts>(bytes);
 }
 
 } // namespace duckherder

@@ -63,7 +63,7 @@ void OutputStore::DropAll() {
 	queries.clear();
 }
 
-void OutputStore::Keep(const QueryId &query) {
+void OutputStore::RenewLease(const QueryId &query) {
 	std::lock_guard<std::mutex> guard(lock);
 	auto entry = queries.find(query);
 	if (entry != queries.end()) {

@@ -30,7 +30,7 @@ public:
 	void DropQuery(const QueryId &query);
 	void DropAll();
 	//! Somebody needs the outputs of the query, if there are any
-	void Keep(const QueryId &query);
+	void RenewLease(const QueryId &query);
 	//! Forgets the outputs of queries of which nothing was put, got or kept for the time of a lease.
 	void DropExpired();
 	uint32_t QueryCount();

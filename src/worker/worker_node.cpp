@@ -122,7 +122,7 @@ void WorkerNode::CancelQuery(const QueryId &query_id) {
 }
 
 void WorkerNode::RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
-	state->outputs.Keep(query_id);
+	state->outputs.RenewLease(query_id);
 	for (auto &location : lost_locations) {
 		state->peers->GiveUp(query_id, location);
 	}

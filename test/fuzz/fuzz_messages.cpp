@@ -8,30 +8,30 @@ namespace {
 
 //! What decodes is the same after another round of encoding and decoding
 template <class MESSAGE>
-void RoundTrip(const std::string &bytes, MESSAGE (*decode)(const std::string &),
-               std::string (*encode)(const MESSAGE &)) {
+void RoundTrip(const std::string &bytes) {
 	Decode([&] {
-		auto once = encode(decode(bytes));
-		Expect(encode(decode(once)) == once, "a message is another one after a round of encoding and decoding");
+		auto once = EncodeMessage(DecodeMessage<MESSAGE>(bytes));
+		Expect(EncodeMessage(DecodeMessage<MESSAGE>(once)) == once,
+		       "a message is another one after a round of encoding and decoding");
 	});
 }
 
 void DecodeAs(uint8_t kind, const std::string &bytes) {
 	switch (kind % 7) {
 	case 0:
-		return RoundTrip(bytes, DecodeTaskRequest, EncodeTaskRequest);
+		return RoundTrip<TaskRequest>(bytes);
 	case 1:
-		return RoundTrip(bytes, DecodeTaskResult, EncodeTaskResult);
+		return RoundTrip<TaskResult>(bytes);
 	case 2:
-		return RoundTrip(bytes, DecodeFetchRequest, EncodeFetchRequest);
+		return RoundTrip<FetchRequest>(bytes);
 	case 3:
-		return RoundTrip(bytes, DecodeWorkerInfo, EncodeWorkerInfo);
+		return RoundTrip<WorkerInfo>(bytes);
 	case 4:
-		return RoundTrip(bytes, DecodeWorkerList, EncodeWorkerList);
+		return RoundTrip<WorkerList>(bytes);
 	case 5:
-		return RoundTrip(bytes, DecodeTaskError, EncodeTaskError);
+		return RoundTrip<TaskError>(bytes);
 	default:
-		return RoundTrip(bytes, DecodeParts, EncodeParts);
+		return RoundTrip<std::vector<std::string>>(bytes);
 	}
 }
 
@@ -91,12 +91,12 @@ std::vector<std::string> Samples() {
 	FetchRequest fetch;
 	fetch.query_id = "q1";
 	fetch.worker_id = "w1";
-	return {std::string(1, 0) + EncodeTaskRequest(SampleRequest()),
-	        std::string(1, 1) + EncodeTaskResult(SampleResult()),
-	        std::string(1, 2) + EncodeFetchRequest(fetch),
-	        std::string(1, 3) + EncodeWorkerInfo(info),
-	        std::string(1, 4) + EncodeWorkerList({info, WorkerInfo()}),
-	        std::string(1, 5) + EncodeTaskError(SampleError()),
+	return {std::string(1, 0) + EncodeMessage(SampleRequest()),
+	        std::string(1, 1) + EncodeMessage(SampleResult()),
+	        std::string(1, 2) + EncodeMessage(fetch),
+	        std::string(1, 3) + EncodeMessage(info),
+	        std::string(1, 4) + EncodeMessage(WorkerList {{info, WorkerInfo()}}),
+	        std::string(1, 5) + EncodeMessage(SampleError()),
 	        std::string(1, 6) + EncodeParts({"one", "", "three"})};
 }
 

@@ -14,7 +14,7 @@ void DecodeFrameAndBody(const std::string &bytes) {
 	           flight_protocol::EncodeFrame(frame),
 	       "a frame is another one after a round of encoding and decoding");
 	if (frame.kind == flight_protocol::FrameKind::RESULT) {
-		DecodeTaskResult(frame.body);
+		DecodeMessage<TaskResult>(frame.body);
 	}
 	flight_protocol::CheckEnd(frame, 3);
 }
@@ -23,7 +23,7 @@ void DecodeFrameAndBody(const std::string &bytes) {
 void DecodeTicket(const std::string &bytes) {
 	auto parts = DecodeParts(bytes);
 	if (parts.size() == 2) {
-		DecodeFetchRequest(parts[0]);
+		DecodeMessage<FetchRequest>(parts[0]);
 		DecodeTypes(parts[1]);
 	}
 }
@@ -32,7 +32,7 @@ void DecodeTicket(const std::string &bytes) {
 void DecodeCall(const std::string &bytes) {
 	auto parts = DecodeParts(bytes);
 	if (parts.size() == 3) {
-		DecodeTaskRequest(parts[0]);
+		DecodeMessage<TaskRequest>(parts[0]);
 		DecodeTypes(parts[1]);
 	}
 }
@@ -50,9 +50,9 @@ std::vector<std::string> Samples() {
 	return {std::string(1, 0) + EncodeFrame(flight_protocol::EndFrame(3)),
 	        std::string(1, 0) + EncodeFrame(flight_protocol::ErrorFrame(error)),
 	        std::string(1, 0) + EncodeFrame({FrameKind::ALIVE, ""}),
-	        std::string(1, 0) + EncodeFrame({FrameKind::RESULT, EncodeTaskResult(TaskResult())}),
-	        std::string(1, 1) + EncodeParts({EncodeFetchRequest(FetchRequest()), EncodeTypes(types)}),
-	        std::string(1, 2) + EncodeParts({EncodeTaskRequest(TaskRequest()), EncodeTypes(types), "alone"})};
+	        std::string(1, 0) + EncodeFrame({FrameKind::RESULT, EncodeMessage(TaskResult())}),
+	        std::string(1, 1) + EncodeParts({EncodeMessage(FetchRequest()), EncodeTypes(types)}),
+	        std::string(1, 2) + EncodeParts({EncodeMessage(TaskRequest()), EncodeTypes(types), "alone"})};
 }
 
 } // namespace duckherder::fuzz

@@ -72,7 +72,7 @@ SENT = [
 ]
 #: Calls of the node itself: action, the least role
 ACTIONS = [("unregister_worker", "admin"), ("register_worker", "node"), ("heartbeat", "node"), ("admit_query", "node"),
-           ("keep_queries", "node"), ("release_query", "node"), ("cancel_query", "admin"), ("keep_query", "node"),
+           ("renew_leases", "node"), ("release_query", "node"), ("cancel_query", "admin"), ("renew_lease", "node"),
            ("load_extension", "admin"), ("shutdown", "nobody"), ("list_workers", "read")]
 
 

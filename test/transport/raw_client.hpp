@@ -59,7 +59,7 @@ public:
 	//! A task call whose request has been sent
 	arrow::flight::FlightClient::DoExchangeResult RunTask(const TaskRequest &request) {
 		auto exchange = Exchange(flight_protocol::RUN_TASK).ValueOrDie();
-		auto message = flight_protocol::Pack({EncodeTaskRequest(request), EncodeTypes(NumberTypes()), ""});
+		auto message = flight_protocol::Pack({EncodeMessage(request), EncodeTypes(NumberTypes()), ""});
 		EXPECT_TRUE(exchange.writer->WriteMetadata(arrow::Buffer::FromString(message)).ok());
 		return exchange;
 	}
@@ -75,7 +75,7 @@ public:
 			auto frame = flight_protocol::DecodeFrame(*chunk->app_metadata);
 			if (frame.kind == flight_protocol::FrameKind::RESULT) {
 				EXPECT_TRUE(exchange.writer->Close().ok());
-				return DecodeTaskResult(frame.body);
+				return DecodeMessage<TaskResult>(frame.body);
 			}
 		}
 	}

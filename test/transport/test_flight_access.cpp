@@ -56,16 +56,16 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 	                            "bearer " + node.token, "Basic " + node.token, bearer + node.token + " "}) {
 		SCOPED_TRACE(authorization);
 		RawClient raw(node.location, authorization);
-		auto ticket = flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+		auto ticket = flight_protocol::Pack({EncodeMessage(MakeFetch()), EncodeTypes(NumberTypes())});
 		// A wrong ticket must be refused for its lack of a token too, before anybody looks at it.
 		for (auto &sent : {ticket, std::string("garbage")}) {
 			EXPECT_TRUE(IsUnauthenticated(raw.Get(sent)));
-			for (auto action : {flight_protocol::GET_INFO, flight_protocol::CANCEL_QUERY,
-			                    flight_protocol::LOAD_EXTENSION, flight_protocol::LIST_WORKERS, "unknown"}) {
+			for (auto action : {actions::GET_INFO.name, actions::CANCEL_QUERY.name, actions::LOAD_EXTENSION.name,
+			                    actions::LIST_WORKERS.name, "unknown"}) {
 				EXPECT_TRUE(IsUnauthenticated(raw.Act(action, sent).status())) << action;
 			}
 		}
-		auto request = flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
+		auto request = flight_protocol::Pack({EncodeMessage(MakeRequest()), EncodeTypes({}), ""});
 		EXPECT_TRUE(IsUnauthenticated(raw.AnswerTo(flight_protocol::RUN_TASK, request)));
 		// what Flight offers besides
 		EXPECT_TRUE(IsUnauthenticated(raw.client->ListFlights(raw.options, {}).status()));
@@ -76,7 +76,8 @@ TEST_F(FlightAccess, NothingIsDecodedWithoutTheToken) {
 	EXPECT_FALSE(run);
 	EXPECT_TRUE(node.worker->Calls().empty());
 	// the same client with the token is served
-	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, flight_protocol::Pack({"w1", ""})).ok());
+	EXPECT_TRUE(
+	    RawClient(node).Act(actions::GET_INFO.name, flight_protocol::Pack({EncodeMessage(WorkerRequest {"w1"})})).ok());
 	EXPECT_EQ(node.worker->Calls(), std::vector<std::string> {"GetInfo"});
 }
 
@@ -97,8 +98,8 @@ TEST_F(FlightAccess, TokenIsThePasswordOfAnyUser) {
 		return flight_protocol::BASIC_PREFIX + duckdb::Blob::ToBase64(duckdb::string_t(text));
 	};
 	auto act = [&](const std::string &authorization) {
-		auto body = flight_protocol::Pack({"w1", ""});
-		return RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, body).status();
+		auto body = flight_protocol::Pack({EncodeMessage(WorkerRequest {"w1"})});
+		return RawClient(node.location, authorization).Act(actions::GET_INFO.name, body).status();
 	};
 	EXPECT_TRUE(act(encoded("user:" + node.token)).ok());
 	EXPECT_TRUE(act(encoded(":" + node.token)).ok());
@@ -227,7 +228,7 @@ TEST_F(FlightAccess, FailuresWaitLongerEachTimeAndAreLogged) {
 	auto ask = [&](const std::string &authorization) {
 		auto begin = std::chrono::steady_clock::now();
 		EXPECT_TRUE(
-		    IsUnauthenticated(RawClient(node.location, authorization).Act(flight_protocol::GET_INFO, "").status()));
+		    IsUnauthenticated(RawClient(node.location, authorization).Act(actions::GET_INFO.name, "").status()));
 		return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
 	};
 	testing::internal::CaptureStderr();
@@ -243,7 +244,8 @@ TEST_F(FlightAccess, FailuresWaitLongerEachTimeAndAreLogged) {
 	EXPECT_EQ(log.find("failures", log.find("failures") + 1), std::string::npos) << log;
 	EXPECT_EQ(log.find(node.token), std::string::npos);
 	// who has the token does not wait for those that do not
-	EXPECT_TRUE(RawClient(node).Act(flight_protocol::GET_INFO, flight_protocol::Pack({"w1", ""})).ok());
+	EXPECT_TRUE(
+	    RawClient(node).Act(actions::GET_INFO.name, flight_protocol::Pack({EncodeMessage(WorkerRequest {"w1"})})).ok());
 }
 
 TEST_F(FlightAccess, ManyFailuresAtOnceKeepNobodyOut) {
@@ -252,7 +254,7 @@ TEST_F(FlightAccess, ManyFailuresAtOnceKeepNobodyOut) {
 	std::vector<std::thread> strangers;
 	for (auto i = 0; i < 100; i++) {
 		strangers.emplace_back([&] {
-			EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(flight_protocol::GET_INFO, "").status()));
+			EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(actions::GET_INFO.name, "").status()));
 		});
 	}
 	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
@@ -270,12 +272,12 @@ TEST_F(FlightAccess, MessageOfOneGigabyteIsRefused) {
 #else
 	std::string large(1 << 30, 'x');
 #endif
-	EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(flight_protocol::GET_INFO, large).status()));
-	auto answer = RawClient(node).Act(flight_protocol::GET_INFO, large);
+	EXPECT_TRUE(IsUnauthenticated(RawClient(node.location, "no").Act(actions::GET_INFO.name, large).status()));
+	auto answer = RawClient(node).Act(actions::GET_INFO.name, large);
 	ASSERT_TRUE(answer.ok()) << answer.status().ToString();
 	auto frame = flight_protocol::DecodeFrame(*answer);
 	EXPECT_EQ(static_cast<int>(frame.kind), static_cast<int>(flight_protocol::FrameKind::ERROR));
-	EXPECT_NE(DecodeTaskError(frame.body).message.find("larger than the"), std::string::npos);
+	EXPECT_NE(DecodeMessage<TaskError>(frame.body).message.find("larger than the"), std::string::npos);
 	EXPECT_EQ(node.Connect()->GetInfo().address.id, "w1");
 }
 
@@ -284,23 +286,23 @@ TEST_F(FlightAccess, RolesMayDoWhatTheyAreFor) {
 	options.client_tokens = {{Role::READ, "reader"}, {Role::WRITE, "writer"}, {Role::ADMIN, "administrator"}};
 	LoopbackNode node(options);
 	auto may = [&](const std::string &token, const std::string &action) {
-		auto body = flight_protocol::Pack({"w1", "argument"});
+		auto body = flight_protocol::Pack({EncodeMessage(WorkerRequest {"w1"})});
 		auto answer = RawClient(node.location, flight_protocol::BEARER_PREFIX + token).Act(action, body);
 		EXPECT_TRUE(answer.ok()) << answer.status().ToString();
 		auto frame = flight_protocol::DecodeFrame(*answer);
 		auto refused = frame.kind == flight_protocol::FrameKind::ERROR &&
-		               DecodeTaskError(frame.body).message.find("needs the role") != std::string::npos;
+		               DecodeMessage<TaskError>(frame.body).message.find("needs the role") != std::string::npos;
 		return !refused;
 	};
 	for (auto token : {"reader", "writer", "administrator"}) {
 		auto administers = token == std::string("administrator");
-		EXPECT_TRUE(may(token, flight_protocol::GET_INFO));
-		EXPECT_TRUE(may(token, flight_protocol::LIST_WORKERS));
-		EXPECT_EQ(may(token, flight_protocol::CANCEL_QUERY), administers);
-		EXPECT_EQ(may(token, flight_protocol::LOAD_EXTENSION), administers);
-		EXPECT_EQ(may(token, flight_protocol::UNREGISTER_WORKER), administers);
-		for (auto action : {flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT, flight_protocol::RENEW_LEASE,
-		                    flight_protocol::ADMIT_QUERY, flight_protocol::RELEASE_QUERY, "unknown"}) {
+		EXPECT_TRUE(may(token, actions::GET_INFO.name));
+		EXPECT_TRUE(may(token, actions::LIST_WORKERS.name));
+		EXPECT_EQ(may(token, actions::CANCEL_QUERY.name), administers);
+		EXPECT_EQ(may(token, actions::LOAD_EXTENSION.name), administers);
+		EXPECT_EQ(may(token, actions::UNREGISTER_WORKER.name), administers);
+		for (auto action : {actions::REGISTER_WORKER.name, actions::HEARTBEAT.name, actions::RENEW_LEASE.name,
+		                    actions::ADMIT_QUERY.name, actions::RELEASE_QUERY.name, "unknown"}) {
 			EXPECT_FALSE(may(token, action)) << action;
 		}
 		// plans and rows are for nodes

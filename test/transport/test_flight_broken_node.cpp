@@ -80,7 +80,7 @@ public:
 		auto any_port = flight::Location::ForGrpcTcp("127.0.0.1", 0).ValueOrDie();
 		EXPECT_TRUE(Init(flight::FlightServerOptions(any_port)).ok());
 		WorkerInfo info = ScriptedWorker("w1").info;
-		answer = flight_protocol::EncodeFrame(StreamFrame {FrameKind::REPLY, EncodeWorkerInfo(info)});
+		answer = flight_protocol::EncodeFrame(StreamFrame {FrameKind::REPLY, EncodeMessage(info)});
 	}
 	~BrokenNode() override {
 		EXPECT_TRUE(Shutdown().ok());
@@ -178,7 +178,7 @@ TEST_F(FlightBrokenNode, TaskWithoutItsResultHasFailed) {
 	auto alive = flight_protocol::EncodeFrame(StreamFrame {FrameKind::ALIVE, ""});
 	TaskResult good;
 	good.partition_rows = {7};
-	auto result = flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeTaskResult(good)});
+	auto result = flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeMessage(good)});
 	// a node that ends the call while its feed is still on the way may take its result with it: not with these
 	EXPECT_EQ(run({alive, alive, result}, false).Rows(), 7U);
 	EXPECT_FALSE(run({result}, false).failed);
@@ -190,7 +190,7 @@ TEST_F(FlightBrokenNode, TaskWithoutItsResultHasFailed) {
 	EXPECT_TRUE(run({"garbage"}).failed);
 	EXPECT_TRUE(run({flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, "garbage"})}).failed);
 	EXPECT_TRUE(
-	    run({flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeTaskRequest(MakeRequest())})}).failed);
+	    run({flight_protocol::EncodeFrame(StreamFrame {FrameKind::RESULT, EncodeMessage(MakeRequest())})}).failed);
 }
 
 TEST_F(FlightBrokenNode, AnswersThatAreNoneAreErrors) {

@@ -56,7 +56,7 @@ protected:
 };
 
 TEST_F(FlightGarbage, Tickets) {
-	auto good = flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes(NumberTypes())});
+	auto good = flight_protocol::Pack({EncodeMessage(MakeFetch()), EncodeTypes(NumberTypes())});
 	node.worker->fetch = [](const FetchRequest &, const duckdb::vector<duckdb::LogicalType> &) {
 		return NumbersThen(1, [](ScriptedSource &) {});
 	};
@@ -65,14 +65,13 @@ TEST_F(FlightGarbage, Tickets) {
 	for (auto &ticket : Garbage(good)) {
 		EXPECT_FALSE(raw.Get(ticket).ok());
 	}
-	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch())})).ok());
-	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
+	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeMessage(MakeFetch())})).ok());
+	EXPECT_FALSE(raw.Get(flight_protocol::Pack({EncodeMessage(MakeRequest()), EncodeTypes(NumberTypes())})).ok());
 	EXPECT_FALSE(
-	    raw.Get(flight_protocol::Pack({EncodeFetchRequest(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})}))
-	        .ok());
+	    raw.Get(flight_protocol::Pack({EncodeMessage(MakeFetch()), EncodeTypes({duckdb::LogicalType::POINTER})})).ok());
 	auto elsewhere = MakeFetch();
 	elsewhere.worker_id = "w9";
-	auto status = raw.Get(flight_protocol::Pack({EncodeFetchRequest(elsewhere), EncodeTypes(NumberTypes())}));
+	auto status = raw.Get(flight_protocol::Pack({EncodeMessage(elsewhere), EncodeTypes(NumberTypes())}));
 	EXPECT_NE(status.message().find("w9"), std::string::npos) << status.ToString();
 	EXPECT_EQ(node.worker->Fetches().size(), 1U);
 }
@@ -86,23 +85,30 @@ TEST_F(FlightGarbage, Actions) {
 		}
 	};
 	node.node->SetDriver(nullptr);
-	auto good = flight_protocol::Pack({"w1", "argument"});
-	for (auto action : {flight_protocol::GET_INFO, flight_protocol::CANCEL_QUERY, flight_protocol::LOAD_EXTENSION,
-	                    flight_protocol::REGISTER_WORKER, flight_protocol::HEARTBEAT,
-	                    flight_protocol::UNREGISTER_WORKER, flight_protocol::LIST_WORKERS, "", "unknown"}) {
-		for (auto &body : Garbage(good)) {
+	auto good = EncodeMessage(WorkerQueryRequest {"w1", "query-1"});
+	for (auto action : {actions::GET_INFO.name, actions::RENEW_LEASE.name, actions::LOAD_EXTENSION.name,
+	                    actions::REGISTER_WORKER.name, actions::HEARTBEAT.name, actions::UNREGISTER_WORKER.name,
+	                    actions::LIST_WORKERS.name, actions::ADMIT_QUERY.name, actions::OPEN_SESSION.name,
+	                    actions::DESCRIBE.name, "", "unknown"}) {
+		for (auto &body : Garbage(flight_protocol::Pack({good}))) {
 			expect_error(action, body);
+		}
+		for (auto &message : Garbage(good)) {
+			expect_error(action, flight_protocol::Pack({message}));
 		}
 		expect_error(action, flight_protocol::Pack({}));
 		expect_error(action, flight_protocol::Pack({"w1"}));
-		expect_error(action, flight_protocol::Pack({"w1", "a", "b"}));
-		expect_error(action, flight_protocol::Pack({"w9", "a"}));
+		expect_error(action, flight_protocol::Pack({good, good}));
+		// of another action
+		expect_error(action, flight_protocol::Pack({EncodeMessage(FetchRequest())}));
 	}
+	node.node->AddWorker("w2", node.worker);
+	expect_error(actions::GET_INFO.name, flight_protocol::Pack({EncodeMessage(WorkerRequest {"w9"})}));
 	EXPECT_TRUE(node.worker->Calls().empty());
 }
 
 TEST_F(FlightGarbage, TaskRequests) {
-	auto good = flight_protocol::Pack({EncodeTaskRequest(MakeRequest()), EncodeTypes({}), ""});
+	auto good = flight_protocol::Pack({EncodeMessage(MakeRequest()), EncodeTypes({}), ""});
 	for (auto &message : Garbage(good)) {
 		EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK, message).ok());
 	}
@@ -110,12 +116,12 @@ TEST_F(FlightGarbage, TaskRequests) {
 	EXPECT_FALSE(raw.AnswerTo("", good).ok());
 	auto elsewhere = MakeRequest();
 	elsewhere.worker_id = "w9";
-	EXPECT_FALSE(raw.AnswerTo(flight_protocol::RUN_TASK,
-	                          flight_protocol::Pack({EncodeTaskRequest(elsewhere), EncodeTypes({}), ""}))
-	                 .ok());
+	EXPECT_FALSE(
+	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeMessage(elsewhere), EncodeTypes({}), ""}))
+	        .ok());
 	auto fed = MakeRequest(true);
 	EXPECT_FALSE(
-	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeTaskRequest(fed), "no types", ""})).ok());
+	    raw.AnswerTo(flight_protocol::RUN_TASK, flight_protocol::Pack({EncodeMessage(fed), "no types", ""})).ok());
 	// no message at all
 	auto exchange = raw.Exchange(flight_protocol::RUN_TASK).ValueOrDie();
 	ASSERT_TRUE(exchange.writer->DoneWriting().ok());

@@ -17,7 +17,7 @@ TaskRequest Request(StageId stage, uint32_t version = 0, const QueryId &query = 
 
 //! As it comes when only the task was sent
 TaskRequest WithoutStage(const TaskRequest &request) {
-	return DecodeTaskRequest(EncodeTaskRequestWithoutStage(request));
+	return DecodeMessage<TaskRequest>(EncodeTaskRequestWithoutStage(request));
 }
 
 bool Knows(KnownStages &stages, const TaskRequest &request) {
@@ -73,7 +73,7 @@ TEST(KnownStages, ATaskAloneIsSmallHoweverMuchItsStageReads) {
 		input.outputs.push_back({task, 0, {"worker", "grpc://10.0.0.2:8815"}, nullptr});
 	}
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {input});
-	EXPECT_GT(EncodeTaskRequest(request).size(), 100000U);
+	EXPECT_GT(EncodeMessage(request).size(), 100000U);
 	EXPECT_LT(EncodeTaskRequestWithoutStage(request).size(), 1000U);
 }
 

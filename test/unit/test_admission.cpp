@@ -77,8 +77,8 @@ TEST_F(AdmissionTest, WaitingEndsAfterItsTime) {
 	Ask("b");
 	for (auto i = 0; i < 10; i++) {
 		EXPECT_FALSE(Ask("c"));
-		admission.Keep("a");
-		admission.Keep("b");
+		admission.RenewLease("a");
+		admission.RenewLease("b");
 		clock->now_ms += 500;
 	}
 	EXPECT_THROW(Ask("c"), ConnectionException);
@@ -90,14 +90,14 @@ TEST_F(AdmissionTest, PlacesOfSilentQueriesAreGivenAway) {
 	Ask("b");
 	Ask("c");
 	clock->now_ms += 900;
-	admission.Keep("b");
+	admission.RenewLease("b");
 	EXPECT_FALSE(Ask("c"));
 	clock->now_ms += 200;
 	EXPECT_TRUE(Ask("c")) << "nobody has heard of a";
 	EXPECT_EQ(admission.RunningCount(), 2U);
 	clock->now_ms += 5000;
 	EXPECT_EQ(admission.RunningCount(), 0U);
-	admission.Keep("a");
+	admission.RenewLease("a");
 	EXPECT_EQ(admission.RunningCount(), 0U);
 }
 

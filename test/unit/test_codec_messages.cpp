@@ -50,18 +50,18 @@ struct Sample {
 std::vector<Sample> Samples() {
 	std::vector<WorkerInfo> workers {SampleWorkerInfo(), WorkerInfo()};
 	return {
-	    {"TaskRequest", EncodeTaskRequest(SampleTaskRequest()),
-	     [](auto &bytes) { return EncodeTaskRequest(DecodeTaskRequest(bytes)); }},
-	    {"TaskResult", EncodeTaskResult(SampleTaskResult()),
-	     [](auto &bytes) { return EncodeTaskResult(DecodeTaskResult(bytes)); }},
-	    {"FetchRequest", EncodeFetchRequest(SampleFetchRequest()),
-	     [](auto &bytes) { return EncodeFetchRequest(DecodeFetchRequest(bytes)); }},
-	    {"WorkerInfo", EncodeWorkerInfo(SampleWorkerInfo()),
-	     [](auto &bytes) { return EncodeWorkerInfo(DecodeWorkerInfo(bytes)); }},
-	    {"WorkerList", EncodeWorkerList(workers),
-	     [](auto &bytes) { return EncodeWorkerList(DecodeWorkerList(bytes)); }},
-	    {"TaskError", EncodeTaskError(SampleTaskError()),
-	     [](auto &bytes) { return EncodeTaskError(DecodeTaskError(bytes)); }},
+	    {"TaskRequest", EncodeMessage(SampleTaskRequest()),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<TaskRequest>(bytes)); }},
+	    {"TaskResult", EncodeMessage(SampleTaskResult()),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<TaskResult>(bytes)); }},
+	    {"FetchRequest", EncodeMessage(SampleFetchRequest()),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<FetchRequest>(bytes)); }},
+	    {"WorkerInfo", EncodeMessage(SampleWorkerInfo()),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<WorkerInfo>(bytes)); }},
+	    {"WorkerList", EncodeMessage(WorkerList {workers}),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<WorkerList>(bytes)); }},
+	    {"TaskError", EncodeMessage(SampleTaskError()),
+	     [](auto &bytes) { return EncodeMessage(DecodeMessage<TaskError>(bytes)); }},
 	    {"types", EncodeTypes(SampleTypes()), [](auto &bytes) { return EncodeTypes(DecodeTypes(bytes)); }},
 	    {"parts", EncodeParts({"one", "", std::string(100, '\0')}),
 	     [](auto &bytes) { return EncodeParts(DecodeParts(bytes)); }},
@@ -69,22 +69,21 @@ std::vector<Sample> Samples() {
 }
 
 template <class MESSAGE>
-void ExpectTravels(const MESSAGE &sample, std::string (*encode)(const MESSAGE &),
-                   MESSAGE (*decode)(const std::string &)) {
+void ExpectTravels(const MESSAGE &sample) {
 	ExpectAllSet(sample);
-	EXPECT_TRUE(decode(encode(sample)) == sample);
-	EXPECT_TRUE(decode(encode(MESSAGE())) == MESSAGE());
+	EXPECT_TRUE(DecodeMessage<MESSAGE>(EncodeMessage(sample)) == sample);
+	EXPECT_TRUE(DecodeMessage<MESSAGE>(EncodeMessage(MESSAGE())) == MESSAGE());
 }
 
 TEST(CodecMessages, EveryFieldTravels) {
-	ExpectTravels(SampleTaskRequest(), EncodeTaskRequest, DecodeTaskRequest);
-	ExpectTravels(SampleTaskResult(), EncodeTaskResult, DecodeTaskResult);
-	ExpectTravels(SampleFetchRequest(), EncodeFetchRequest, DecodeFetchRequest);
-	ExpectTravels(SampleWorkerInfo(), EncodeWorkerInfo, DecodeWorkerInfo);
-	ExpectTravels(SampleTaskError(), EncodeTaskError, DecodeTaskError);
+	ExpectTravels(SampleTaskRequest());
+	ExpectTravels(SampleTaskResult());
+	ExpectTravels(SampleFetchRequest());
+	ExpectTravels(SampleWorkerInfo());
+	ExpectTravels(SampleTaskError());
 	std::vector<WorkerInfo> workers {SampleWorkerInfo(), WorkerInfo(), SampleWorkerInfo()};
-	EXPECT_TRUE(DecodeWorkerList(EncodeWorkerList(workers)) == workers);
-	EXPECT_TRUE(DecodeWorkerList(EncodeWorkerList({})).empty());
+	EXPECT_TRUE(DecodeMessage<WorkerList>(EncodeMessage(WorkerList {workers})).workers == workers);
+	EXPECT_TRUE(DecodeMessage<WorkerList>(EncodeMessage(WorkerList())).workers.empty());
 }
 
 TEST(CodecMessages, EveryValueOfAnEnumTravels) {
@@ -92,39 +91,40 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 	for (auto kind : {SplitKind::NONE, SplitKind::ROW_GROUP, SplitKind::RANGE, SplitKind::MODULO, SplitKind::FILE,
 	                  SplitKind::FEED}) {
 		request.split.kind = kind;
-		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
+		EXPECT_TRUE(DecodeMessage<TaskRequest>(EncodeMessage(request)) == request);
 	}
 	for (auto kind : {ExchangeKind::RESULT, ExchangeKind::HASH, ExchangeKind::BROADCAST, ExchangeKind::GATHER,
 	                  ExchangeKind::ROUND_ROBIN}) {
 		request.output.kind = kind;
 		request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, kind)});
-		EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
+		EXPECT_TRUE(DecodeMessage<TaskRequest>(EncodeMessage(request)) == request);
 	}
 	for (auto kind : {ErrorKind::USER, ErrorKind::WORKER_FAILURE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED,
 	                  ErrorKind::DRAINING}) {
-		EXPECT_TRUE(DecodeTaskError(EncodeTaskError(SampleTaskError(kind))) == SampleTaskError(kind));
+		EXPECT_TRUE(DecodeMessage<TaskError>(EncodeMessage(SampleTaskError(kind))) == SampleTaskError(kind));
 	}
 	auto info = SampleWorkerInfo();
 	for (auto state : {WorkerState::ACTIVE, WorkerState::DRAINING, WorkerState::LOST}) {
 		info.state = state;
-		EXPECT_TRUE(DecodeWorkerInfo(EncodeWorkerInfo(info)) == info);
+		EXPECT_TRUE(DecodeMessage<WorkerInfo>(EncodeMessage(info)) == info);
 	}
 }
 
 TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	auto request = SampleTaskRequest();
 	request.split.kind = static_cast<SplitKind>(6);
-	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
+	EXPECT_THROW(DecodeMessage<TaskRequest>(EncodeMessage(request)), SerializationException);
 	request = SampleTaskRequest();
 	request.output.kind = static_cast<ExchangeKind>(5);
-	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
+	EXPECT_THROW(DecodeMessage<TaskRequest>(EncodeMessage(request)), SerializationException);
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});
-	EXPECT_THROW(DecodeTaskRequest(EncodeTaskRequest(request)), SerializationException);
-	EXPECT_THROW(DecodeTaskError(EncodeTaskError(SampleTaskError(static_cast<ErrorKind>(9)))), SerializationException);
+	EXPECT_THROW(DecodeMessage<TaskRequest>(EncodeMessage(request)), SerializationException);
+	EXPECT_THROW(DecodeMessage<TaskError>(EncodeMessage(SampleTaskError(static_cast<ErrorKind>(9)))),
+	             SerializationException);
 	auto info = SampleWorkerInfo();
 	info.state = static_cast<WorkerState>(4);
-	EXPECT_THROW(DecodeWorkerInfo(EncodeWorkerInfo(info)), SerializationException);
+	EXPECT_THROW(DecodeMessage<WorkerInfo>(EncodeMessage(info)), SerializationException);
 }
 
 TEST(CodecMessages, TypesTravelWithAllThatBelongsToThem) {
@@ -166,7 +166,7 @@ TEST(CodecMessages, FieldsThatAreNotThereHaveTheirDefaults) {
 	FetchRequest expected;
 	expected.query_id = "q";
 	std::string bytes(reinterpret_cast<const char *>(stream.GetData()), stream.GetPosition());
-	EXPECT_TRUE(DecodeFetchRequest(bytes) == expected);
+	EXPECT_TRUE(DecodeMessage<FetchRequest>(bytes) == expected);
 }
 
 TEST(CodecMessages, CutOffMessagesAreRefused) {
@@ -200,7 +200,7 @@ TEST(CodecMessages, MessagesOfAnotherKindAreRefused) {
 
 TEST(CodecMessages, ErrorsSayWhatWasExpected) {
 	try {
-		DecodeTaskRequest("garbage");
+		DecodeMessage<TaskRequest>("garbage");
 		FAIL();
 	} catch (SerializationException &error) {
 		EXPECT_NE(std::string(error.what()).find("these 7 bytes are not a TaskRequest"), std::string::npos)
@@ -259,8 +259,8 @@ TEST(CodecMessages, TooLargeMessagesAreRefused) {
 	constexpr auto LIMIT = limits::CONTROL_MESSAGE_BYTES_MAX;
 	auto request = SampleTaskRequest();
 	request.fragment = std::make_shared<const std::string>(LIMIT, 'x');
-	EXPECT_THROW(EncodeTaskRequest(request), SerializationException);
-	EXPECT_THROW(DecodeTaskRequest(std::string(LIMIT + 1, 'x')), SerializationException);
+	EXPECT_THROW(EncodeMessage(request), SerializationException);
+	EXPECT_THROW(DecodeMessage<TaskRequest>(std::string(LIMIT + 1, 'x')), SerializationException);
 	// a good message with so much behind it is refused for its size, not after a look at it
 	try {
 		DecodeParts(EncodeParts({"a"}) + std::string(LIMIT, 'x'));
@@ -269,7 +269,7 @@ TEST(CodecMessages, TooLargeMessagesAreRefused) {
 		EXPECT_NE(std::string(error.what()).find("larger than the"), std::string::npos) << error.what();
 	}
 	request.fragment = std::make_shared<const std::string>(32 << 20, 'x');
-	EXPECT_TRUE(DecodeTaskRequest(EncodeTaskRequest(request)) == request);
+	EXPECT_TRUE(DecodeMessage<TaskRequest>(EncodeMessage(request)) == request);
 }
 
 } // namespace

@@ -177,10 +177,10 @@ void FlightConnections::Check(const arrow::Status &status, const std::string &pe
 }
 
 std::string FlightConnections::Call(const std::string &location, const std::string &peer, const std::string &action,
-                                    const std::string &body, uint64_t timeout_ms) {
+                                    const std::string &request, uint64_t timeout_ms) {
 	auto connection = Get(location);
-	auto answers =
-	    connection->client->DoAction(CallOptions(timeout_ms), flight::Action {action, arrow::Buffer::FromString(body)});
+	auto body = arrow::Buffer::FromString(flight_protocol::Pack({request}));
+	auto answers = connection->client->DoAction(CallOptions(timeout_ms), flight::Action {action, std::move(body)});
 	Check(answers.status(), peer, connection);
 	auto answer = (*answers)->Next();
 	Check(answer.status(), peer, connection);
@@ -190,7 +190,7 @@ std::string FlightConnections::Call(const std::string &location, const std::stri
 	connection->answered = true;
 	auto frame = flight_protocol::DecodeFrame(*(*answer)->body);
 	if (frame.kind == flight_protocol::FrameKind::ERROR) {
-		ThrowTaskError(DecodeTaskError(frame.body));
+		ThrowTaskError(DecodeMessage<TaskError>(frame.body));
 	}
 	return frame.body;
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "common/ids.hpp"
+#include "transport/flight/actions.hpp"
 #include "transport/flight/flight_connector.hpp"
+#include "wire/messages.hpp"
 
 #include <arrow/flight/client.h>
 
@@ -16,6 +18,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <type_traits>
 
 namespace duckherder {
 
@@ -111,9 +114,12 @@ public:
 
 	//! With the token; 0 is no time limit
 	arrow::flight::FlightCallOptions CallOptions(uint64_t timeout_ms) const;
-	//! One action and its answer. `peer` is what errors call the other side. Throws its error, or IOException.
-	std::string Call(const std::string &location, const std::string &peer, const std::string &action,
-	                 const std::string &body, uint64_t timeout_ms);
+	//! One action and its reply. `peer` is what errors call the other side. Throws its error, or IOException.
+	template <class REQUEST, class REPLY>
+	REPLY Call(const std::string &location, const std::string &peer, const Action<REQUEST, REPLY> &action,
+	           const std::type_identity_t<REQUEST> &request, uint64_t timeout_ms) {
+		return DecodeMessage<REPLY>(Call(location, peer, action.name, EncodeMessage(request), timeout_ms));
+	}
 	//! As CheckCall; a broken connection is dropped first
 	void Check(const arrow::Status &status, const std::string &peer, const std::shared_ptr<Connection> &connection);
 
@@ -121,6 +127,9 @@ public:
 	OngoingCalls calls;
 
 private:
+	std::string Call(const std::string &location, const std::string &peer, const std::string &action,
+	                 const std::string &request, uint64_t timeout_ms);
+
 	const FlightClientSettings settings;
 	std::mutex lock;
 	std::map<std::string, std::shared_ptr<Connection>> connections;

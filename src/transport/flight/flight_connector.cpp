@@ -3,7 +3,6 @@
 #include "wire/messages.hpp"
 #include "common/limits.hpp"
 #include "transport/flight/flight_connections.hpp"
-#include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/remote_worker.hpp"
 
 namespace duckherder {
@@ -30,37 +29,38 @@ FlightDriverClient::FlightDriverClient(std::string location_p, FlightClientSetti
 
 FlightDriverClient::~FlightDriverClient() = default;
 
-std::string FlightDriverClient::Call(const std::string &action, const std::string &body, uint64_t wait_ms) {
-	return connections->Call(location, "driver at " + location, action, body, limits::CONNECT_TIMEOUT_MS + wait_ms);
+template <class REQUEST, class REPLY>
+REPLY FlightDriverClient::Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request,
+                               uint64_t wait_ms) {
+	return connections->Call(location, "driver at " + location, action, request, limits::CONNECT_TIMEOUT_MS + wait_ms);
 }
 
 void FlightDriverClient::RegisterWorker(const WorkerInfo &info) {
-	Call(flight_protocol::REGISTER_WORKER, flight_protocol::Pack({EncodeWorkerInfo(info)}));
+	Call(actions::REGISTER_WORKER, info);
 }
 
 bool FlightDriverClient::Heartbeat(const WorkerInfo &info) {
-	return Call(flight_protocol::HEARTBEAT, flight_protocol::Pack({EncodeWorkerInfo(info)})) == "known";
+	return Call(actions::HEARTBEAT, info).known;
 }
 
 void FlightDriverClient::UnregisterWorker(const WorkerId &id, const std::string &incarnation) {
-	Call(flight_protocol::UNREGISTER_WORKER, flight_protocol::Pack({id, incarnation}));
+	Call(actions::UNREGISTER_WORKER, {id, incarnation});
 }
 
 std::vector<WorkerInfo> FlightDriverClient::ListWorkers() {
-	return DecodeWorkerList(Call(flight_protocol::LIST_WORKERS, flight_protocol::Pack({""})));
+	return Call(actions::LIST_WORKERS, {}).workers;
 }
 
 bool FlightDriverClient::AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) {
-	auto request = flight_protocol::Pack({query, session, std::to_string(wait_ms)});
-	return Call(flight_protocol::ADMIT_QUERY, request, wait_ms) == "admitted";
+	return Call(actions::ADMIT_QUERY, {query, session, wait_ms}, wait_ms).admitted;
 }
 
 void FlightDriverClient::RenewLeases(const std::vector<QueryId> &queries) {
-	Call(flight_protocol::RENEW_LEASES, flight_protocol::Pack(queries));
+	Call(actions::RENEW_LEASES, {queries});
 }
 
 void FlightDriverClient::ReleaseQuery(const QueryId &query) {
-	Call(flight_protocol::RELEASE_QUERY, flight_protocol::Pack({query}));
+	Call(actions::RELEASE_QUERY, {query});
 }
 
 } // namespace duckherder

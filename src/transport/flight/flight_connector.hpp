@@ -2,9 +2,11 @@
 
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
+#include "transport/flight/actions.hpp"
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace duckherder {
 
@@ -55,7 +57,9 @@ public:
 	void ReleaseQuery(const QueryId &query) override;
 
 private:
-	std::string Call(const std::string &action, const std::string &body, uint64_t wait_ms = 0);
+	template <class REQUEST, class REPLY>
+	REPLY Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request,
+	           uint64_t wait_ms = 0);
 
 	std::string location;
 	std::shared_ptr<FlightConnections> connections;

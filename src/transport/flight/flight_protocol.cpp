@@ -73,7 +73,7 @@ StreamFrame EndFrame(uint64_t rows) {
 }
 
 StreamFrame ErrorFrame(const TaskError &error) {
-	return StreamFrame {FrameKind::ERROR, EncodeTaskError(error)};
+	return StreamFrame {FrameKind::ERROR, EncodeMessage(error)};
 }
 
 std::shared_ptr<arrow::Buffer> RowsFrame(const arrow::RecordBatch &batch, const arrow::ipc::IpcPayload &payload) {
@@ -94,7 +94,7 @@ void CheckRows(const StreamFrame &frame, const arrow::RecordBatch &batch) {
 
 void CheckEnd(const StreamFrame &frame, uint64_t rows) {
 	if (frame.kind == FrameKind::ERROR) {
-		ThrowTaskError(DecodeTaskError(frame.body));
+		ThrowTaskError(DecodeMessage<TaskError>(frame.body));
 	}
 	if (frame.kind != FrameKind::END) {
 		throw IOException("a stream ended with a frame of kind %d", static_cast<int>(frame.kind));

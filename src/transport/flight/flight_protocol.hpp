@@ -30,32 +30,6 @@ constexpr const char *RUN_TASK = "duckherder.run_task";
 //! its stage
 constexpr const char *WITHOUT_STAGE = "without_stage";
 
-// DoAction: the body is made by Pack. To a worker: its id, then the argument. To the driver: the argument.
-constexpr const char *GET_INFO = "duckherder.get_info";
-constexpr const char *CANCEL_QUERY = "duckherder.cancel_query";
-constexpr const char *RENEW_LEASE = "duckherder.keep_query";
-constexpr const char *LOAD_EXTENSION = "duckherder.load_extension";
-constexpr const char *REGISTER_WORKER = "duckherder.register_worker";
-constexpr const char *HEARTBEAT = "duckherder.heartbeat";
-constexpr const char *UNREGISTER_WORKER = "duckherder.unregister_worker";
-constexpr const char *LIST_WORKERS = "duckherder.list_workers";
-//! The query, its session, and for how many ms to wait
-constexpr const char *ADMIT_QUERY = "duckherder.admit_query";
-//! The queries
-constexpr const char *RENEW_LEASES = "duckherder.keep_queries";
-constexpr const char *RELEASE_QUERY = "duckherder.release_query";
-// To the driver's database. The session is the first part where there is one.
-constexpr const char *OPEN_SESSION = "duckherder.open_session";
-constexpr const char *CLOSE_SESSION = "duckherder.close_session";
-//! The sessions; answers with the progress of each in percent
-constexpr const char *RENEW_SESSIONS = "duckherder.keep_sessions";
-//! And the version that is known, or nothing
-constexpr const char *LIST_CATALOG = "duckherder.list_catalog";
-//! And the SQL text
-constexpr const char *DESCRIBE = "duckherder.describe";
-constexpr const char *ESTIMATE_ROWS = "duckherder.estimate_rows";
-constexpr const char *COMMIT = "duckherder.commit";
-constexpr const char *ROLLBACK = "duckherder.rollback";
 //! First part of the ticket of a statement's result; then the SessionStatement and the types
 constexpr const char *STATEMENT = "duckherder.statement";
 //! First part of the descriptor of rows for a session; then the session, the number and the types

@@ -13,8 +13,6 @@
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 
-#include <cstdlib>
-
 namespace duckherder {
 
 namespace flight = arrow::flight;
@@ -82,7 +80,7 @@ private:
 		}
 		auto frame = flight_protocol::DecodeFrame(*answer);
 		if (frame.kind == flight_protocol::FrameKind::ERROR) {
-			ThrowTaskError(DecodeTaskError(frame.body));
+			ThrowTaskError(DecodeMessage<TaskError>(frame.body));
 		}
 	}
 
@@ -103,47 +101,37 @@ RemoteDatabase::RemoteDatabase(std::string location_p, FlightClientSettings sett
 
 RemoteDatabase::~RemoteDatabase() = default;
 
-std::string RemoteDatabase::Call(const std::string &action, const std::vector<std::string> &parts,
-                                 uint64_t timeout_ms) {
-	return connections->Call(location, peer, action, flight_protocol::Pack(parts), timeout_ms);
+template <class REQUEST, class REPLY>
+REPLY RemoteDatabase::Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request,
+                           uint64_t timeout_ms) {
+	return connections->Call(location, peer, action, request, timeout_ms);
 }
 
 SessionInfo RemoteDatabase::OpenSession(const SessionRequest &request, Role) {
-	return DecodeSessionInfo(
-	    Call(flight_protocol::OPEN_SESSION, {EncodeSessionRequest(request)}, limits::CONTROL_CALL_TIMEOUT_MS));
+	return Call(actions::OPEN_SESSION, request, limits::CONTROL_CALL_TIMEOUT_MS);
 }
 
 void RemoteDatabase::CloseSession(const SessionId &session) {
-	Call(flight_protocol::CLOSE_SESSION, {session}, limits::CONNECT_TIMEOUT_MS);
+	Call(actions::CLOSE_SESSION, {session}, limits::CONNECT_TIMEOUT_MS);
 }
 
 std::vector<double> RemoteDatabase::RenewSessions(const std::vector<SessionId> &sessions) {
-	std::vector<double> progress;
-	for (auto &percent : DecodeParts(Call(flight_protocol::RENEW_SESSIONS, sessions, limits::CONNECT_TIMEOUT_MS))) {
-		progress.push_back(std::strtod(percent.c_str(), nullptr));
-	}
+	auto progress = Call(actions::RENEW_SESSIONS, {sessions}, limits::CONNECT_TIMEOUT_MS).percent;
 	progress.resize(sessions.size(), -1);
 	return progress;
 }
 
 CatalogListing RemoteDatabase::ListCatalog(const SessionId &session, bool knows, uint64_t known_version) {
-	auto answer = Call(flight_protocol::LIST_CATALOG, {session, knows ? std::to_string(known_version) : std::string()},
-	                   limits::SESSION_CALL_TIMEOUT_MS);
-	return DecodeCatalogListing(answer);
+	return Call(actions::LIST_CATALOG, {session, knows, known_version}, limits::SESSION_CALL_TIMEOUT_MS);
 }
 
 std::vector<TableEstimate> RemoteDatabase::EstimateRows(const SessionId &session) {
-	auto parts = DecodeParts(Call(flight_protocol::ESTIMATE_ROWS, {session}, limits::SESSION_CALL_TIMEOUT_MS));
-	std::vector<TableEstimate> estimates;
-	for (size_t i = 0; i + 2 < parts.size(); i += 3) {
-		estimates.push_back({parts[i], parts[i + 1], std::strtoull(parts[i + 2].c_str(), nullptr, 10)});
-	}
-	return estimates;
+	return Call(actions::ESTIMATE_ROWS, {session}, limits::SESSION_CALL_TIMEOUT_MS).tables;
 }
 
 ResultShape RemoteDatabase::Describe(const SessionId &session, const std::string &sql,
                                      const duckdb::vector<duckdb::Value> &) {
-	return DecodeResultShape(Call(flight_protocol::DESCRIBE, {session, sql}, limits::SESSION_CALL_TIMEOUT_MS));
+	return Call(actions::DESCRIBE, {session, sql}, limits::SESSION_CALL_TIMEOUT_MS);
 }
 
 std::shared_ptr<ChunkSource> RemoteDatabase::Run(const SessionStatement &statement,
@@ -159,11 +147,11 @@ std::unique_ptr<ChunkSink> RemoteDatabase::OpenUpload(const SessionId &session, 
 }
 
 void RemoteDatabase::Commit(const SessionId &session) {
-	Call(flight_protocol::COMMIT, {session}, limits::SESSION_CALL_TIMEOUT_MS);
+	Call(actions::COMMIT, {session}, limits::SESSION_CALL_TIMEOUT_MS);
 }
 
 void RemoteDatabase::Rollback(const SessionId &session) {
-	Call(flight_protocol::ROLLBACK, {session}, limits::SESSION_CALL_TIMEOUT_MS);
+	Call(actions::ROLLBACK, {session}, limits::SESSION_CALL_TIMEOUT_MS);
 }
 
 } // namespace duckherder

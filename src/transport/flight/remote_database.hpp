@@ -2,9 +2,11 @@
 
 #include "protocol/database_service.hpp"
 #include "transport/flight/flight_connector.hpp"
+#include "transport/flight/actions.hpp"
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace duckherder {
 
@@ -35,7 +37,8 @@ public:
 	void Rollback(const SessionId &session) override;
 
 private:
-	std::string Call(const std::string &action, const std::vector<std::string> &parts, uint64_t timeout_ms);
+	template <class REQUEST, class REPLY>
+	REPLY Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request, uint64_t timeout_ms);
 
 	const std::string location;
 	const std::string peer;

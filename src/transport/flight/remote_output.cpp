@@ -167,7 +167,7 @@ private:
 std::shared_ptr<ChunkSource> OpenRemoteOutput(const std::shared_ptr<FlightConnections> &connections,
                                               const std::string &location, const std::string &peer,
                                               const FetchRequest &request, const duckdb::vector<LogicalType> &types) {
-	auto ticket = flight_protocol::Pack({EncodeFetchRequest(request), EncodeTypes(types)});
+	auto ticket = flight_protocol::Pack({EncodeMessage(request), EncodeTypes(types)});
 	return std::make_shared<RemoteOutput>(
 	    std::make_shared<BatchStream>(connections, location, peer, request.query_id, ticket), types);
 }
@@ -176,8 +176,7 @@ std::shared_ptr<ChunkSource> OpenRemoteResult(const std::shared_ptr<FlightConnec
                                               const std::string &location, const std::string &peer,
                                               const SessionStatement &statement,
                                               const duckdb::vector<LogicalType> &types) {
-	auto ticket =
-	    flight_protocol::Pack({flight_protocol::STATEMENT, EncodeSessionStatement(statement), EncodeTypes(types)});
+	auto ticket = flight_protocol::Pack({flight_protocol::STATEMENT, EncodeMessage(statement), EncodeTypes(types)});
 	return std::make_shared<RemoteResult>(
 	    std::make_shared<BatchStream>(connections, location, peer, statement.session, ticket), types);
 }

@@ -137,7 +137,7 @@ void RemoteWorker::Handshake() {
 	if (connections->HasShakenHands(connection, address.id)) {
 		return;
 	}
-	auto info = DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
+	auto info = Call(actions::GET_INFO, {address.id}, limits::CONNECT_TIMEOUT_MS);
 	if (info.duckdb_version != duckdb::DuckDB::LibraryVersion() || info.protocol_version != PROTOCOL_VERSION) {
 		throw duckdb::InvalidInputException("%s runs DuckDB %s with protocol %d, this process DuckDB %s with protocol "
 		                                    "%d: all nodes need the same versions",
@@ -184,7 +184,7 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 	auto types = feed ? feed->Types() : duckdb::vector<duckdb::LogicalType>();
 	auto asking = request;
 	asking.inline_bytes_max = limits::INLINE_OUTPUT_BYTES_MAX;
-	auto encoded = without_stage ? EncodeTaskRequestWithoutStage(asking) : EncodeTaskRequest(asking);
+	auto encoded = without_stage ? EncodeTaskRequestWithoutStage(asking) : EncodeMessage(asking);
 	auto message =
 	    flight_protocol::Pack({encoded, EncodeTypes(types), without_stage ? flight_protocol::WITHOUT_STAGE : ""});
 	auto exchange = connection->client->DoExchange(connections->CallOptions(0),
@@ -221,7 +221,7 @@ std::optional<TaskResult> RemoteWorker::TryRunTask(const std::shared_ptr<FlightC
 			return std::nullopt;
 		}
 		if (frame.kind == FrameKind::RESULT) {
-			auto result = DecodeTaskResult(frame.body);
+			auto result = DecodeMessage<TaskResult>(frame.body);
 			if (feed) {
 				// the task may have seen enough before the feed's end
 				feed->Cancel();
@@ -236,13 +236,15 @@ std::shared_ptr<ChunkSource> RemoteWorker::Fetch(const FetchRequest &request,
 	return OpenRemoteOutput(connections, address.location, peer, request, types);
 }
 
-std::string RemoteWorker::Call(const char *action, const std::string &argument, uint64_t timeout_ms) {
-	return connections->Call(address.location, peer, action, flight_protocol::Pack({address.id, argument}), timeout_ms);
+template <class REQUEST, class REPLY>
+REPLY RemoteWorker::Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request,
+                         uint64_t timeout_ms) {
+	return connections->Call(address.location, peer, action, request, timeout_ms);
 }
 
 void RemoteWorker::CancelQuery(const QueryId &query_id) {
 	try {
-		Call(flight_protocol::CANCEL_QUERY, query_id, limits::CANCEL_CALL_TIMEOUT_MS);
+		Call(actions::CANCEL_QUERY, {address.id, query_id}, limits::CANCEL_CALL_TIMEOUT_MS);
 	} catch (std::exception &) {
 		connections->calls.Cut(address.location, query_id);
 		throw;
@@ -250,13 +252,11 @@ void RemoteWorker::CancelQuery(const QueryId &query_id) {
 }
 
 void RemoteWorker::RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) {
-	auto parts = lost_locations;
-	parts.push_back(query_id);
-	Call(flight_protocol::RENEW_LEASE, EncodeParts(parts), limits::CONNECT_TIMEOUT_MS);
+	Call(actions::RENEW_LEASE, {address.id, query_id, lost_locations}, limits::CONNECT_TIMEOUT_MS);
 }
 
 WorkerInfo RemoteWorker::GetInfo() {
-	return DecodeWorkerInfo(Call(flight_protocol::GET_INFO, "", limits::CONNECT_TIMEOUT_MS));
+	return Call(actions::GET_INFO, {address.id}, limits::CONNECT_TIMEOUT_MS);
 }
 
 void RemoteWorker::StopAttempt(const TaskRequest &request) {
@@ -264,7 +264,7 @@ void RemoteWorker::StopAttempt(const TaskRequest &request) {
 }
 
 void RemoteWorker::LoadExtension(const std::string &name) {
-	Call(flight_protocol::LOAD_EXTENSION, name, limits::LOAD_EXTENSION_TIMEOUT_MS);
+	Call(actions::LOAD_EXTENSION, {address.id, name}, limits::LOAD_EXTENSION_TIMEOUT_MS);
 }
 
 } // namespace duckherder

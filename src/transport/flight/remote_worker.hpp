@@ -25,7 +25,8 @@ public:
 	void StopAttempt(const TaskRequest &request) override;
 
 private:
-	std::string Call(const char *action, const std::string &argument, uint64_t timeout_ms);
+	template <class REQUEST, class REPLY>
+	REPLY Call(const Action<REQUEST, REPLY> &action, const std::type_identity_t<REQUEST> &request, uint64_t timeout_ms);
 	//! `without_stage`: without what the node knows of the stage. Nothing if it does not know it. `taken`: it has begun
 	//! to run the task.
 	std::optional<TaskResult> TryRunTask(const std::shared_ptr<FlightConnections::Connection> &connection,

@@ -67,7 +67,7 @@ void TaskCall::Run() {
 		result.error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::IO);
 		result.error.message = "Worker " + request.worker_id + " was stopped";
 	}
-	auto status = writer.WriteMetadata(FrameBuffer(StreamFrame {FrameKind::RESULT, EncodeTaskResult(result)}));
+	auto status = writer.WriteMetadata(FrameBuffer(StreamFrame {FrameKind::RESULT, EncodeMessage(result)}));
 	static_cast<void>(status);
 	receiver.join();
 }

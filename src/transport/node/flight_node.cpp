@@ -12,8 +12,9 @@
 #include "transport/flight/message_order.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
-#include "transport/flight/session_calls.hpp"
+#include "transport/flight/session_streams.hpp"
 #include "transport/flight/task_call.hpp"
+#include "transport/node/action_table.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -22,7 +23,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <mutex>
@@ -86,6 +86,9 @@ void CheckSafe(const FlightNodeOptions &options) {
 class FlightNode::Server : public flight::FlightServerBase {
 public:
 	explicit Server(uint64_t transaction_idle_ms_p) : transaction_idle_ms(transaction_idle_ms_p) {
+		AddWorkerActions();
+		AddDriverActions();
+		AddSessionActions();
 	}
 
 	void AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
@@ -145,15 +148,15 @@ public:
 			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoGet(caller, ticket, stream); });
 		}
 		return Answer([&] {
-			auto role = TokenAuth::RoleOf(context, "Reading");
+			TokenAuth::Require(context, Role::READ, "Reading");
 			auto parts = flight_protocol::Unpack(ticket.ticket);
 			if (!parts.empty() && parts[0] == flight_protocol::STATEMENT) {
-				*stream = SessionCalls(Database(), role).Result(context, parts, stopping);
+				*stream = SessionStreams(Database()).Result(context, parts, stopping);
 				return;
 			}
 			TokenAuth::Require(context, Role::NODE, "Reading the output of a task");
 			flight_protocol::CheckParts(parts, 2);
-			auto request = DecodeFetchRequest(parts[0]);
+			auto request = DecodeMessage<FetchRequest>(parts[0]);
 			auto types = DecodeTypes(parts[1]);
 			auto open = [worker = Worker(request.worker_id), request, types] { return worker->Fetch(request, types); };
 			*stream = std::make_unique<SentOutput>(request.worker_id, types, open, stopping);
@@ -167,12 +170,12 @@ public:
 			               [&](auto &flight_sql, auto &caller) { return flight_sql.DoPut(caller, *reader, *writer); });
 		}
 		return Answer([&] {
-			auto role = TokenAuth::RoleOf(context, "Sending rows");
+			TokenAuth::Require(context, Role::READ, "Sending rows");
 			auto parts = flight_protocol::Unpack(reader->descriptor().cmd);
 			if (parts.empty() || parts[0] != flight_protocol::UPLOAD) {
 				throw InvalidInputException("rows for an unknown purpose");
 			}
-			SessionCalls(Database(), role).Upload(parts, *reader, *writer);
+			SessionStreams(Database()).Upload(parts, *reader, *writer);
 		});
 	}
 
@@ -189,8 +192,9 @@ public:
 			if (!first.ok() || !first->app_metadata) {
 				throw InvalidInputException("a task call begins with its request");
 			}
-			auto parts = Parts(first->app_metadata->ToString(), 3);
-			auto request = DecodeTaskRequest(parts[0]);
+			auto parts = flight_protocol::Unpack(first->app_metadata->ToString());
+			flight_protocol::CheckParts(parts, 3);
+			auto request = DecodeMessage<TaskRequest>(parts[0]);
 			auto worker = Worker(request.worker_id);
 			if (parts[2] != flight_protocol::WITHOUT_STAGE) {
 				known_stages.Remember(request);
@@ -213,17 +217,16 @@ public:
 			    context, [&](auto &flight_sql, auto &caller) { return flight_sql.DoAction(caller, action, results); });
 		}
 		std::string answer;
-		WorkerId worker;
+		ActionTable::Caller caller;
 		try {
-			TokenAuth::Require(context, RoleFor(action.type), "The action " + action.type);
-			auto reply =
-			    SessionCalls::Knows(action.type)
-			        ? SessionCalls(Database(), TokenAuth::RoleOf(context, action.type)).Act(action, context.peer())
-			        : Act(action, worker);
+			TokenAuth::Require(context, action_table.RoleFor(action.type), "The action " + action.type);
+			caller.role = TokenAuth::RoleOf(context, action.type);
+			caller.peer = context.peer();
+			auto reply = action_table.Act(action.type, action.body ? action.body->ToString() : std::string(), caller);
 			flight_protocol::StreamFrame frame {flight_protocol::FrameKind::REPLY, std::move(reply)};
 			answer = flight_protocol::EncodeFrame(frame);
 		} catch (std::exception &error) {
-			answer = flight_protocol::EncodeFrame(flight_protocol::ErrorFrame(ToTaskError(error, worker)));
+			answer = flight_protocol::EncodeFrame(flight_protocol::ErrorFrame(ToTaskError(error, caller.worker)));
 		}
 		std::vector<flight::Result> list(1);
 		list[0].body = arrow::Buffer::FromString(std::move(answer));
@@ -254,22 +257,6 @@ private:
 			status = function(*Sql(), caller);
 		});
 		return answer.ok() ? status : answer;
-	}
-
-	static Role RoleFor(const std::string &action) {
-		if (action == flight_protocol::LIST_WORKERS || action == flight_protocol::GET_INFO ||
-		    SessionCalls::Knows(action)) {
-			return Role::READ;
-		}
-		auto administers = action == flight_protocol::LOAD_EXTENSION || action == flight_protocol::UNREGISTER_WORKER ||
-		                   action == flight_protocol::CANCEL_QUERY;
-		return administers ? Role::ADMIN : Role::NODE;
-	}
-
-	static std::vector<std::string> Parts(const std::string &bytes, size_t count) {
-		auto parts = flight_protocol::Unpack(bytes);
-		flight_protocol::CheckParts(parts, count);
-		return parts;
 	}
 
 	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {
@@ -332,68 +319,80 @@ private:
 		calls.erase(&call);
 	}
 
-	//! `worker` is set to the one that the action is about, if any
-	std::string Act(const flight::Action &action, WorkerId &worker) {
-		auto body = action.body ? action.body->ToString() : std::string();
-		auto &type = action.type;
-		if (type == flight_protocol::REGISTER_WORKER) {
-			Driver()->RegisterWorker(DecodeWorkerInfo(Parts(body, 1)[0]));
-			return "";
-		}
-		if (type == flight_protocol::HEARTBEAT) {
-			return Driver()->Heartbeat(DecodeWorkerInfo(Parts(body, 1)[0])) ? "known" : "unknown";
-		}
-		if (type == flight_protocol::UNREGISTER_WORKER) {
-			auto parts = Parts(body, 2);
-			Driver()->UnregisterWorker(parts[0], parts[1]);
-			return "";
-		}
-		if (type == flight_protocol::LIST_WORKERS) {
-			return EncodeWorkerList(Driver()->ListWorkers());
-		}
-		if (type == flight_protocol::ADMIT_QUERY) {
-			auto parts = Parts(body, 3);
-			auto wait_ms =
-			    std::min<uint64_t>(std::strtoull(parts[2].c_str(), nullptr, 10), limits::ADMISSION_CALL_WAIT_MS);
-			return Driver()->AdmitQuery(parts[0], parts[1], wait_ms) ? "admitted" : "waiting";
-		}
-		if (type == flight_protocol::RENEW_LEASES) {
-			Driver()->RenewLeases(flight_protocol::Unpack(body));
-			return "";
-		}
-		if (type == flight_protocol::RELEASE_QUERY) {
-			Driver()->ReleaseQuery(Parts(body, 1)[0]);
-			return "";
-		}
-		auto about_worker = type == flight_protocol::GET_INFO || type == flight_protocol::CANCEL_QUERY ||
-		                    type == flight_protocol::RENEW_LEASE || type == flight_protocol::LOAD_EXTENSION;
-		if (!about_worker) {
-			throw InvalidInputException("unknown action '%s'", type);
-		}
-		auto parts = Parts(body, 2);
-		auto service = Worker(parts[0]);
-		worker = parts[0];
-		if (type == flight_protocol::GET_INFO) {
-			return EncodeWorkerInfo(service->GetInfo());
-		}
-		if (type == flight_protocol::CANCEL_QUERY) {
-			service->CancelQuery(parts[1]);
-			known_stages.DropQuery(parts[1]);
-		} else if (type == flight_protocol::RENEW_LEASE) {
-			auto lost_locations = DecodeParts(parts[1]);
-			if (lost_locations.empty()) {
-				throw InvalidInputException("'%s' names no query", type);
-			}
-			auto query_id = std::move(lost_locations.back());
-			lost_locations.pop_back();
-			service->RenewLease(query_id, lost_locations);
-		} else {
-			service->LoadExtension(parts[1]);
-		}
-		return "";
+	void AddWorkerActions() {
+		action_table.Add(actions::GET_INFO, [this](const WorkerRequest &request, ActionTable::Caller &caller) {
+			return WorkerFor(request.worker, caller)->GetInfo();
+		});
+		action_table.Add(actions::CANCEL_QUERY, [this](const WorkerQueryRequest &request, ActionTable::Caller &caller) {
+			WorkerFor(request.worker, caller)->CancelQuery(request.query);
+			known_stages.DropQuery(request.query);
+		});
+		action_table.Add(actions::RENEW_LEASE, [this](const RenewLeaseRequest &request, ActionTable::Caller &caller) {
+			WorkerFor(request.worker, caller)->RenewLease(request.query, request.lost_locations);
+		});
+		action_table.Add(actions::LOAD_EXTENSION,
+		                 [this](const LoadExtensionRequest &request, ActionTable::Caller &caller) {
+			                 WorkerFor(request.worker, caller)->LoadExtension(request.extension);
+		                 });
+	}
+
+	void AddDriverActions() {
+		action_table.Add(actions::REGISTER_WORKER,
+		                 [this](const WorkerInfo &info, auto &) { Driver()->RegisterWorker(info); });
+		action_table.Add(actions::HEARTBEAT,
+		                 [this](const WorkerInfo &info, auto &) { return HeartbeatReply {Driver()->Heartbeat(info)}; });
+		action_table.Add(actions::UNREGISTER_WORKER, [this](const UnregisterWorkerRequest &request, auto &) {
+			Driver()->UnregisterWorker(request.worker, request.incarnation);
+		});
+		action_table.Add(actions::LIST_WORKERS,
+		                 [this](const Nothing &, auto &) { return WorkerList {Driver()->ListWorkers()}; });
+		action_table.Add(actions::ADMIT_QUERY, [this](const AdmitQueryRequest &request, auto &) {
+			auto wait_ms = std::min(request.wait_ms, limits::ADMISSION_CALL_WAIT_MS);
+			return AdmitQueryReply {Driver()->AdmitQuery(request.query, request.session, wait_ms)};
+		});
+		action_table.Add(actions::RENEW_LEASES,
+		                 [this](const QueriesRequest &request, auto &) { Driver()->RenewLeases(request.queries); });
+		action_table.Add(actions::RELEASE_QUERY,
+		                 [this](const QueryRequest &request, auto &) { Driver()->ReleaseQuery(request.query); });
+	}
+
+	//! What clients of the driver's database may do there is their role's: with READ all their transactions are read
+	//! only.
+	void AddSessionActions() {
+		action_table.Add(actions::OPEN_SESSION, [this](SessionRequest request, ActionTable::Caller &caller) {
+			request.client = caller.peer;
+			request.protocol = "ATTACH";
+			return Database()->OpenSession(request, caller.role);
+		});
+		action_table.Add(actions::CLOSE_SESSION, [this](const SessionCallRequest &request, auto &) {
+			Database()->CloseSession(request.session);
+		});
+		action_table.Add(actions::RENEW_SESSIONS, [this](const SessionsRequest &request, auto &) {
+			return SessionProgress {Database()->RenewSessions(request.sessions)};
+		});
+		action_table.Add(actions::LIST_CATALOG, [this](const ListCatalogRequest &request, auto &) {
+			return Database()->ListCatalog(request.session, request.knows, request.known_version);
+		});
+		action_table.Add(actions::DESCRIBE, [this](const DescribeRequest &request, auto &) {
+			return Database()->Describe(request.session, request.sql);
+		});
+		action_table.Add(actions::ESTIMATE_ROWS, [this](const SessionCallRequest &request, auto &) {
+			return TableEstimates {Database()->EstimateRows(request.session)};
+		});
+		action_table.Add(actions::COMMIT,
+		                 [this](const SessionCallRequest &request, auto &) { Database()->Commit(request.session); });
+		action_table.Add(actions::ROLLBACK,
+		                 [this](const SessionCallRequest &request, auto &) { Database()->Rollback(request.session); });
+	}
+
+	std::shared_ptr<WorkerService> WorkerFor(const WorkerId &id, ActionTable::Caller &caller) {
+		auto service = Worker(id);
+		caller.worker = id;
+		return service;
 	}
 
 	const uint64_t transaction_idle_ms;
+	ActionTable action_table;
 	std::mutex lock;
 	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
 	std::shared_ptr<DriverService> driver;

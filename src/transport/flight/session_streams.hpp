@@ -1,7 +1,6 @@
 #pragma once
 
 #include "protocol/database_service.hpp"
-#include "transport/credentials/access.hpp"
 
 #include <arrow/flight/server.h>
 
@@ -12,16 +11,11 @@
 
 namespace duckherder {
 
-//! The calls of clients that use a driver's database, at the driver. What they may do there is their role's: with
-//! 'read' all their transactions are read only.
-class SessionCalls {
+//! The streams of clients that use a driver's database, at the driver: results, and rows that they send.
+class SessionStreams {
 public:
-	SessionCalls(std::shared_ptr<DatabaseService> database, Role role);
+	explicit SessionStreams(std::shared_ptr<DatabaseService> database);
 
-	//! Whether this is one of our actions
-	static bool Knows(const std::string &action);
-	//! `peer`: of the caller's connection
-	std::string Act(const arrow::flight::Action &action, const std::string &peer);
 	//! `context` is valid as long as the stream
 	std::unique_ptr<arrow::flight::FlightDataStream> Result(const arrow::flight::ServerCallContext &context,
 	                                                        const std::vector<std::string> &ticket,
@@ -32,7 +26,6 @@ public:
 
 private:
 	std::shared_ptr<DatabaseService> database;
-	Role role;
 };
 
 } // namespace duckherder
