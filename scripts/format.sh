@@ -9,6 +9,12 @@ if [[ $# == 0 ]]; then
     mapfile -d '' files < <(git ls-files -z --cached --others --exclude-standard -- '*.cpp' '*.hpp' |
         while IFS= read -r -d '' file; do if [[ -f $file ]]; then printf '%s\0' "$file"; fi; done)
 fi
+for file in "${files[@]}"; do
+    if [[ $file != *.[ch]pp ]]; then
+        echo "$0: $file is no C++ file" >&2
+        exit 2
+    fi
+done
 clang_format=build/deps/clang-format/clang-format
 case $mode in
 format) "$clang_format" -i "${files[@]}" ;;

@@ -96,6 +96,8 @@ class Trial:
     #: It only asks what would come
     looks: bool
     call: Callable[[], str]
+    #: What it asks about is refused only when it is run: a description may come, without anything that is secret
+    may_look: bool = False
 
     def run(self) -> tuple[str, str | None]:
         """What came, and why it was refused."""
@@ -113,7 +115,7 @@ class Trial:
             return f"is refused: {refusal[:300]}" if refusal is not None else None
         if SECRET in seen or OPEN in seen:
             return f"it shows what it must not: {seen[:200]}"
-        return f"is answered: {answer[:200]}" if refusal is None else None
+        return f"is answered: {answer[:200]}" if refusal is None and not self.may_look else None
 
     def did(self, touched: set[str]) -> str | None:
         """The problem with what it touched."""
@@ -170,7 +172,7 @@ def try_statements(world: DriverWorld, role: str, protocol: str) -> Iterator[Out
             if looks and attempt.power == WHEN_IT_RUNS:
                 continue
             trials.append(Trial(f"{role} by {protocol}: {attempt.power}: {sql}", RANK[role] >= RANK[attempt.role],
-                                attempt.effects, sql, looks, partial(run, sql)))
+                                attempt.effects, sql, looks, partial(run, sql), looks and role == "admin"))
         # connecting reads the files of tokens
         world.touched()
         yield from judged(world, trials)
