@@ -241,6 +241,18 @@ class TestColumns:
         pair.execute(f"COPY target FROM '{tmp_path}/a.parquet'")
         pair.check("SELECT max(p), sum(q), count(*) FROM target", mode=ANY_MODE)
 
+    @pytest.mark.parametrize("dynamic_filters", ("true", "false"))
+    @pytest.mark.parametrize("join", ("JOIN", "RIGHT JOIN", "SEMI JOIN"))
+    def test_a_join_filters_files_of_other_types(self, pair, tmp_path, join, dynamic_filters):
+        """The join tells the scan below it which keys it has; DuckDB knows no such filter for a column that is cast."""
+        for number, of in enumerate(("INTEGER", "BIGINT", "SMALLINT", "UTINYINT")):
+            write(pair, tmp_path / f"f{number}.parquet",
+                  f"SELECT (hash(i) % 200)::{of} k, i v FROM range({number * 6000}, {number * 6000 + 6000}) t(i)")
+        write(pair, tmp_path / "keys.parquet", "SELECT (hash(i) % 5000)::INTEGER k FROM range(60) t(i)")
+        pair.ours.execute(f"SET duckherder_dynamic_filters = {dynamic_filters}")
+        source = f"read_parquet('{tmp_path}/f*.parquet', union_by_name = true)"
+        pair.check(f"SELECT count(*), sum(hash(f)) FROM {source} f {join} '{tmp_path}/keys.parquet' d USING (k)")
+
     def test_a_missing_column_is_duckdbs_error(self, pair, tmp_path):
         write(pair, tmp_path / "a.parquet", "SELECT i a, i b FROM range(20000) t(i)")
         write(pair, tmp_path / "b.parquet", "SELECT i a FROM range(20000) t(i)")
