@@ -12,8 +12,9 @@
 
 namespace duckherder {
 
-//! Which worker read the bytes behind an affinity key last, over all queries of a driver. Keeps the `capacity` keys
-//! used last. Advice only: a wrong or missing entry costs speed, never rows. Thread-safe, since queries share it.
+//! Remembers which worker read the bytes behind an affinity key last, over all queries of a session's database. It
+//! keeps the `capacity` keys that were used last. It is advice only: a wrong or missing entry costs speed, never rows.
+//! It is thread-safe, because queries share it.
 class AffinityMap {
 public:
 	explicit AffinityMap(size_t capacity = 100000);
@@ -27,7 +28,7 @@ private:
 
 	const size_t capacity;
 	mutable std::mutex lock;
-	//! Used last first
+	//! The entry that was used last comes first.
 	std::list<Entry> entries;
 	std::unordered_map<std::string, std::list<Entry>::iterator> positions;
 };

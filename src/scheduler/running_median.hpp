@@ -8,7 +8,7 @@
 
 namespace duckherder {
 
-//! The median of numbers that come one by one, in O(log n) each.
+//! Keeps the median of numbers that come one by one, in O(log n) each.
 class RunningMedian {
 public:
 	void Add(uint64_t value) {
@@ -25,13 +25,13 @@ public:
 			high.pop();
 		}
 	}
-	//! Of an even number of them the lower one; 0 if there are none
+	//! Returns the lower of the two middle ones if their count is even, and 0 if there are no numbers.
 	uint64_t Get() const {
 		return low.empty() ? 0 : low.top();
 	}
 
 private:
-	//! The lower half, of an odd number the middle one too, and the upper half
+	//! These are the lower half, which has the middle one of an odd number too, and the upper half.
 	std::priority_queue<uint64_t> low;
 	std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<uint64_t>> high;
 };

@@ -11,20 +11,20 @@
 
 namespace duckherder {
 
-//! Number of a worker within one query's pool; names are compared once, at the border.
+//! The number of a worker within one query's pool. Names are compared once, at the border.
 using WorkerIndex = uint32_t;
 constexpr WorkerIndex NO_WORKER = std::numeric_limits<WorkerIndex>::max();
 
-//! The workers of one query: who takes tasks, what they run, which outputs they hold.
+//! The workers of one query. The pool knows who takes tasks, what they run, and which outputs they hold.
 class WorkerPool {
 public:
-	//! A place in the order in which free workers are served
+	//! A position in the order in which free workers are served.
 	struct FreeWorker {
-		//! Share of the slots in use, in millionths
+		//! This share of the slots is in use, in millionths.
 		uint64_t load;
-		//! The largest number minus the free slots, so that more free slots sort first
+		//! This is the largest number minus the free slots, so that more free slots sort first.
 		uint32_t unfree;
-		//! When it was given a task last, in numbers of tasks given
+		//! The worker was given a task last at this position in the sequence of tasks given.
 		uint64_t last_given;
 		WorkerIndex worker;
 
@@ -34,20 +34,20 @@ public:
 		}
 	};
 
-	//! The number of a name, known or new
+	//! Returns the number of a name, known or new.
 	WorkerIndex Intern(const WorkerId &id);
-	//! NO_WORKER for a name never seen
+	//! Returns NO_WORKER for a name never seen.
 	WorkerIndex Find(const WorkerId &id) const;
 	const WorkerId &Name(WorkerIndex worker) const;
 
 	void Join(WorkerIndex worker, uint32_t slots);
 	void Drain(WorkerIndex worker);
-	//! What it ran and held stays listed until taken by the caller
+	//! What the worker ran and held stays listed until the caller takes it.
 	void Lose(WorkerIndex worker);
 
-	//! Not lost: its outputs can be read
+	//! Says whether the worker is not lost: its outputs can be read.
 	bool IsPresent(WorkerIndex worker) const;
-	//! Takes new tasks
+	//! Says whether the worker takes new tasks.
 	bool IsActive(WorkerIndex worker) const;
 	uint32_t ActiveCount() const;
 
@@ -55,12 +55,12 @@ public:
 	void Release(WorkerIndex worker, TaskKey task);
 	const std::set<TaskKey> &Running(WorkerIndex worker) const;
 	uint32_t RunningCount() const;
-	//! Active workers with a free slot: smallest load first, so that the first tasks spread over all workers; then most
-	//! free slots, then the one that has waited longest
+	//! Returns the active workers with a free slot. The smallest load comes first, so that the first tasks spread over
+	//! all workers, then most free slots, then the one that has waited longest.
 	const std::set<FreeWorker> &FreeWorkers() const;
 
 	void AddOutput(WorkerIndex worker, TaskKey task);
-	//! All tasks that ever put an output there since the last call; the caller knows which still count
+	//! Returns all tasks that put an output there since the last call. The caller knows which still count.
 	std::vector<TaskKey> TakeOutputs(WorkerIndex worker);
 	size_t Size() const;
 
@@ -78,7 +78,7 @@ private:
 
 	bool HasFreeSlot(const Worker &worker) const;
 	FreeWorker Place(WorkerIndex worker) const;
-	//! Around every change of what Place depends on
+	//! Both are called around every change of what Place depends on.
 	void Unlist(WorkerIndex worker);
 	void List(WorkerIndex worker);
 
