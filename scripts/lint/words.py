@@ -20,7 +20,8 @@ class Word(NamedTuple):
 
 # COPY, std::copy and Copy() mean what they always have; none of these fits them.
 WORDS = (
-    Word(r"\b(may_copy|copied_(left|right|inputs|bytes|side)|\w*Copyable\w*|MayCopy\w*|IsWorthCopying)\b",
+    Word(r"\b(may_copy|copied_(left|right|inputs|bytes|side)|\w*Copyable\w*|MayCopy\w*|IsWorthCopying)\b"
+         r"|\b(CopyStragglers?|StartCopy|KeepOnly)\b",
          "broadcast for rows, speculative for an attempt, write_files for COPY TO"),
     Word(r"\b(running_copies|copies_won|speculative cop(y|ies)|copy of (a|the) task|tasks are copied)\b",
          "a second or speculative attempt", EVERYWHERE),

@@ -1,89 +1,13 @@
 #include "scheduler/query_scheduler.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace duckherder {
 
 QueryScheduler::QueryScheduler(std::vector<SchedulerStage> plans, SchedulerConfig config, AffinityMap &affinity)
-    : config(config), affinity(affinity), random_state(config.random_seed) {
-	stages.reserve(plans.size());
-	for (auto &plan : plans) {
-		AddStage(std::move(plan));
-	}
-	ConnectFollowers();
-}
-
-void QueryScheduler::AddStage(SchedulerStage plan) {
-	if (plan.id != stages.size()) {
-		throw std::invalid_argument("Stage " + std::to_string(plan.id) + " is at position " +
-		                            std::to_string(stages.size()));
-	}
-	if (!plan.affinity_keys.empty() && plan.affinity_keys.size() != plan.task_count) {
-		throw std::invalid_argument("Stage " + std::to_string(plan.id) + " needs one affinity key per task");
-	}
-	std::sort(plan.inputs.begin(), plan.inputs.end());
-	plan.inputs.erase(std::unique(plan.inputs.begin(), plan.inputs.end()), plan.inputs.end());
-	StageRecord stage;
-	for (auto input : plan.inputs) {
-		if (input >= plan.id) {
-			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " reads stage " + std::to_string(input));
-		}
-		stages[input].consumers.push_back(plan.id);
-		stage.missing_inputs += stages[input].Complete() ? 0 : 1;
-	}
-	stats.total_tasks += plan.task_count;
-	stage.sized = !plan.deferred_task_count;
-	if (stage.sized) {
-		stage.tasks.resize(plan.task_count);
-		stage.open = plan.task_count;
-		open_tasks += plan.task_count;
-		unconsumed_outputs += plan.output_kind == ExchangeKind::RESULT ? plan.task_count : 0;
-	} else {
-		if (!plan.affinity_keys.empty()) {
-			throw std::invalid_argument("Stage " + std::to_string(plan.id) + " has affinity keys, but no tasks yet");
-		}
-		unsized_stages++;
-	}
-	stage.plan = std::move(plan);
-	stages.push_back(std::move(stage));
-}
-
-void QueryScheduler::ConnectFollowers() {
-	// Stages in an order in which each can run: what cannot be put in one waits for itself
-	std::vector<size_t> waits_for(stages.size());
-	for (auto &stage : stages) {
-		auto &after = stage.plan.after;
-		std::sort(after.begin(), after.end());
-		after.erase(std::unique(after.begin(), after.end()), after.end());
-		for (auto before : after) {
-			if (before >= stages.size()) {
-				throw std::invalid_argument("Stage " + std::to_string(stage.plan.id) + " waits for stage " +
-				                            std::to_string(before) + ", which does not exist");
-			}
-			stages[before].followers.push_back(stage.plan.id);
-			stage.missing_before += stages[before].Complete() ? 0 : 1;
-		}
-		waits_for[stage.plan.id] = after.size() + stage.plan.inputs.size();
-	}
-	std::vector<StageId> order;
-	for (StageId stage = 0; stage < stages.size(); stage++) {
-		if (waits_for[stage] == 0) {
-			order.push_back(stage);
-		}
-	}
-	for (size_t i = 0; i < order.size(); i++) {
-		for (auto *next : {&stages[order[i]].consumers, &stages[order[i]].followers}) {
-			for (auto stage : *next) {
-				if (--waits_for[stage] == 0) {
-					order.push_back(stage);
-				}
-			}
-		}
-	}
-	if (order.size() != stages.size()) {
-		throw std::invalid_argument("Some stages wait for themselves");
-	}
+    : config(config), table(std::move(plans), config.speculate), attempts(table, pool, actions),
+      dispatch(table, pool, attempts, affinity), speculation(this->config, table, pool, dispatch, attempts),
+      retries(this->config, table, dispatch), recovery(this->config, table, pool, attempts, dispatch, retries) {
 }
 
 SchedulerActions QueryScheduler::Handle(const SchedulerEvent &event, TimeMs now) {
@@ -104,83 +28,29 @@ SchedulerActions QueryScheduler::Handle(const SchedulerEvent &event, TimeMs now)
 void QueryScheduler::CountLate(const SchedulerEvent &event) {
 	auto is_result =
 	    std::holds_alternative<event::TaskSucceeded>(event) || std::holds_alternative<event::TaskFailed>(event);
-	stats.late_results += is_result ? 1 : 0;
+	ignored.late_results += is_result ? 1 : 0;
 }
 
 void QueryScheduler::On(const event::Start &) {
-	if (started) {
+	if (std::exchange(started, true)) {
 		return;
 	}
-	started = true;
-	for (auto &stage : stages) {
-		for (TaskId task = 0; task < stage.tasks.size(); task++) {
-			Enqueue(TaskKey {stage.plan.id, task});
-		}
+	for (auto &stage : table.Stages()) {
+		dispatch.EnqueueAll(stage);
 	}
 }
 
 void QueryScheduler::On(const event::StageSized &event) {
-	if (event.stage >= stages.size() || stages[event.stage].sized) {
-		return;
+	if (table.IsUnsized(event.stage)) {
+		table.Size(event);
+		dispatch.EnqueueAll(table.Stage(event.stage));
 	}
-	if (event.task_count == 0) {
-		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " is sized to no tasks");
-	}
-	auto &stage = stages[event.stage];
-	if (!event.affinity_keys.empty() && event.affinity_keys.size() != event.task_count) {
-		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " needs one affinity key per task");
-	}
-	stage.plan.affinity_keys = event.affinity_keys;
-	SetTaskCount(stage, event.task_count);
-	stage.tasks.resize(event.task_count);
-	stage.open = event.task_count;
-	open_tasks += event.task_count;
-	unconsumed_outputs += stage.plan.output_kind == ExchangeKind::RESULT ? event.task_count : 0;
-	for (TaskId task = 0; task < event.task_count; task++) {
-		Enqueue(TaskKey {event.stage, task});
-	}
-}
-
-void QueryScheduler::SetTaskCount(StageRecord &stage, uint32_t task_count) {
-	stats.total_tasks += task_count;
-	stats.total_tasks -= stage.plan.task_count;
-	stage.plan.task_count = task_count;
-	stage.sized = true;
-	unsized_stages--;
 }
 
 void QueryScheduler::On(const event::StageMerged &event) {
-	if (event.stage >= stages.size() || stages[event.stage].sized) {
-		return;
+	if (table.IsUnsized(event.stage)) {
+		table.Merge(event.stage, event.into);
 	}
-	auto &stage = stages[event.stage];
-	auto alone = stage.consumers.size() == 1 && stage.consumers[0] == event.into && stage.followers.empty();
-	if (!alone || !stage.asked_for_size || stages[event.into].sized) {
-		throw std::invalid_argument("Stage " + std::to_string(event.stage) + " cannot become part of stage " +
-		                            std::to_string(event.into));
-	}
-	SetTaskCount(stage, 0);
-	auto &into = stages[event.into];
-	auto &inputs = into.plan.inputs;
-	inputs.insert(inputs.end(), stage.plan.inputs.begin(), stage.plan.inputs.end());
-	inputs.erase(std::remove(inputs.begin(), inputs.end(), event.stage), inputs.end());
-	std::sort(inputs.begin(), inputs.end());
-	inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
-	for (auto input : stage.plan.inputs) {
-		auto &readers = stages[input].consumers;
-		readers.erase(std::remove(readers.begin(), readers.end(), event.stage), readers.end());
-		if (std::find(readers.begin(), readers.end(), event.into) == readers.end()) {
-			readers.push_back(event.into);
-		}
-	}
-	stage.plan.inputs.clear();
-	stage.consumers.clear();
-	into.missing_inputs = 0;
-	for (auto input : inputs) {
-		into.missing_inputs += stages[input].Complete() ? 0 : 1;
-	}
-	into.plan.repeatable = into.plan.repeatable && stage.plan.repeatable;
-	into.plan.may_speculate = into.plan.may_speculate && stage.plan.may_speculate;
 }
 
 void QueryScheduler::On(const event::WorkerJoined &event) {
@@ -194,69 +64,51 @@ void QueryScheduler::On(const event::WorkerDraining &event) {
 	}
 }
 
-QueryScheduler::TaskRecord *QueryScheduler::FindRunning(TaskKey key, Attempt attempt, const WorkerId &worker) {
-	if (IsRunning(key, attempt, worker)) {
-		return &Record(key);
-	}
-	if (MadeOutput(key, attempt, worker)) {
-		stats.duplicate_results++;
-	} else {
-		stats.stale_results++;
-	}
-	return nullptr;
+void QueryScheduler::On(const event::WorkerLost &event) {
+	FailBy(recovery.WorkerLost(event));
 }
 
-bool QueryScheduler::MadeOutput(TaskKey key, Attempt attempt, const WorkerId &worker) const {
-	if (!IsKnown(key)) {
-		return false;
+bool QueryScheduler::Accept(TaskKey key, Attempt attempt, const WorkerId &worker) {
+	if (attempts.IsRunning(key, attempt, worker)) {
+		return true;
 	}
-	auto &record = stages[key.stage].tasks[key.task];
-	return record.state == TaskState::DONE && record.main.number == attempt && pool.Name(record.main.worker) == worker;
+	(attempts.MadeOutput(key, attempt, worker) ? ignored.duplicate_results : ignored.stale_results)++;
+	return false;
 }
 
 void QueryScheduler::On(const event::TaskSucceeded &event) {
-	auto record = FindRunning(event.task, event.attempt, event.worker);
-	if (!record) {
+	if (!Accept(event.task, event.attempt, event.worker)) {
 		return;
 	}
-	stats.speculative_won += record->speculative && record->speculative->number == event.attempt ? 1 : 0;
-	CancelOther(event.task, event.attempt);
-	auto &stage = StageOf(event.task);
-	auto &attempt = record->main;
-	stage.not_speculated.erase({attempt.started_at, event.task.task});
-	stage.durations.Add(time - attempt.started_at);
-	pool.Release(attempt.worker, event.task);
-	pool.AddOutput(attempt.worker, event.task);
-	record->state = TaskState::DONE;
-	record->output_sequence = ++sequence;
-	stage.open--;
-	open_tasks--;
-	CountFirstSuccess(event.task);
-	SetAvailable(event.task, true);
-	auto &keys = stage.plan.affinity_keys;
-	if (!keys.empty() && !keys[event.task.task].empty()) {
-		affinity.Put(keys[event.task.task], event.worker);
-	}
-	if (stage.plan.output_kind == ExchangeKind::RESULT && !record->consumed) {
-		record->announced = true;
+	attempts.Succeed(event.task, event.attempt, time);
+	dispatch.NoteSucceededAt(event.task, event.worker);
+	auto &stage = table.Stage(event.task.stage);
+	auto &record = table.Task(event.task);
+	if (stage.GivesToSession() && !record.consumed) {
+		record.announced = true;
 		actions.emplace_back(action::TaskReady {event.task, event.attempt, event.worker});
 	}
 	if (stage.open == 0) {
-		DropSuperfluousReruns(stage);
+		recovery.DropSuperfluousReruns(stage);
+	}
+}
+
+void QueryScheduler::On(const event::TaskFailed &event) {
+	if (Accept(event.task, event.attempt, event.worker)) {
+		FailBy(recovery.TaskFailed(event, time));
 	}
 }
 
 void QueryScheduler::On(const event::TaskOutputConsumed &event) {
-	if (!IsKnown(event.task) || !Record(event.task).announced || Record(event.task).consumed) {
-		return;
+	if (table.IsKnown(event.task) && table.Task(event.task).announced && !table.Task(event.task).consumed) {
+		table.Consume(event.task);
+		// It was read in time, before the loss that may have made the task run again
+		recovery.DropIfSuperfluous(event.task);
 	}
-	auto &record = Record(event.task);
-	record.consumed = true;
-	unconsumed_outputs--;
-	// Read in time, before the loss that made it run again
-	if (record.state != TaskState::DONE && !IsNeeded(StageOf(event.task), event.task.task)) {
-		AbandonRerun(event.task);
-	}
+}
+
+void QueryScheduler::On(const event::TaskOutputLost &event) {
+	FailBy(recovery.TaskOutputLost(event));
 }
 
 void QueryScheduler::On(const event::QueryConsumed &) {
@@ -268,32 +120,140 @@ void QueryScheduler::On(const event::Cancel &) {
 	error.kind = ErrorKind::CANCELLED;
 	error.exception_type = "INTERRUPT";
 	error.message = "The query was cancelled";
-	Fail(std::move(error));
+	FailBy(std::move(error));
 }
 
 void QueryScheduler::On(const event::TimerFired &) {
 	armed_timer.reset();
 }
 
-bool QueryScheduler::IsRunning(TaskKey key, Attempt attempt, const WorkerId &worker) const {
-	if (!IsKnown(key)) {
-		return false;
+void QueryScheduler::Advance() {
+	if (table.AllTasksDone() && table.AllConsumed()) {
+		Finish();
+		return;
 	}
-	auto &record = stages[key.stage].tasks[key.task];
-	auto is = [&](const AttemptRecord &one) { return one.number == attempt && pool.Name(one.worker) == worker; };
-	return record.state == TaskState::RUNNING && (is(record.main) || (record.speculative && is(*record.speculative)));
+	retries.EndBackOffs(time);
+	AskForSizes();
+	dispatch.StartTasks(time);
+	speculation.StartDue(time);
+	CheckWorkers();
+	if (!ended) {
+		ArmTimer();
+	}
 }
 
-bool QueryScheduler::IsKnown(TaskKey key) const {
-	return key.stage < stages.size() && key.task < stages[key.stage].tasks.size();
+void QueryScheduler::AskForSizes() {
+	if (table.AllSized()) {
+		return;
+	}
+	for (auto &stage : table.Stages()) {
+		if (!stage.sized && !stage.asked_for_size && stage.CanStart()) {
+			stage.asked_for_size = true;
+			actions.emplace_back(action::ResolveTaskCount {stage.plan.id});
+		}
+	}
 }
 
-QueryScheduler::TaskRecord &QueryScheduler::Record(TaskKey key) {
-	return stages[key.stage].tasks[key.task];
+void QueryScheduler::CheckWorkers() {
+	auto stranded = pool.ActiveCount() == 0 && table.OpenTasks() > attempts.RunningTasks();
+	if (!stranded) {
+		no_worker_deadline.reset();
+		return;
+	}
+	if (!no_worker_deadline) {
+		no_worker_deadline = time + config.no_worker_timeout_ms;
+	}
+	if (time < *no_worker_deadline) {
+		return;
+	}
+	TaskError error;
+	error.exception_type = "Connection";
+	error = recovery.LastFailure().value_or(error);
+	auto reason = error.message.empty() ? "" : "; the last failure: " + error.message;
+	error.kind = ErrorKind::WORKER_FAILURE;
+	error.message = "No worker takes tasks: " + std::to_string(table.OpenTasks()) + " of " +
+	                std::to_string(table.TotalTasks()) + " tasks are not done, and none came within " +
+	                std::to_string(config.no_worker_timeout_ms) + " ms" + reason;
+	FailBy(std::move(error));
 }
 
-QueryScheduler::StageRecord &QueryScheduler::StageOf(TaskKey key) {
-	return stages[key.stage];
+void QueryScheduler::ArmTimer() {
+	std::optional<TimeMs> next;
+	for (auto due : {no_worker_deadline, speculation.NextDue(), retries.NextDue()}) {
+		if (due) {
+			next = std::min(next.value_or(*due), *due);
+		}
+	}
+	if (next && next != armed_timer) {
+		armed_timer = next;
+		actions.emplace_back(action::SetTimer {*next});
+	}
+}
+
+void QueryScheduler::Finish() {
+	attempts.CancelQuery();
+	ended = true;
+	actions.emplace_back(action::QueryFinished {});
+}
+
+void QueryScheduler::FailBy(QueryError error) {
+	if (error) {
+		attempts.CancelQuery();
+		ended = true;
+		actions.emplace_back(action::QueryFailed {std::move(*error)});
+	}
+}
+
+TaskInfo QueryScheduler::Task(TaskKey key) const {
+	auto &record = table.Task(key);
+	TaskInfo info;
+	info.task = key;
+	info.state = record.state;
+	info.attempts = record.attempts;
+	info.attempt = record.main.number;
+	info.speculated = record.speculative_attempts > 0;
+	info.output_available = record.output_available;
+	if (record.main.worker != NO_WORKER) {
+		info.worker = pool.Name(record.main.worker);
+	}
+	return info;
+}
+
+bool QueryScheduler::IsRunning(TaskKey key, Attempt attempt, const WorkerId &worker) const {
+	return attempts.IsRunning(key, attempt, worker);
+}
+
+std::vector<TaskOutput> QueryScheduler::StageOutputs(StageId id) const {
+	auto &stage = table.Stage(id);
+	std::vector<TaskOutput> outputs;
+	outputs.reserve(stage.available);
+	for (TaskId task = 0; task < stage.tasks.size(); task++) {
+		auto &record = stage.tasks[task];
+		if (record.output_available) {
+			outputs.push_back(TaskOutput {task, record.main.number, pool.Name(record.main.worker)});
+		}
+	}
+	return outputs;
+}
+
+uint32_t QueryScheduler::StageCount() const {
+	return static_cast<uint32_t>(table.Stages().size());
+}
+
+SchedulerStats QueryScheduler::Stats() const {
+	auto result = ignored;
+	result.total_tasks = table.TotalTasks();
+	result.done_tasks = table.DoneTasks();
+	result.outputs_lost = recovery.OutputsLost();
+	attempts.Report(result);
+	return result;
+}
+
+double QueryScheduler::Progress() const {
+	if (table.TotalTasks() == 0) {
+		return ended ? 1.0 : 0.0;
+	}
+	return static_cast<double>(table.DoneTasks()) / table.TotalTasks();
 }
 
 } // namespace duckherder

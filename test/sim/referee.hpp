@@ -115,7 +115,7 @@ private:
 	void Check(const action::QueryFailed &action, const QueryScheduler &scheduler);
 	void Check(const action::SetTimer &action, const QueryScheduler &scheduler);
 	void CheckPlace(const action::StartTask &action, const Task &task);
-	void CheckCopy(const action::StartTask &action, const Task &task);
+	void CheckSpeculative(const action::StartTask &action, const Task &task);
 	//! When a task of the stage counts as slow; 0 if that cannot be told
 	TimeMs SlowAfter(StageId stage) const;
 	void CheckStragglers(const std::vector<WorkerId> &idle);

@@ -37,7 +37,7 @@ void Referee::Check(const action::StartTask &action, const QueryScheduler &sched
 	auto name = ToString(action.task) + " attempt " + std::to_string(action.attempt) + " at " + action.worker;
 	Require(started, "started before Start: " + name);
 	if (action.speculative) {
-		CheckCopy(action, task);
+		CheckSpeculative(action, task);
 	} else {
 		Require(!task.Running(), "started twice: " + name);
 		Require(task.Counted() <= config.task_retries, "more attempts than allowed: " + name);
@@ -73,7 +73,7 @@ TimeMs Referee::SlowAfter(StageId stage) const {
 	return std::max(config.straggler_min_ms, config.straggler_factor * *middle);
 }
 
-void Referee::CheckCopy(const action::StartTask &action, const Task &task) {
+void Referee::CheckSpeculative(const action::StartTask &action, const Task &task) {
 	auto name = ToString(action.task) + " at " + action.worker;
 	auto &stage = stages[action.task.stage];
 	Require(config.speculate && stage.repeatable && stage.may_speculate,

@@ -22,8 +22,8 @@ static void RunTwoOfThree(Harness &harness, uint32_t workers = 3) {
 	harness.Succeed({0, 2});
 }
 
-//! The same, later: it has been speculated to b
-static void RunCopy(Harness &harness) {
+//! The same, later: it runs at b as well
+static void RunBoth(Harness &harness) {
 	RunTwoOfThree(harness);
 	harness.FireTimer();
 	auto starts = harness.Starts();
@@ -34,7 +34,7 @@ static void RunCopy(Harness &harness) {
 	ASSERT_EQ(starts[0].worker, "b");
 }
 
-TEST(SchedulerSpeculation, ASlowTaskIsCopiedWhenItHasRunForTwiceTheMedian) {
+TEST(SchedulerSpeculation, ASlowTaskRunsTwiceWhenItHasRunForTwiceTheMedian) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
 	auto begin = harness.now;
 	RunTwoOfThree(harness);
@@ -64,9 +64,9 @@ TEST(SchedulerSpeculation, AShortTaskIsNotSlow) {
 	EXPECT_EQ(timers[0].at_ms, begin + limits::STRAGGLER_MIN_MS);
 }
 
-TEST(SchedulerSpeculation, TheCopyWinsAndTheFirstIsCancelled) {
+TEST(SchedulerSpeculation, TheSecondWinsAndTheFirstIsCancelled) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
-	RunCopy(harness);
+	RunBoth(harness);
 	harness.Succeed({0, 0}, 1, "b");
 	auto cancelled = harness.Of<action::CancelAttempt>();
 	ASSERT_EQ(cancelled.size(), 1U);
@@ -87,9 +87,9 @@ TEST(SchedulerSpeculation, TheCopyWinsAndTheFirstIsCancelled) {
 	EXPECT_EQ(harness.scheduler.Stats().running_tasks, 0U);
 }
 
-TEST(SchedulerSpeculation, TheFirstWinsAndTheCopyIsCancelled) {
+TEST(SchedulerSpeculation, TheFirstWinsAndTheSecondIsCancelled) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
-	RunCopy(harness);
+	RunBoth(harness);
 	harness.Succeed({0, 0}, 0, "a");
 	auto cancelled = harness.Of<action::CancelAttempt>();
 	ASSERT_EQ(cancelled.size(), 1U);
@@ -105,7 +105,7 @@ TEST(SchedulerSpeculation, OneOfTwoMayFail) {
 		SchedulerConfig config = Speculating();
 		config.task_retries = 0;
 		Harness harness({Harness::MakeStage(0, 3)}, config);
-		RunCopy(harness);
+		RunBoth(harness);
 		harness.Do(
 		    event::TaskFailed {{0, 0}, failing, failing == 0 ? "a" : "b", Harness::Error(ErrorKind::WORKER_FAILURE)});
 		EXPECT_EQ(harness.Failure().message, "");
@@ -116,11 +116,11 @@ TEST(SchedulerSpeculation, OneOfTwoMayFail) {
 	}
 }
 
-TEST(SchedulerSpeculation, ACopyTakesNothingFromTheRetries) {
+TEST(SchedulerSpeculation, ASpeculativeAttemptTakesNothingFromTheRetries) {
 	SchedulerConfig config = Speculating();
 	config.task_retries = 1;
 	Harness harness({Harness::MakeStage(0, 3)}, config);
-	RunCopy(harness);
+	RunBoth(harness);
 	harness.Do(event::TaskFailed {{0, 0}, 0, "a", Harness::Error(ErrorKind::WORKER_FAILURE)});
 	harness.Do(event::TaskFailed {{0, 0}, 1, "b", Harness::Error(ErrorKind::WORKER_FAILURE)});
 	EXPECT_EQ(harness.State({0, 0}), TaskState::QUEUED);
@@ -135,7 +135,7 @@ TEST(SchedulerSpeculation, ACopyTakesNothingFromTheRetries) {
 
 TEST(SchedulerSpeculation, TheUsersErrorEndsBoth) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
-	RunCopy(harness);
+	RunBoth(harness);
 	harness.Do(event::TaskFailed {{0, 0}, 1, "b", Harness::Error(ErrorKind::USER, "division by zero")});
 	EXPECT_EQ(harness.Failure().message, "division by zero");
 	ASSERT_EQ(harness.Of<action::CancelAttempt>().size(), 1U);
@@ -145,7 +145,7 @@ TEST(SchedulerSpeculation, TheUsersErrorEndsBoth) {
 
 TEST(SchedulerSpeculation, CancelEndsBoth) {
 	Harness harness({Harness::MakeStage(0, 3)}, Speculating());
-	RunCopy(harness);
+	RunBoth(harness);
 	harness.Do(event::Cancel {});
 	EXPECT_EQ(harness.Of<action::CancelAttempt>().size(), 2U);
 	EXPECT_EQ(harness.scheduler.Stats().running_tasks, 0U);
@@ -154,7 +154,7 @@ TEST(SchedulerSpeculation, CancelEndsBoth) {
 TEST(SchedulerSpeculation, ALostWorkerTakesOneOfTwo) {
 	for (const auto *lost : {"a", "b"}) {
 		Harness harness({Harness::MakeStage(0, 3)}, Speculating());
-		RunCopy(harness);
+		RunBoth(harness);
 		harness.Do(event::WorkerLost {lost, ""});
 		EXPECT_EQ(harness.State({0, 0}), TaskState::RUNNING);
 		EXPECT_NE(harness.Where({0, 0}), lost);
@@ -195,7 +195,7 @@ TEST(SchedulerSpeculation, NotWhereItRunsOrFailed) {
 	EXPECT_EQ(harness.Starts()[0].worker, "d");
 }
 
-TEST(SchedulerSpeculation, SomeTasksHaveNoCopies) {
+TEST(SchedulerSpeculation, SomeTasksHaveNoSpeculativeAttempts) {
 	auto unrepeatable = Harness::MakeStage(0, 3);
 	unrepeatable.repeatable = false;
 	auto fed = Harness::MakeStage(0, 3);
