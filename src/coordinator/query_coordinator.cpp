@@ -335,6 +335,7 @@ void QueryCoordinator::StopWorkers() {
 		return;
 	}
 	stopped = true;
+	stopped_at = services.clock->NowMs();
 	for (auto &feed : open_feeds) {
 		feed.second->Cancel();
 	}
@@ -345,16 +346,27 @@ void QueryCoordinator::StopWorkers() {
 		}
 	}
 	for (auto &id : used_workers) {
-		auto address = AddressOf(id);
-		auto connector = services.connector;
-		auto query = query_id;
-		services.pool->Submit([connector, address, query]() {
+		auto done = std::make_shared<std::atomic<bool>>(false);
+		confirmed[id] = done;
+		services.pool->Submit([connector = services.connector, address = AddressOf(id), query = query_id, done] {
 			try {
 				connector->Connect(address)->CancelQuery(query);
+				*done = true;
 			} catch (std::exception &) {
-				// gone: then there is nothing to stop; a worker that comes back drops queries without a driver
+				// gone: then there is nothing to stop; a worker that comes back drops queries without a session
 			}
 		});
+	}
+}
+
+void QueryCoordinator::HangUp() {
+	if (!stopped || services.clock->NowMs() - stopped_at < limits::CANCEL_CALL_TIMEOUT_MS) {
+		return;
+	}
+	for (auto &worker : confirmed) {
+		if (!*worker.second) {
+			services.connector->GiveUp(query_id, AddressOf(worker.first).location);
+		}
 	}
 }
 

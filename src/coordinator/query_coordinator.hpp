@@ -161,6 +161,9 @@ private:
 	//! With the lock held: one of two attempts has failed, and the other one goes on
 	void RecordRemaining(const TaskRequest &request);
 	void StopWorkers();
+	//! With the lock held: workers that have not confirmed within CANCEL_CALL_TIMEOUT_MS that they have stopped are
+	//! hung up on, again and again: a call may begin after the others were cut
+	void HangUp();
 	void PrintTraceWhenAssigned(StageId stage);
 	//! Throws the query's error, or InterruptException
 	std::optional<ReadyOutput> OutputIfReady(StageId stage, TaskId task);
@@ -253,6 +256,9 @@ private:
 	//! By stage, once its tasks may start: what its scan filters by
 	std::map<StageId, std::vector<StageFilter>> stage_filters;
 	uint32_t running_attempts = 0;
+	//! By worker: it has confirmed that it has stopped
+	std::map<WorkerId, std::shared_ptr<std::atomic<bool>>> confirmed;
+	TimeMs stopped_at = 0;
 	//! That the session reads, or has read
 	std::vector<std::weak_ptr<ChunkSource>> outputs;
 	//! Wakes Watch

@@ -133,6 +133,7 @@ void QueryCoordinator::RunAttempt(TaskRequest request, WorkerAddress worker) {
 	open_feeds.erase(key);
 	running_attempts--;
 	changed.notify_all();
+	ended.notify_all();
 }
 
 } // namespace duckherder

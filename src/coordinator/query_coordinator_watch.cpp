@@ -54,6 +54,7 @@ void QueryCoordinator::FailNow(const std::string &message) {
 	error.message = message;
 	Apply(scheduler->Handle(event::Cancel {}, services.clock->NowMs()));
 	failure = error;
+	StopWorkers();
 }
 
 bool QueryCoordinator::Kill(const std::string &message) {
@@ -285,12 +286,17 @@ void QueryCoordinator::RenewLeases() {
 
 void QueryCoordinator::Watch() {
 	std::unique_lock<std::mutex> guard(lock);
-	while (!ended.wait_for(guard, std::chrono::milliseconds(limits::WATCH_INTERVAL_MS), [&] { return finished; })) {
-		Tick(guard);
+	auto done = [&] { return finished && running_attempts == 0; };
+	while (!ended.wait_for(guard, std::chrono::milliseconds(limits::WATCH_INTERVAL_MS), done)) {
+		if (!finished) {
+			Tick(guard);
+		}
+		// remembered as the query's failure: DuckDB may take the interrupt back, and nothing is to start any more
 		if (context.interrupted && !stopped) {
-			StopWorkers();
+			FailNow(duckdb::InterruptException::INTERRUPT_MESSAGE);
 			changed.notify_all();
 		}
+		HangUp();
 	}
 	watching = false;
 	changed.notify_all();

@@ -336,7 +336,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}
-	if (task.Cancelled()) {
+	if (task.Cancelled() || !task.MemoryError().empty()) {
 		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned
 		// here: it runs into the interrupt and cleans up behind itself.
 		context.Interrupt();

@@ -1,10 +1,5 @@
-"""A worker that is stopped but not dead: its connections stay open, and it answers nothing.
+"""A worker that is stopped but not dead: its connections stay open, and it answers nothing."""
 
-Runs with DUCKHERDER_TEST_HUNG_WORKER=1 only: on a machine with three times as many busy threads as cores an interrupt
-has been seen to take as long as the query, for a reason that is not found yet.
-"""
-
-import os
 import signal
 import threading
 import time
@@ -18,6 +13,8 @@ from support.waiting import wait_until
 
 #: A worker has a second to confirm a cancellation
 INTERRUPT_SECONDS = 3.0
+#: After that the session has given up a call to the worker, and would shake hands before it says anything else
+FORGOTTEN_SECONDS = 4.5
 SQL = {
     "fed_tasks": "SELECT sum(sqrt(a.i * b.range)) FROM t a, range(100000) b",
     "parquet_tasks": "SELECT sum(sqrt(a.i * b.range)) FROM files a, range(100000) b",
@@ -25,10 +22,10 @@ SQL = {
 }
 
 
-@pytest.mark.skipif("DUCKHERDER_TEST_HUNG_WORKER" not in os.environ, reason="an open problem on overloaded machines")
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", SQL)
-def test_interrupt(tmp_path, name: str):
+@pytest.mark.parametrize("silent_seconds", [0, FORGOTTEN_SECONDS])
+def test_interrupt(tmp_path, name: str, silent_seconds: float):
     with Cluster(tmp_path, workers=3) as cluster, bare_session() as con:
         register_workers(con, cluster)
         distribute_everything(con)
@@ -47,17 +44,20 @@ def test_interrupt(tmp_path, name: str):
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         observer = con.cursor()
-        running = "SELECT count(*) FROM duckherder_tasks() WHERE worker_id = 'worker-1' AND state <> 'QUEUED'"
+        # not one of the COPY: DuckDB forgets an interrupt that comes before the query has begun
+        running = "SELECT count(*) FROM duckherder_tasks() WHERE worker_id = 'worker-1' AND state = 'RUNNING'"
         wait_until(lambda: scalar(observer, running), 30, lambda: "no task has reached the worker")
         worker.signal(signal.SIGSTOP)
         try:
+            time.sleep(silent_seconds)
             begin = time.monotonic()
             con.interrupt()
             thread.join(60)
             seconds = time.monotonic() - begin
         finally:
             worker.signal(signal.SIGCONT)
-        assert isinstance(outcome[0], duckdb.InterruptException), outcome[0]
+        # DuckDB quotes the error in one of another class if the query ends just when its client asks how it goes
+        assert isinstance(outcome[0], duckdb.Error) and "INTERRUPT Error" in str(outcome[0]), outcome[0]
         assert seconds < INTERRUPT_SECONDS
         # the session and the worker go on
         assert scalar(con, "SELECT count(*) FROM files") == 300000
