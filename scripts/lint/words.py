@@ -62,8 +62,6 @@ EXCEPTIONS = {
     "src/planner/interface/distributed_plan.hpp": ("dealt",),
     "src/planner/place/insert_exchanges.cpp": ("dealt",),
     "src/planner/split/split_scans.cpp": ("dealt", "stream in the driver"),
-    "src/wire/chunk_codec.cpp": ("CanTravel",),
-    "src/wire/chunk_codec.hpp": ("CanTravel",),
 }
 
 

@@ -80,7 +80,7 @@ std::shared_ptr<arrow::Field> WireField(const LogicalType &type, idx_t number) {
 
 } // namespace
 
-bool CanTravel(const LogicalType &type) {
+bool HasWireType(const LogicalType &type) {
 	switch (type.id()) {
 	case LogicalTypeId::POINTER:  // means nothing in another process
 	case LogicalTypeId::VALIDITY: // storage's own, never a column
@@ -100,15 +100,15 @@ bool CanTravel(const LogicalType &type) {
 	switch (type.InternalType()) {
 	case PhysicalType::STRUCT:
 		for (auto &child : duckdb::StructType::GetChildTypes(type)) {
-			if (!CanTravel(child.second)) {
+			if (!HasWireType(child.second)) {
 				return false;
 			}
 		}
 		return true;
 	case PhysicalType::LIST:
-		return CanTravel(duckdb::ListType::GetChildType(type));
+		return HasWireType(duckdb::ListType::GetChildType(type));
 	case PhysicalType::ARRAY:
-		return CanTravel(duckdb::ArrayType::GetChildType(type));
+		return HasWireType(duckdb::ArrayType::GetChildType(type));
 	case PhysicalType::INVALID:
 	case PhysicalType::UNKNOWN:
 		return false;
@@ -120,7 +120,7 @@ bool CanTravel(const LogicalType &type) {
 std::shared_ptr<arrow::Schema> WireSchema(const duckdb::vector<LogicalType> &types) {
 	arrow::FieldVector fields;
 	for (auto &type : types) {
-		if (!CanTravel(type)) {
+		if (!HasWireType(type)) {
 			throw duckdb::NotImplementedException("values of type %s cannot travel to another node", type.ToString());
 		}
 		fields.push_back(WireField(type, fields.size()));

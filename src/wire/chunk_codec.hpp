@@ -21,7 +21,7 @@ class ColumnEncoder;
 
 //! Whether values of this type are all in its vector: no pointers, no undecided type. Else ChunkEncoder and
 //! ChunkDecoder throw NotImplementedException at once.
-bool CanTravel(const duckdb::LogicalType &type);
+bool HasWireType(const duckdb::LogicalType &type);
 
 //! The form in which columns of these types travel; a function of the types alone.
 std::shared_ptr<arrow::Schema> WireSchema(const duckdb::vector<duckdb::LogicalType> &types);

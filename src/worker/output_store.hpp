@@ -31,7 +31,7 @@ public:
 	void DropAll();
 	//! Somebody needs the outputs of the query, if there are any
 	void RenewLease(const QueryId &query);
-	//! Forgets the outputs of queries of which nothing was put, got or kept for the time of a lease.
+	//! Forgets the outputs of queries of which nothing was put, got or renewed for the time of a lease.
 	void DropExpired();
 	uint32_t QueryCount();
 

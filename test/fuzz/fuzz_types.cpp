@@ -15,7 +15,7 @@ void DecodeAndUse(const std::string &bytes) {
 		type.ToString();
 		duckdb::LogicalType copy = type;
 		Expect(copy == type, "a type is not equal to its copy");
-		if (CanTravel(type)) {
+		if (HasWireType(type)) {
 			WireSchema({type});
 		}
 	}

@@ -348,18 +348,18 @@ TEST_F(ChunkCodec, LargeValuesSplitAChunk) {
 }
 
 TEST_F(ChunkCodec, RefusesWhatCannotTravel) {
-	EXPECT_FALSE(CanTravel(LogicalType::POINTER));
-	EXPECT_FALSE(CanTravel(LogicalType::ANY));
-	EXPECT_FALSE(CanTravel(LogicalType::UNKNOWN));
-	EXPECT_FALSE(CanTravel(LogicalType::LIST(LogicalType::POINTER)));
-	EXPECT_FALSE(CanTravel(LogicalType::STRUCT({{"a", LogicalType::ARRAY(LogicalType::POINTER, 2)}})));
-	EXPECT_TRUE(CanTravel(LogicalType::SQLNULL));
-	EXPECT_TRUE(CanTravel(LogicalType::VARIANT()));
+	EXPECT_FALSE(HasWireType(LogicalType::POINTER));
+	EXPECT_FALSE(HasWireType(LogicalType::ANY));
+	EXPECT_FALSE(HasWireType(LogicalType::UNKNOWN));
+	EXPECT_FALSE(HasWireType(LogicalType::LIST(LogicalType::POINTER)));
+	EXPECT_FALSE(HasWireType(LogicalType::STRUCT({{"a", LogicalType::ARRAY(LogicalType::POINTER, 2)}})));
+	EXPECT_TRUE(HasWireType(LogicalType::SQLNULL));
+	EXPECT_TRUE(HasWireType(LogicalType::VARIANT()));
 	EXPECT_THROW(ChunkEncoder({LogicalType::POINTER}), duckdb::NotImplementedException);
 	EXPECT_THROW(ChunkDecoder({LogicalType::POINTER}), duckdb::NotImplementedException);
 	auto everything = Query("SELECT * FROM test_all_types()");
 	for (auto &type : everything->types) {
-		EXPECT_TRUE(CanTravel(type)) << type.ToString();
+		EXPECT_TRUE(HasWireType(type)) << type.ToString();
 	}
 }
 
