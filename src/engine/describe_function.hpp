@@ -16,7 +16,7 @@ inline duckdb::FunctionDescription Describe(duckdb::vector<duckdb::LogicalType> 
 	if (!example.empty()) {
 		result.examples.push_back(example);
 	}
-	result.categories.push_back("duckherder");
+	result.categories.emplace_back("duckherder");
 	return result;
 }
 
@@ -24,7 +24,7 @@ inline duckdb::FunctionDescription Describe(duckdb::vector<duckdb::LogicalType> 
 inline duckdb::FunctionDescription DescribeInternal() {
 	duckdb::FunctionDescription result;
 	result.description = "Internal: part of the plans that travel between nodes, not to be called";
-	result.categories.push_back("duckherder internal");
+	result.categories.emplace_back("duckherder internal");
 	return result;
 }
 

@@ -85,8 +85,9 @@ std::string HintFor(const ErrorData &error) {
 	if (extension.empty()) {
 		return std::string();
 	}
-	return std::string(MISSING_AT_WORKER) + "('" + extension +
-	       "') loads it here and on all workers; LOAD it in the --init file of those that start later";
+	return duckdb::StringUtil::Format("%s('%s') loads it here and on all workers; LOAD it in the --init file of those "
+	                                  "that start later",
+	                                  MISSING_AT_WORKER, extension);
 }
 
 } // namespace

@@ -146,7 +146,7 @@ TEST(CodecErrors, EveryClassOfDuckDBTravels) {
 }
 
 TEST(CodecErrors, UnknownClassIsStillAnError) {
-	auto thrown = Thrown({ErrorKind::USER, "Of a later version", "it broke", "w1", ""});
+	auto thrown = Thrown({ErrorKind::USER, "Of a later version", "it broke", "w1", "", false, {}});
 	EXPECT_TRUE(thrown.HasError());
 	EXPECT_EQ(thrown.RawMessage(), "it broke (on worker w1)");
 	EXPECT_TRUE(Thrown(TaskError()).HasError());
