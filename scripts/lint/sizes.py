@@ -24,6 +24,7 @@ ACCESS_WORDS = {"public", "protected", "private"}
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 NO_FIELD = {"using", "typedef", "friend", "static", "template", "static_assert", "operator", "extern"}
 NAME = re.compile(r"[A-Za-z_]\w*$")
+ANNOTATION = re.compile(r"([A-Z][A-Z_]{3,}|alignas)$")
 
 
 class Function(NamedTuple):
@@ -133,7 +134,7 @@ class _Scanner:
             text = self.text(position)
             if text == ";":
                 return position + 1, self.count_fields(head, position) if scope == "class" else 0
-            if text == "(" and parameters is None and not assigned:
+            if text == "(" and parameters is None and not assigned and not self.is_annotation(position, head):
                 parameters = position
             elif text == ":" and parameters is not None:
                 initializers = position
@@ -148,6 +149,11 @@ class _Scanner:
             last = self.last_of(position, end)
         return end, 0
 
+    def is_annotation(self, position, head):
+        """Whether the bracket is that of GUARDED_BY(lock), alignas(8) and the like, and so begins no parameters."""
+        before = self.text(position - 1)
+        return position - 1 > head and bool(ANNOTATION.match(before))
+
     def opened(self, head, brace, last, parameters, initializers, assigned, scope):
         """What a '{' begins."""
         if self.text(head) == "namespace" or self.text(head + 1) == "namespace":
@@ -161,7 +167,7 @@ class _Scanner:
             return "value"
         before = self.text(last) if last is not None else ""
         is_class = next((word for word in words if word in CLASS_WORDS), None)
-        if is_class and before != ")" and (parameters is None or "alignas" in words):
+        if is_class and before != ")" and parameters is None:
             return "class"
         if scope == "function":
             return "block"
@@ -240,8 +246,8 @@ class _Scanner:
 
     def count_fields(self, begin, end):
         """Fields that a member declaration without a body declares: none if it is a function, a type, static, ..."""
-        words = [(position, self.text(position)) for position in self.top_level(begin, end)]
-        texts = [text for _, text in words]
+        texts = [self.text(position) for position in self.top_level(begin, end)
+                 if self.text(position) != "(" or not self.is_annotation(position, begin)]
         if not texts or texts[0] in NO_FIELD | {"class", "struct", "enum", "union"} and len(texts) <= 2:
             return 0
         if NO_FIELD & set(texts):

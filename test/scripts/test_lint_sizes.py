@@ -94,7 +94,9 @@ def test_no_function(text):
     ("struct A {\n\tint a, b;\n\tint c : 3, d : 4;\n\tint e[2] = {1, 2};\n\tint *f = nullptr, *g;\n};\n",
      ("A", 6, 7)),
     ("struct A {\n\tstd::function<void(int, int)> a;\n\tstd::atomic<bool> b {false};\n};\n", ("A", 4, 2)),
-    ("struct A {\n\tmutable std::mutex a;\n\tconst int b = x < 1;\n\tT c GUARDED_BY;\n};\n", ("A", 5, 3)),
+    ("struct A {\n\tmutable std::mutex a;\n\tconst int b = x < 1;\n\tT c GUARDED_BY(a) = 1;\n};\n", ("A", 5, 3)),
+    ("class CAPABILITY(\"mutex\") A {\n\tint a GUARDED_BY(b) {0};\n\tvoid f() REQUIRES(b) {\n\t}\n};\n", ("A", 5, 1)),
+    ("struct A {\n\tvoid f() REQUIRES(b);\n\tint a GUARDED_BY(b), c;\n\tMACRO(d);\n};\n", ("A", 5, 2)),
     # no fields
     ("struct A {\n\tstatic int a;\n\tstatic constexpr int B = 1;\n\tusing C = int;\n\ttypedef int D;\n"
      "\tfriend class E;\n\tenum class F { G, H };\n\tclass I;\n\tstatic_assert(true);\n};\n", ("A", 10, 0)),
