@@ -14,7 +14,7 @@ Admission::Admission(std::shared_ptr<Clock> clock_p, AdmissionLimits limits_p)
 }
 
 bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t wait_ms) {
-	std::unique_lock<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	Expire();
 	auto now = clock->NowMs();
 	auto known = queries.find(query);
@@ -34,12 +34,12 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 		line.push_back(query);
 	}
 	AdmitNext();
-	auto is_running = [&] {
+	auto is_running = [&]() REQUIRES(lock) {
 		auto entry = queries.find(query);
 		return entry != queries.end() && entry->second.running;
 	};
 	if (!is_running() && wait_ms > 0) {
-		changed.wait_for(guard, std::chrono::milliseconds(wait_ms), is_running);
+		changed.WaitFor(guard, std::chrono::milliseconds(wait_ms), is_running);
 	}
 	auto entry = queries.find(query);
 	if (entry == queries.end()) {
@@ -58,7 +58,7 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 }
 
 void Admission::RenewLease(const QueryId &query) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto entry = queries.find(query);
 	if (entry != queries.end()) {
 		entry->second.heard_last = clock->NowMs();
@@ -66,25 +66,25 @@ void Admission::RenewLease(const QueryId &query) {
 }
 
 void Admission::Release(const QueryId &query) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	Remove(query);
 	AdmitNext();
 }
 
 uint32_t Admission::RunningCount() {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	Expire();
 	return running;
 }
 
 uint32_t Admission::QueuedCount() {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	Expire();
 	return static_cast<uint32_t>(queries.size()) - running;
 }
 
 void Admission::SetLimits(AdmissionLimits limits_p) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	limits = limits_p;
 	AdmitNext();
 }
@@ -121,7 +121,7 @@ void Admission::AdmitNext() {
 		} else {
 			turns.push_back(session);
 		}
-		changed.notify_all();
+		changed.NotifyAll();
 	}
 }
 
@@ -141,7 +141,7 @@ void Admission::Remove(const QueryId &query) {
 		}
 	}
 	queries.erase(entry);
-	changed.notify_all();
+	changed.NotifyAll();
 }
 
 } // namespace duckherder

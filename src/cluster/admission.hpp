@@ -3,12 +3,11 @@
 #include "common/clock.hpp"
 #include "common/ids.hpp"
 #include "common/limits.hpp"
+#include "common/mutex.hpp"
 
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 namespace duckherder {
@@ -51,21 +50,20 @@ private:
 		TimeMs heard_last = 0;
 	};
 
-	//! All with the lock held
-	void Expire();
-	void AdmitNext();
-	void Remove(const QueryId &query);
+	void Expire() REQUIRES(lock);
+	void AdmitNext() REQUIRES(lock);
+	void Remove(const QueryId &query) REQUIRES(lock);
 
 	const std::shared_ptr<Clock> clock;
-	std::mutex lock;
-	std::condition_variable changed;
-	AdmissionLimits limits;
-	std::map<QueryId, Query> queries;
-	uint32_t running = 0;
+	Mutex lock;
+	Condition changed;
+	AdmissionLimits limits GUARDED_BY(lock);
+	std::map<QueryId, Query> queries GUARDED_BY(lock);
+	uint32_t running GUARDED_BY(lock) = 0;
 	//! Those that wait, by session
-	std::map<std::string, std::deque<QueryId>> waiting;
+	std::map<std::string, std::deque<QueryId>> waiting GUARDED_BY(lock);
 	//! Sessions with waiting queries; the first one's turn is next
-	std::deque<std::string> turns;
+	std::deque<std::string> turns GUARDED_BY(lock);
 };
 
 } // namespace duckherder

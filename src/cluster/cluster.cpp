@@ -101,13 +101,13 @@ void Cluster::CheckIdIsFree(const WorkerInfo &info) const {
 
 void Cluster::RegisterWorker(const WorkerInfo &info) {
 	CheckCompatible(info);
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	CheckIdIsFree(info);
 	Put(info, Origin::SELF_REGISTERED);
 }
 
 bool Cluster::Heartbeat(const WorkerInfo &info) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto entry = members.find(info.address.id);
 	if (entry == members.end() || entry->second.info.incarnation != info.incarnation) {
 		return false;
@@ -122,7 +122,7 @@ bool Cluster::Heartbeat(const WorkerInfo &info) {
 }
 
 void Cluster::UnregisterWorker(const WorkerId &id, const std::string &incarnation) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto entry = members.find(id);
 	if (entry != members.end() && entry->second.info.incarnation == incarnation) {
 		members.erase(entry);
@@ -131,7 +131,7 @@ void Cluster::UnregisterWorker(const WorkerId &id, const std::string &incarnatio
 
 void Cluster::AddWorker(const WorkerInfo &info) {
 	CheckCompatible(info);
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	if (members.count(info.address.id) > 0) {
 		throw InvalidInputException("There is a worker with the id '%s' already: unregister it first or choose "
 		                            "another id",
@@ -141,12 +141,12 @@ void Cluster::AddWorker(const WorkerInfo &info) {
 }
 
 bool Cluster::RemoveWorker(const WorkerId &id) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	return members.erase(id) > 0;
 }
 
 void Cluster::NoteBroken(const WorkerId &id, const std::string &incarnation) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto entry = members.find(id);
 	if (entry == members.end() || entry->second.info.incarnation != incarnation) {
 		return;
@@ -160,7 +160,7 @@ void Cluster::NoteBroken(const WorkerId &id, const std::string &incarnation) {
 }
 
 void Cluster::NoteAnswer(const WorkerInfo &info) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto entry = members.find(info.address.id);
 	if (entry != members.end() && entry->second.origin == Origin::ADDED) {
 		entry->second.info = info;
@@ -172,7 +172,7 @@ void Cluster::ReplaceBorrowed(const std::vector<WorkerInfo> &workers) {
 		CheckCompatible(worker);
 	}
 	// at once: somebody may be planning a query for the workers that are there
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	for (auto entry = members.begin(); entry != members.end();) {
 		entry = entry->second.origin == Origin::BORROWED ? members.erase(entry) : std::next(entry);
 	}
@@ -182,7 +182,7 @@ void Cluster::ReplaceBorrowed(const std::vector<WorkerInfo> &workers) {
 }
 
 std::vector<WorkerInfo> Cluster::ListWorkers() {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	std::vector<std::pair<uint64_t, WorkerInfo>> ordered;
 	auto now = clock->NowMs();
 	for (auto &entry : members) {

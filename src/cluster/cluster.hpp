@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.hpp"
+#include "common/mutex.hpp"
 #include "cluster/admission.hpp"
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
@@ -8,7 +9,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -58,19 +58,18 @@ private:
 	};
 
 	void CheckCompatible(const WorkerInfo &info) const;
-	//! With the lock held: another process that lives has the id
-	void CheckIdIsFree(const WorkerInfo &info) const;
+	//! Throws if another process that lives has the id
+	void CheckIdIsFree(const WorkerInfo &info) const REQUIRES(lock);
 	bool IsLost(const Member &member) const;
-	//! With the lock held
-	void Put(const WorkerInfo &info, Origin origin);
+	void Put(const WorkerInfo &info, Origin origin) REQUIRES(lock);
 
 	std::shared_ptr<Clock> clock;
 	Admission admission;
-	std::mutex lock;
-	std::map<WorkerId, Member> members;
+	Mutex lock;
+	std::map<WorkerId, Member> members GUARDED_BY(lock);
 	//! Incarnations whose databases are invalid, the latest last
-	std::deque<std::string> broken;
-	uint64_t next_sequence = 0;
+	std::deque<std::string> broken GUARDED_BY(lock);
+	uint64_t next_sequence GUARDED_BY(lock) = 0;
 };
 
 } // namespace duckherder

@@ -20,19 +20,19 @@ HistoryWriter::HistoryWriter(std::shared_ptr<QueryRecorder> recorder_p, std::uni
 
 HistoryWriter::~HistoryWriter() {
 	{
-		std::lock_guard<std::mutex> guard(lock);
+		MutexLock guard(lock);
 		stopping = true;
 	}
-	wake.notify_all();
+	wake.NotifyAll();
 	thread.join();
 }
 
 void HistoryWriter::Flush() {
-	std::unique_lock<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto call = ++asked;
-	wake.notify_all();
+	wake.NotifyAll();
 	auto time = std::chrono::milliseconds(limits::HISTORY_CLEAR_WAIT_MS);
-	if (!written.wait_for(guard, time, [&] { return answered >= call; })) {
+	if (!written.WaitFor(guard, time, [&]() REQUIRES(lock) { return answered >= call; })) {
 		throw IOException("The history of queries in \"%s\" was not written within %d s", file->Path(),
 		                  limits::HISTORY_CLEAR_WAIT_MS / 1000);
 	}
@@ -42,14 +42,14 @@ void HistoryWriter::Flush() {
 }
 
 void HistoryWriter::Run() {
-	std::unique_lock<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	while (true) {
 		auto time = std::chrono::milliseconds(limits::HISTORY_WRITE_INTERVAL_MS);
-		wake.wait_for(guard, time, [&] { return stopping || asked > answered; });
+		wake.WaitFor(guard, time, [&]() REQUIRES(lock) { return stopping || asked > answered; });
 		auto last = stopping;
 		auto answering = asked;
 		auto before = problem;
-		guard.unlock();
+		guard.Unlock();
 		std::string now;
 		try {
 			WriteChanges();
@@ -60,10 +60,10 @@ void HistoryWriter::Run() {
 			say(now.empty() ? "The history of queries in \"" + file->Path() + "\" is written again"
 			                : "The history of queries in \"" + file->Path() + "\" cannot be written: " + now);
 		}
-		guard.lock();
+		guard.Lock();
 		problem = now;
 		answered = answering;
-		written.notify_all();
+		written.NotifyAll();
 		if (last) {
 			return;
 		}

@@ -1,13 +1,12 @@
 #pragma once
 
+#include "common/mutex.hpp"
 #include "history/history_file.hpp"
 #include "history/query_recorder.hpp"
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -35,15 +34,15 @@ private:
 	const std::shared_ptr<QueryRecorder> recorder;
 	const std::unique_ptr<HistoryFile> file;
 	const std::function<void(const std::string &)> say;
-	std::mutex lock;
-	std::condition_variable wake;
-	std::condition_variable written;
+	Mutex lock;
+	Condition wake;
+	Condition written;
 	//! Numbers of calls of Flush: all until now, and those whose changes were written or could not be
-	uint64_t asked = 0;
-	uint64_t answered = 0;
+	uint64_t asked GUARDED_BY(lock) = 0;
+	uint64_t answered GUARDED_BY(lock) = 0;
 	//! Why the last changes could not be written; empty if they were
-	std::string problem;
-	bool stopping = false;
+	std::string problem GUARDED_BY(lock);
+	bool stopping GUARDED_BY(lock) = false;
 	std::thread thread;
 };
 

@@ -20,7 +20,7 @@ const char *ExecutionModeName(ExecutionMode mode) {
 
 QueryRecorder::Entry QueryRecorder::Begin(QueryRecord record) {
 	auto entry = std::make_shared<QueryRecord>(std::move(record));
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	entry->number = next_number++;
 	queries.push_back(entry);
 	NoteChange(entry);
@@ -55,7 +55,7 @@ void QueryRecorder::NoteRemoval(const QueryRecord &record) {
 }
 
 std::vector<QueryRecord> QueryRecorder::Snapshot() const {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	std::vector<QueryRecord> result;
 	result.reserve(queries.size());
 	for (auto &query : queries) {
@@ -65,7 +65,7 @@ std::vector<QueryRecord> QueryRecorder::Snapshot() const {
 }
 
 void QueryRecorder::Clear() {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	std::deque<Entry> running;
 	for (auto &query : queries) {
 		if (query->Running()) {
@@ -82,7 +82,7 @@ void QueryRecorder::Clear() {
 }
 
 void QueryRecorder::Restore(std::vector<QueryRecord> earlier) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	auto began_here = std::move(queries);
 	queries.clear();
 	for (auto &record : earlier) {
@@ -101,7 +101,7 @@ void QueryRecorder::Restore(std::vector<QueryRecord> earlier) {
 }
 
 RecordChanges QueryRecorder::TakeChanges() {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	if (everything) {
 		for (auto &query : queries) {
 			changed[query->number] = query;
@@ -124,7 +124,7 @@ RecordChanges QueryRecorder::TakeChanges() {
 }
 
 void QueryRecorder::ChangesWereLost(const RecordChanges &changes) {
-	std::lock_guard<std::mutex> guard(lock);
+	MutexLock guard(lock);
 	everything = true;
 	cleared = cleared || changes.cleared;
 }

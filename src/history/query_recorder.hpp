@@ -1,13 +1,13 @@
 #pragma once
 
 #include "common/ids.hpp"
+#include "common/mutex.hpp"
 #include "plan/stage_graph.hpp"
 #include "protocol/messages.hpp"
 
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -93,7 +93,7 @@ public:
 	Entry Begin(QueryRecord record);
 	template <class CHANGE>
 	void Update(const Entry &entry, CHANGE change) {
-		std::lock_guard<std::mutex> guard(lock);
+		MutexLock guard(lock);
 		auto state = entry->state;
 		change(*entry);
 		if (entry->state != state) {
@@ -113,21 +113,20 @@ public:
 	void ChangesWereLost(const RecordChanges &changes);
 
 private:
-	// with the lock held
-	void Trim();
-	void NoteChange(const Entry &entry);
-	void NoteRemoval(const QueryRecord &record);
+	void Trim() REQUIRES(lock);
+	void NoteChange(const Entry &entry) REQUIRES(lock);
+	void NoteRemoval(const QueryRecord &record) REQUIRES(lock);
 
-	mutable std::mutex lock;
-	std::deque<Entry> queries;
-	uint64_t next_number = 1;
-	bool notes_changes = false;
-	bool cleared = false;
-	bool everything = false;
-	std::map<uint64_t, Entry> changed;
+	mutable Mutex lock;
+	std::deque<Entry> queries GUARDED_BY(lock);
+	uint64_t next_number GUARDED_BY(lock) = 1;
+	bool notes_changes GUARDED_BY(lock) = false;
+	bool cleared GUARDED_BY(lock) = false;
+	bool everything GUARDED_BY(lock) = false;
+	std::map<uint64_t, Entry> changed GUARDED_BY(lock);
 	//! Numbers of the records that were taken and are still there, and of those that are not
-	std::set<uint64_t> taken;
-	std::vector<uint64_t> removed;
+	std::set<uint64_t> taken GUARDED_BY(lock);
+	std::vector<uint64_t> removed GUARDED_BY(lock);
 };
 
 } // namespace duckherder
