@@ -67,7 +67,7 @@ std::shared_ptr<arrow::DataType> WireType(const LogicalType &type) {
 		for (auto &child : duckdb::StructType::GetChildTypes(type)) {
 			fields.push_back(WireField(child.second, fields.size()));
 		}
-		return arrow::struct_(std::move(fields));
+		return arrow::struct_(fields);
 	}
 	default:
 		throw duckdb::NotImplementedException("values of type %s cannot travel to another node", type.ToString());

@@ -34,7 +34,7 @@ struct ReadAhead::State {
 	}
 
 	//! False: nobody wants any more
-	bool Add(Batch batch) {
+	bool Add(const Batch &batch) {
 		auto bytes_per_row = BytesOf(*batch) / std::max<int64_t>(batch->num_rows(), 1);
 		std::unique_lock<std::mutex> guard(lock);
 		// A reader that waits may need the end of another one's part before it gets its own: then there is no limit.
