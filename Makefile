@@ -5,6 +5,7 @@
 # make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
 #                 minutes on two cores); make test-tsan: the C++ tests with it
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
+# make tidy       clang-tidy, and clang's analysis of what is done with a lock held, on the files that changed
 # make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40
 #                 minutes on two cores), in build/strict; make test-strict: every test with it
 # make fuzz       libFuzzer on everything that reads bytes from the wire, in build/fuzz: docs/fuzzing.md;
@@ -13,7 +14,7 @@
 # DUCKDB=source make     compiles DuckDB from its source package instead of fetching libduckdb
 # DUCKHERDER_DOWNLOADS   a directory for the downloads, to share them between clones
 # JOBS                   how many compilers run at once
-# FILES                  the files that format and format-check look at, all by default
+# FILES                  the files that format, format-check and tidy look at, all by default
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -43,7 +44,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
 
 .PHONY: release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
-	format-check lint package clean deps deps-test build-duckdb
+	format-check lint tidy package clean deps deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
@@ -128,8 +129,14 @@ format format-check:
 lint:
 	@python3 scripts/lint
 
+# CMake's list of the files, and the one header that it makes, without compiling anything
+tidy: deps
+	@$(LOCK) python3 scripts/fetch.py tidy
+	$(call build,$(RELEASE),Release,duckherder_version)
+	@scripts/tidy.py $(RELEASE) $(JOBS) $(FILES)
+
 package: release
 	@scripts/package.sh $(RELEASE)
 
 clean:
-	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/package
+	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package
