@@ -1,5 +1,6 @@
 #include "wire/checked_deserializer.hpp"
 
+#include "wire/column_types.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb/common/extra_type_info.hpp"
@@ -58,24 +59,6 @@ ExtraTypeInfoType InfoOf(LogicalTypeId id) {
 bool NeedsInfo(LogicalTypeId id) {
 	return InfoOf(id) != ExtraTypeInfoType::INVALID_TYPE_INFO && id != LogicalTypeId::VARCHAR &&
 	       id != LogicalTypeId::CHAR && id != LogicalTypeId::GEOMETRY;
-}
-
-bool OnlyInPlans(LogicalTypeId id) {
-	switch (id) {
-	case LogicalTypeId::INVALID:
-	case LogicalTypeId::UNKNOWN:
-	case LogicalTypeId::ANY:
-	case LogicalTypeId::UNBOUND:
-	case LogicalTypeId::TEMPLATE:
-	case LogicalTypeId::STRING_LITERAL:
-	case LogicalTypeId::INTEGER_LITERAL:
-	case LogicalTypeId::VALIDITY:
-	case LogicalTypeId::TABLE:
-	case LogicalTypeId::LAMBDA:
-		return true;
-	default:
-		return false;
-	}
 }
 
 } // namespace

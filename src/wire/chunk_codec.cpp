@@ -2,6 +2,7 @@
 
 #include "wire/column_decoder.hpp"
 #include "wire/column_encoder.hpp"
+#include "wire/column_types.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -81,21 +82,9 @@ std::shared_ptr<arrow::Field> WireField(const LogicalType &type, idx_t number) {
 } // namespace
 
 bool HasWireType(const LogicalType &type) {
-	switch (type.id()) {
-	case LogicalTypeId::POINTER:  // means nothing in another process
-	case LogicalTypeId::VALIDITY: // storage's own, never a column
-	case LogicalTypeId::INVALID:  // and the rest are types that the binder has not decided yet
-	case LogicalTypeId::UNKNOWN:
-	case LogicalTypeId::ANY:
-	case LogicalTypeId::UNBOUND:
-	case LogicalTypeId::TEMPLATE:
-	case LogicalTypeId::STRING_LITERAL:
-	case LogicalTypeId::INTEGER_LITERAL:
-	case LogicalTypeId::TABLE:
-	case LogicalTypeId::LAMBDA:
+	// A pointer means nothing in another process.
+	if (type.id() == LogicalTypeId::POINTER || OnlyInPlans(type.id())) {
 		return false;
-	default:
-		break;
 	}
 	switch (type.InternalType()) {
 	case PhysicalType::STRUCT:
