@@ -3,6 +3,7 @@
 #include "client/remote_scan.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/function_calls.hpp"
+#include "engine/operator_traits.hpp"
 #include "engine/view_scan.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
@@ -139,39 +140,9 @@ RemoteSite SiteOfKind(LogicalOperator &op) {
 		// without a query it is a definition
 		place.local = !place.catalog || op.children.empty();
 		return place;
-	case LogicalOperatorType::LOGICAL_PROJECTION:
-	case LogicalOperatorType::LOGICAL_FILTER:
-	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
-	case LogicalOperatorType::LOGICAL_WINDOW:
-	case LogicalOperatorType::LOGICAL_UNNEST:
-	case LogicalOperatorType::LOGICAL_LIMIT:
-	case LogicalOperatorType::LOGICAL_ORDER_BY:
-	case LogicalOperatorType::LOGICAL_TOP_N:
-	case LogicalOperatorType::LOGICAL_DISTINCT:
-	case LogicalOperatorType::LOGICAL_SAMPLE:
-	case LogicalOperatorType::LOGICAL_PIVOT:
-	case LogicalOperatorType::LOGICAL_CHUNK_GET:
-	case LogicalOperatorType::LOGICAL_DELIM_GET:
-	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
-	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
-	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
-	case LogicalOperatorType::LOGICAL_CTE_REF:
-	case LogicalOperatorType::LOGICAL_JOIN:
-	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
-	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
-	case LogicalOperatorType::LOGICAL_ANY_JOIN:
-	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-	case LogicalOperatorType::LOGICAL_POSITIONAL_JOIN:
-	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
-	case LogicalOperatorType::LOGICAL_UNION:
-	case LogicalOperatorType::LOGICAL_EXCEPT:
-	case LogicalOperatorType::LOGICAL_INTERSECT:
-	case LogicalOperatorType::LOGICAL_RECURSIVE_CTE:
-	case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
-		return place;
 	default:
-		// the place of rows that were sent there
-		place.local = !dynamic_cast<LogicalExchangeScan *>(&op);
+		// An exchange scan is the place of rows that were sent there.
+		place.local = !TraitsOf(op.type).at_site && !dynamic_cast<LogicalExchangeScan *>(&op);
 		return place;
 	}
 }

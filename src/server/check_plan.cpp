@@ -2,6 +2,7 @@
 
 #include "engine/driver_names.hpp"
 #include "engine/exchange_scan.hpp"
+#include "engine/operator_traits.hpp"
 #include "engine/view_scan.hpp"
 #include "server/check_statement.hpp"
 #include "server/granted.hpp"
@@ -84,81 +85,6 @@ void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit 
 	for (auto &child : op.children) {
 		WalkPlan(*child, visit_operator, visit);
 	}
-}
-
-bool Queries(LogicalOperatorType type) {
-	switch (type) {
-	case LogicalOperatorType::LOGICAL_PROJECTION:
-	case LogicalOperatorType::LOGICAL_FILTER:
-	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
-	case LogicalOperatorType::LOGICAL_WINDOW:
-	case LogicalOperatorType::LOGICAL_UNNEST:
-	case LogicalOperatorType::LOGICAL_LIMIT:
-	case LogicalOperatorType::LOGICAL_ORDER_BY:
-	case LogicalOperatorType::LOGICAL_TOP_N:
-	case LogicalOperatorType::LOGICAL_DISTINCT:
-	case LogicalOperatorType::LOGICAL_SAMPLE:
-	case LogicalOperatorType::LOGICAL_PIVOT:
-	case LogicalOperatorType::LOGICAL_GET:
-	case LogicalOperatorType::LOGICAL_CHUNK_GET:
-	case LogicalOperatorType::LOGICAL_DELIM_GET:
-	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
-	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
-	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
-	case LogicalOperatorType::LOGICAL_CTE_REF:
-	case LogicalOperatorType::LOGICAL_JOIN:
-	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
-	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
-	case LogicalOperatorType::LOGICAL_ANY_JOIN:
-	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-	case LogicalOperatorType::LOGICAL_POSITIONAL_JOIN:
-	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
-	case LogicalOperatorType::LOGICAL_DEPENDENT_JOIN:
-	case LogicalOperatorType::LOGICAL_UNION:
-	case LogicalOperatorType::LOGICAL_EXCEPT:
-	case LogicalOperatorType::LOGICAL_INTERSECT:
-	case LogicalOperatorType::LOGICAL_RECURSIVE_CTE:
-	case LogicalOperatorType::LOGICAL_MATERIALIZED_CTE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-//! Of tables, with what clients push down to a driver
-bool ChangesRows(LogicalOperatorType type) {
-	switch (type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-	case LogicalOperatorType::LOGICAL_DELETE:
-	case LogicalOperatorType::LOGICAL_UPDATE:
-	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool Defines(LogicalOperatorType type) {
-	switch (type) {
-	case LogicalOperatorType::LOGICAL_ALTER:
-	case LogicalOperatorType::LOGICAL_CREATE_INDEX:
-	case LogicalOperatorType::LOGICAL_CREATE_SEQUENCE:
-	case LogicalOperatorType::LOGICAL_CREATE_VIEW:
-	case LogicalOperatorType::LOGICAL_CREATE_SCHEMA:
-	case LogicalOperatorType::LOGICAL_CREATE_MACRO:
-	case LogicalOperatorType::LOGICAL_CREATE_TYPE:
-	case LogicalOperatorType::LOGICAL_DROP:
-		return true;
-	default:
-		return false;
-	}
-}
-
-//! Of the session itself: its clients' texts of these kinds, but USE, have been refused by CheckStatement
-bool OfSession(LogicalOperatorType type) {
-	return type == LogicalOperatorType::LOGICAL_TRANSACTION || type == LogicalOperatorType::LOGICAL_SET ||
-	       type == LogicalOperatorType::LOGICAL_RESET;
 }
 
 //! Null: it changes no table
@@ -258,23 +184,25 @@ public:
 
 private:
 	bool Allowed(LogicalOperator &op) const {
-		if (Queries(op.type)) {
+		auto effect = TraitsOf(op.type).effect;
+		if (effect == OperatorEffect::QUERIES) {
 			return true;
 		}
-		if (ChangesRows(op.type)) {
+		if (effect == OperatorEffect::CHANGES_ROWS) {
 			return role >= Role::WRITE;
 		}
 		if (sent) {
 			return dynamic_cast<LogicalExchangeScan *>(&op) != nullptr;
 		}
-		return op.type == LogicalOperatorType::LOGICAL_EXPLAIN || OfSession(op.type) ||
-		       (Defines(op.type) && role >= Role::WRITE);
+		// CheckStatement has refused clients' texts of what concerns the session, but for USE.
+		return effect == OperatorEffect::OF_SESSION || (effect == OperatorEffect::DEFINES && role >= Role::WRITE);
 	}
 
 	void Operator(LogicalOperator &op) {
 		if (!Allowed(op)) {
+			auto changes_rows = TraitsOf(op.type).effect == OperatorEffect::CHANGES_ROWS;
 			throw PermissionException("%s needs the role '%s', this token has the role '%s'",
-			                          LogicalOperatorToString(op.type), ChangesRows(op.type) ? "write" : "admin",
+			                          LogicalOperatorToString(op.type), changes_rows ? "write" : "admin",
 			                          RoleName(role));
 		}
 		auto target = TargetOf(op);

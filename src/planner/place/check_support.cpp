@@ -1,6 +1,7 @@
 #include "planner/place/check_support.hpp"
 
 #include "engine/function_calls.hpp"
+#include "engine/operator_traits.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
@@ -75,29 +76,10 @@ bool OnlyRoundingDependsOnOrder(const string &aggregate) {
 }
 
 string WhyNotThisKind(const LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_PROJECTION:
-	case LogicalOperatorType::LOGICAL_FILTER:
-	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
-	case LogicalOperatorType::LOGICAL_WINDOW:
-	case LogicalOperatorType::LOGICAL_UNNEST:
-	case LogicalOperatorType::LOGICAL_ORDER_BY:
-	case LogicalOperatorType::LOGICAL_TOP_N:
-	case LogicalOperatorType::LOGICAL_DISTINCT:
-	case LogicalOperatorType::LOGICAL_GET:
-	case LogicalOperatorType::LOGICAL_CHUNK_GET:
-	case LogicalOperatorType::LOGICAL_EXPRESSION_GET:
-	case LogicalOperatorType::LOGICAL_DUMMY_SCAN:
-	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
-	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
-	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
-	case LogicalOperatorType::LOGICAL_ANY_JOIN:
-	case LogicalOperatorType::LOGICAL_CROSS_PRODUCT:
-	case LogicalOperatorType::LOGICAL_UNION:
-	case LogicalOperatorType::LOGICAL_INTERSECT:
-	case LogicalOperatorType::LOGICAL_EXCEPT:
-		return string();
-	case LogicalOperatorType::LOGICAL_LIMIT: {
+	if (!TraitsOf(op.type).on_worker) {
+		return LogicalOperatorToString(op.type) + " runs in the session";
+	}
+	if (op.type == LogicalOperatorType::LOGICAL_LIMIT) {
 		auto &limit = op.Cast<LogicalLimit>();
 		auto constant = [](LimitNodeType type) {
 			return type == LimitNodeType::CONSTANT_VALUE || type == LimitNodeType::UNSET;
@@ -105,9 +87,7 @@ string WhyNotThisKind(const LogicalOperator &op) {
 		return constant(limit.limit_val.Type()) && constant(limit.offset_val.Type()) ? string()
 		                                                                             : "LIMIT is not a constant";
 	}
-	default:
-		return LogicalOperatorToString(op.type) + " runs in the session";
-	}
+	return string();
 }
 
 } // namespace
