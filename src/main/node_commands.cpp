@@ -53,6 +53,12 @@ std::string LimitMemory(const std::string &memory_limit) {
 constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
 
 const FlagSpec HELP {"--help", "", "this text"};
+const FlagSpec INIT {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"};
+const FlagSpec THREADS {"--threads", "N", "DuckDB threads; default all cores"};
+const FlagSpec MEMORY_LIMIT {"--memory-limit", "SIZE", "of the process, for example 4GB; default 80 % of the machine"};
+const FlagSpec TEMP_DIRECTORY {"--temp-directory", "D", "where data beyond memory goes"};
+const FlagSpec TEMP_LIMIT {"--temp-limit", "SIZE",
+                           "the most that may be there; default 90 % of what is free on that disk"};
 const FlagSpec TOKEN {"--token-file", "F",
                       "the cluster's token (else $DUCKHERDER_TOKEN_FILE, else ~/.duckherder/token)"};
 const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PEM)"};
@@ -76,6 +82,15 @@ void AllowDumps(bool allowed) {
 //! Of a flag in seconds
 uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallback_ms, uint64_t minimum_ms) {
 	return 1000 * flags.GetNumber(name, fallback_ms / 1000, minimum_ms / 1000, limits::WAIT_FLAG_MAX_MS / 1000);
+}
+
+//! Of the database of a driver or of a worker
+template <class OPTIONS>
+void ReadResources(const CommandLine &flags, OPTIONS &options) {
+	options.threads = static_cast<uint32_t>(flags.GetNumber(THREADS.name, 0, 1, 1024));
+	options.memory_limit = LimitMemory(flags.Get(MEMORY_LIMIT.name));
+	options.temp_directory = flags.Get(TEMP_DIRECTORY.name);
+	options.temp_limit = flags.Get(TEMP_LIMIT.name);
 }
 
 std::optional<std::string> TokenFileOf(const CommandLine &flags) {
@@ -116,7 +131,7 @@ std::vector<std::string> SecretFiles(const CommandLine &flags, const std::string
 		files.push_back(flags.Get(flag.name));
 	}
 	// it may hold secrets, too
-	files.push_back(flags.Get("--init"));
+	files.push_back(flags.Get(INIT.name));
 	auto variable = std::getenv("DUCKHERDER_TOKEN_FILE");
 	files.emplace_back(variable ? variable : "");
 	auto home = std::getenv("HOME");
@@ -347,11 +362,11 @@ int RunDriver(const std::vector<std::string> &words) {
 	                               {"--history", "FILE|off",
 	                                "where the history of queries is kept; default: "
 	                                "FILE.history beside --database, else in memory"},
-	                               {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
-	                               {"--threads", "N", "DuckDB threads; default all cores"},
-	                               {"--memory-limit", "SIZE", "of the process; default 80 % of the machine"},
-	                               {"--temp-directory", "D", "where data beyond memory goes"},
-	                               {"--temp-limit", "SIZE", "the most that may be there; default 90 % of what is free"},
+	                               INIT,
+	                               THREADS,
+	                               MEMORY_LIMIT,
+	                               TEMP_DIRECTORY,
+	                               TEMP_LIMIT,
 	                               {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
 	                               {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
 	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
@@ -385,12 +400,9 @@ int RunDriver(const std::vector<std::string> &words) {
 	DriverDatabaseOptions options;
 	options.file = flags.Get("--database");
 	options.history = HistoryPath(flags);
-	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
-	options.memory_limit = LimitMemory(flags.Get("--memory-limit"));
-	options.temp_directory = flags.Get("--temp-directory");
-	options.temp_limit = flags.Get("--temp-limit");
+	ReadResources(flags, options);
 	auto driver = OpenDriverDatabase(options, std::make_shared<ProcessNodes>(NodeSettingsOf(flags)));
-	RunInitFile(*driver.database, flags.Get("--init"));
+	RunInitFile(*driver.database, flags.Get(INIT.name));
 	std::string main_database;
 	if (flags.Has("--lake")) {
 		AttachLake(*driver.database, flags.Get("--lake"), flags.Get("--data-path"));
@@ -428,16 +440,16 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	     "register with this driver; without it sessions register "
 	     "the worker themselves"},
 	    {"--id", "NAME", "unique in the cluster; default worker-HOST-PORT, of the address that others reach"},
-	    {"--threads", "N", "DuckDB threads; default all cores"},
+	    THREADS,
 	    {"--remote-threads", "N",
 	     "DuckDB threads while a task reads s3://, https:// and the like; default 8 times --threads, at most 64"},
-	    {"--memory-limit", "SIZE", "of the process, for example 4GB; default 80 % of the machine"},
-	    {"--temp-directory", "D", "where data beyond memory goes"},
-	    {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"},
+	    MEMORY_LIMIT,
+	    TEMP_DIRECTORY,
+	    INIT,
 	    {"--lease-timeout", "SECONDS", "how long rows stay here for a query whose session is silent; default 60"},
 	    {"--drain-timeout", "SECONDS",
 	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
-	    {"--temp-limit", "SIZE", "the most that may be there; default 90 % of what is free on that disk"},
+	    TEMP_LIMIT,
 	    TOKEN,
 	    CLIENT_TOKENS,
 	    TLS_CERT,
@@ -453,14 +465,11 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	}
 	AllowDumps(flags.Has(CORE_DUMPS.name));
 	WorkerDatabaseOptions options;
-	options.threads = static_cast<uint32_t>(flags.GetNumber("--threads", 0, 1, 1024));
-	options.memory_limit = LimitMemory(flags.Get("--memory-limit"));
-	options.temp_directory = flags.Get("--temp-directory");
-	options.temp_limit = flags.Get("--temp-limit");
+	ReadResources(flags, options);
 	options.make_allocator = process_memory::MakeAllocator;
 	options.register_functions.push_back(RegisterAggregateStateFunctions);
 	auto database = OpenWorkerDatabase(options);
-	RunInitFile(*database, flags.Get("--init"));
+	RunInitFile(*database, flags.Get(INIT.name));
 
 	WorkerNodeOptions node_options;
 	node_options.lease_timeout_ms =
