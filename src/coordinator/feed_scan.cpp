@@ -1,20 +1,14 @@
 #include "coordinator/feed_scan.hpp"
 
+#include "engine/restrict_rows.hpp"
 #include "engine/scan_filter.hpp"
 
 #include "duckdb/execution/execution_context.hpp"
 #include "duckdb/execution/operator/scan/physical_table_scan.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
-#include "duckdb/function/function_binder.hpp"
 #include "duckdb/main/settings.hpp"
 #include "duckdb/parallel/async_result.hpp"
 #include "duckdb/parallel/thread_context.hpp"
-#include "duckdb/planner/expression/bound_comparison_expression.hpp"
-#include "duckdb/planner/expression/bound_constant_expression.hpp"
-#include "duckdb/planner/expression/bound_reference_expression.hpp"
-#include "duckdb/planner/filter/conjunction_filter.hpp"
-#include "duckdb/planner/filter/constant_filter.hpp"
-#include "duckdb/planner/filter/expression_filter.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -38,61 +32,6 @@ unique_ptr<LogicalGet> CloneScan(LogicalGet &get, unique_ptr<FunctionData> bind_
 	}
 	clone->SetEstimatedCardinality(get.estimated_cardinality);
 	return clone;
-}
-
-unique_ptr<TableFilter> ModuloFilter(ClientContext &context, const ScanSplit &split) {
-	vector<unique_ptr<Expression>> operands;
-	operands.push_back(make_uniq<BoundReferenceExpression>(LogicalType::ROW_TYPE, 0U));
-	operands.push_back(make_uniq<BoundConstantExpression>(Value::BIGINT(NumericCast<int64_t>(split.modulus))));
-	FunctionBinder binder(context);
-	ErrorData error;
-	auto modulo = binder.BindScalarFunction(DEFAULT_SCHEMA, "%", std::move(operands), error, true);
-	if (error.HasError()) {
-		error.Throw();
-	}
-	auto remainder = make_uniq<BoundConstantExpression>(Value::BIGINT(NumericCast<int64_t>(split.remainder)));
-	return make_uniq<ExpressionFilter>(
-	    make_uniq<BoundComparisonExpression>(ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
-}
-
-unique_ptr<TableFilter> RowFilter(ClientContext &context, const ScanSplit &split) {
-	if (split.kind == SplitKind::MODULO) {
-		return ModuloFilter(context, split);
-	}
-	auto bound = [](ExpressionType type, uint64_t row) {
-		return make_uniq<ConstantFilter>(type, Value::BIGINT(NumericCast<int64_t>(row)));
-	};
-	auto result = make_uniq<ConjunctionAndFilter>();
-	if (split.row_start > 0) {
-		result->child_filters.push_back(bound(ExpressionType::COMPARE_GREATERTHANOREQUALTO, split.row_start));
-	}
-	if (split.row_end != ROWS_UNBOUNDED) {
-		result->child_filters.push_back(bound(ExpressionType::COMPARE_LESSTHAN, split.row_end));
-	}
-	if (result->child_filters.empty()) {
-		return nullptr;
-	}
-	return result;
-}
-
-//! Restricts the scan to the rows of a split, by a filter on the rowid that does not leave the scan
-void RestrictRows(ClientContext &context, LogicalGet &get, const ScanSplit &split) {
-	auto filter = RowFilter(context, split);
-	if (!filter) {
-		return;
-	}
-	auto &column_ids = get.GetMutableColumnIds();
-	auto has_row_id = std::any_of(column_ids.begin(), column_ids.end(),
-	                              [](const ColumnIndex &column) { return column.IsRowIdColumn(); });
-	if (!has_row_id) {
-		if (get.projection_ids.empty()) {
-			for (idx_t i = 0; i < column_ids.size(); i++) {
-				get.projection_ids.push_back(i);
-			}
-		}
-		column_ids.emplace_back(COLUMN_IDENTIFIER_ROW_ID);
-	}
-	get.table_filters.PushFilter(ColumnIndex(COLUMN_IDENTIFIER_ROW_ID), std::move(filter));
 }
 
 //! A scan as DuckDB's planner would run it: the table scan, and above it at most a filter and a projection
@@ -381,9 +320,10 @@ FeedScan::~FeedScan() {
 std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
                                             const std::vector<FeedFilter> &filters) {
 	std::lock_guard<std::mutex> guard(lock);
-	if (split.kind != SplitKind::FEED) {
+	auto stream = std::get_if<FeedSplit>(&split.part);
+	if (!stream) {
 		auto clone = CloneScan(get, get.bind_data->Copy());
-		RestrictRows(context, *clone, split);
+		RestrictRows(context, *clone, COLUMN_IDENTIFIER_ROW_ID, split);
 		for (auto &filter : filters) {
 			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
 		}
@@ -396,7 +336,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	if (!shared) {
 		// most table functions cannot copy what they bound
 		shared = std::make_shared<Impl>(context, CloneScan(get, std::move(get.bind_data)));
-		if (shared->MaxReaders() < split.modulus) {
+		if (shared->MaxReaders() < stream->readers) {
 			turns = std::make_shared<TurnsSource>(shared);
 		}
 	}

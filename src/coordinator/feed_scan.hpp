@@ -41,7 +41,7 @@ public:
 
 	//! Whether a task can read its split a second time.
 	static bool Repeatable(const ScanSplit &split) {
-		return split.kind != SplitKind::FEED;
+		return split.Kind() != SplitKind::FEED;
 	}
 
 private:

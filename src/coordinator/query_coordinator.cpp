@@ -306,7 +306,7 @@ void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult
 			return;
 		}
 		task.state = "DONE";
-		task.rows = request.split.fed || request.split.kind != SplitKind::NONE ? result.input_rows : result.Rows();
+		task.rows = request.split.fed || request.split.Kind() != SplitKind::NONE ? result.input_rows : result.Rows();
 		task.input_rows = result.input_rows;
 		task.output_rows = result.Rows();
 		task.bytes = result.Bytes();

@@ -321,11 +321,7 @@ void StageExecutions::AssignTasks(StageExecution &execution) {
 		DistributedPipelineTask task;
 		task.task_id = static_cast<TaskId>(execution.stage.tasks.size());
 		task.total_tasks = static_cast<TaskId>(assignment.size());
-		task.split.partition = part.partition;
-		task.split.partition_count = part.partition_count;
-		if (part.slice) {
-			task.split.slice = *part.slice;
-		}
+		task.split.part = PartitionSplit {part.partition, part.partition_count, part.slice.value_or(OutputSlice())};
 		execution.stage.tasks.push_back(std::move(task));
 	}
 }

@@ -11,21 +11,6 @@ namespace duckherder {
 
 namespace {
 
-const char *PartitioningName(SplitKind kind) {
-	switch (kind) {
-	case SplitKind::ROW_GROUP:
-		return "intelligent row-group-based";
-	case SplitKind::RANGE:
-		return "intelligent range-based";
-	case SplitKind::MODULO:
-		return "modulo";
-	case SplitKind::FILE:
-		return "file-based";
-	default:
-		return "feed";
-	}
-}
-
 size_t NumberOf(const std::vector<WorkerInfo> &workers, const WorkerId &id) {
 	auto found =
 	    std::find_if(workers.begin(), workers.end(), [&](const WorkerInfo &worker) { return worker.address.id == id; });
@@ -55,22 +40,18 @@ std::string TraceBlock(const PipelineTasks &split, const std::string &sql, const
 		text << "  Extraction failed, falling back: " << split.fallback_reason << "\n";
 	}
 	text << "  Creating " << split.tasks.size() << " pipeline tasks\n";
-	text << "  Using " << PartitioningName(split.kind) << " partitioning\n";
+	text << "  Using " << SplitTraceName(split.kind) << " partitioning\n";
 	text << "  Total cardinality: " << split.total_rows << "\n";
 	for (size_t i = 0; i < split.tasks.size(); i++) {
 		auto &task = split.tasks[i];
-		text << "  Task " << task.task_id << " (Worker " << NumberOf(workers, assigned[i]) << "):";
-		if (task.has_rows && task.row_end > task.row_start) {
-			text << " rows [" << task.row_start << ", " << task.row_end - 1 << "], row_groups [" << task.row_group_start
+		text << "  Task " << task.task_id << " (Worker " << NumberOf(workers, assigned[i]) << "): ";
+		if (!task.has_rows) {
+			text << std::visit([&](auto &part) { return part.Trace(task.partition_indices); }, task.split.part);
+		} else if (task.row_end > task.row_start) {
+			text << "rows [" << task.row_start << ", " << task.row_end - 1 << "], row_groups [" << task.row_group_start
 			     << ", " << task.row_group_end << "]";
-		} else if (task.split.kind == SplitKind::MODULO) {
-			text << " rowid % " << task.split.modulus << " = " << task.split.remainder;
-		} else if (task.has_rows || task.split.files.empty() != task.partition_indices.empty()) {
-			text << " no rows";
-		} else if (!task.split.files.empty()) {
-			text << " files [" << task.partition_indices.front() << ", " << task.partition_indices.back() << "]";
 		} else {
-			text << " rows of the feed";
+			text << "no rows";
 		}
 		text << "\n";
 	}

@@ -146,7 +146,8 @@ bool IsRemote(const ScanFile &file) {
 }
 
 bool HasRemoteFiles(const ScanSplit &split) {
-	return std::any_of(split.files.begin(), split.files.end(), IsRemote);
+	auto files = split.Files();
+	return std::any_of(files.begin(), files.end(), IsRemote);
 }
 
 } // namespace duckherder

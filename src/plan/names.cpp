@@ -2,24 +2,6 @@
 
 namespace duckherder {
 
-const char *SplitKindName(SplitKind kind) {
-	switch (kind) {
-	case SplitKind::NONE:
-		return "NONE";
-	case SplitKind::ROW_GROUP:
-		return "ROW_GROUP";
-	case SplitKind::RANGE:
-		return "RANGE";
-	case SplitKind::MODULO:
-		return "MODULO";
-	case SplitKind::FILE:
-		return "FILE";
-	case SplitKind::FEED:
-		return "FEED";
-	}
-	return "UNKNOWN";
-}
-
 const char *ExchangeKindName(ExchangeKind kind) {
 	switch (kind) {
 	case ExchangeKind::RESULT:

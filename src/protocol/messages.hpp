@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! Raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 7;
+constexpr uint32_t PROTOCOL_VERSION = 8;
 
 //! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {

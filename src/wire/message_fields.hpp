@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 //! How the fields of a message become bytes and come back.
@@ -55,6 +56,15 @@ public:
 	template <class T>
 	void OptionalObject(duckdb::field_id_t id, const char *name, const std::optional<T> &value) {
 		Objects(id, name, value ? std::vector<T> {*value} : std::vector<T>());
+	}
+	//! The number of the alternative, and its fields
+	template <class... PARTS>
+	void Variant(duckdb::field_id_t id, const char *name, const std::variant<PARTS...> &value) {
+		serializer.WriteObject(id, name, [&](duckdb::Serializer &object) {
+			FieldWriter writer(object);
+			writer.Field(1, "kind", static_cast<uint8_t>(value.index()));
+			std::visit([&](auto &part) { Fields(writer, part); }, value);
+		});
 	}
 	void Text(duckdb::field_id_t id, const char *name, const std::shared_ptr<const std::string> &value) {
 		serializer.WriteProperty(id, name, value ? *value : std::string());
@@ -121,7 +131,24 @@ public:
 	void OptionalObject(duckdb::field_id_t id, const char *name, std::optional<T> &value) {
 		std::vector<T> objects;
 		Objects(id, name, objects);
+		if (objects.size() > 1) {
+			throw duckdb::SerializationException("%s stands there %llu times", name, objects.size());
+		}
 		value = objects.empty() ? std::nullopt : std::optional<T>(objects[0]);
+	}
+	template <class... PARTS>
+	void Variant(duckdb::field_id_t id, const char *name, std::variant<PARTS...> &value) {
+		deserializer.ReadObject(id, name, [&](duckdb::Deserializer &object) {
+			FieldReader reader(object);
+			uint8_t number = 0;
+			reader.Field(1, "kind", number);
+			size_t index = 0;
+			auto known = ((index++ == number && (value.template emplace<PARTS>(), true)) || ...);
+			if (!known) {
+				throw duckdb::SerializationException("%s is of kind %d, which is unknown here", name, number);
+			}
+			std::visit([&](auto &part) { Fields(reader, part); }, value);
+		});
 	}
 	void Text(duckdb::field_id_t id, const char *name, std::shared_ptr<const std::string> &value) {
 		std::string text;

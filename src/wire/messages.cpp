@@ -70,11 +70,11 @@ void Fields(FIELDS &fields, T &exchange) {
 	fields.Objects(15, "collected_keys", exchange.collected_keys);
 }
 
-template <class FIELDS, Is<OutputSlice> T>
-void Fields(FIELDS &fields, T &slice) {
-	fields.Field(10, "stage", slice.stage);
-	fields.Field(11, "first_task", slice.first_task);
-	fields.Field(12, "end_task", slice.end_task);
+//! A struct that lists its fields itself
+template <class FIELDS, class T>
+    requires requires(FIELDS &fields, T &object) { std::remove_const_t<T>::EachField(fields, object); }
+void Fields(FIELDS &fields, T &object) {
+	std::remove_const_t<T>::EachField(fields, object);
 }
 
 template <class FIELDS, Is<LocalFileVersion> T>
@@ -102,17 +102,9 @@ void Fields(FIELDS &fields, T &file) {
 
 template <class FIELDS, Is<ScanSplit> T>
 void Fields(FIELDS &fields, T &split) {
-	fields.Enum(10, "kind", split.kind, SplitKind::FEED);
-	fields.Field(11, "table_index", split.table_index);
-	fields.Objects(12, "files", split.files);
-	fields.Field(13, "row_start", split.row_start);
-	fields.Field(14, "row_end", split.row_end);
-	fields.Field(15, "modulus", split.modulus);
-	fields.Field(16, "remainder", split.remainder);
-	fields.Field(17, "fed", split.fed);
-	fields.Field(18, "partition", split.partition);
-	fields.Field(19, "partition_count", split.partition_count);
-	fields.Object(20, "slice", split.slice);
+	fields.Field(10, "table_index", split.table_index);
+	fields.Field(11, "fed", split.fed);
+	fields.Variant(12, "part", split.part);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>

@@ -1,5 +1,6 @@
 #include "worker/apply_split.hpp"
 
+#include "engine/restrict_rows.hpp"
 #include "engine/scan_file.hpp"
 #include "engine/scan_filter.hpp"
 #include "worker/bound_scan_reader.hpp"
@@ -7,11 +8,7 @@
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
-#include "duckdb/planner/filter/conjunction_filter.hpp"
-#include "duckdb/planner/filter/constant_filter.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
-
-#include <algorithm>
 
 namespace duckherder {
 
@@ -31,12 +28,6 @@ optional_ptr<LogicalGet> FindScan(LogicalOperator &op, uint64_t table_index) {
 	return nullptr;
 }
 
-bool ScansColumn(const LogicalGet &get, column_t column) {
-	auto &column_ids = get.GetColumnIds();
-	return std::any_of(column_ids.begin(), column_ids.end(),
-	                   [&](const ColumnIndex &index) { return index.GetPrimaryIndex() == column; });
-}
-
 //! Looks like several files: of one file DuckDB's scan takes no more threads than the file that was bound has row
 //! groups, which may be another one, and is none at all where the schema came with the plan.
 class TaskFiles : public SimpleMultiFileList {
@@ -48,7 +39,7 @@ public:
 	}
 };
 
-void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
+void ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) {
 	if (ScansColumn(get, MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX)) {
 		throw NotImplementedException(
 		    "file_index is the place of a file in the whole list, a task only has a part of it");
@@ -59,37 +50,14 @@ void ReplaceFiles(LogicalGet &get, const std::vector<ScanFile> &files) {
 		infos.push_back(ToOpenFileInfo(file));
 	}
 	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(infos));
-	bind_data.multi_file_reader->Cast<BoundScanReader>().SetFiles(files);
-}
-
-//! A filter on the row number, which skips row groups by their borders before it looks at rows
-void RestrictRows(LogicalGet &get, const ScanSplit &split) {
-	auto column = MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER;
-	if (!ScansColumn(get, column)) {
-		if (get.projection_ids.empty()) {
-			// empty means all columns: from here on all but the new one
-			for (idx_t i = 0; i < get.GetColumnIds().size(); i++) {
-				get.projection_ids.push_back(i);
-			}
-		}
-		get.AddColumnId(column);
-	}
-	auto add_bound = [&](ExpressionType comparison, uint64_t row) {
-		auto constant = Value::BIGINT(NumericCast<int64_t>(row));
-		get.table_filters.PushFilter(ColumnIndex(column), make_uniq<ConstantFilter>(comparison, std::move(constant)));
-	};
-	if (split.row_start > 0) {
-		add_bound(ExpressionType::COMPARE_GREATERTHANOREQUALTO, split.row_start);
-	}
-	if (split.row_end != ROWS_UNBOUNDED) {
-		add_bound(ExpressionType::COMPARE_LESSTHAN, split.row_end);
-	}
+	bind_data.multi_file_reader->Cast<BoundScanReader>().SetFiles({files.begin(), files.end()});
 }
 
 } // namespace
 
-void ApplySplit(LogicalOperator &plan, const ScanSplit &split) {
-	if (split.fed || split.files.empty()) {
+void ApplySplit(ClientContext &context, LogicalOperator &plan, const ScanSplit &split) {
+	auto files = split.Files();
+	if (split.fed || files.empty()) {
 		return;
 	}
 	auto get = FindScan(plan, split.table_index);
@@ -97,13 +65,8 @@ void ApplySplit(LogicalOperator &plan, const ScanSplit &split) {
 		throw InternalException("The fragment has no Parquet scan with table index %llu to apply the split to",
 		                        split.table_index);
 	}
-	ReplaceFiles(*get, split.files);
-	if (split.row_start > 0 || split.row_end != ROWS_UNBOUNDED) {
-		if (split.files.size() != 1) {
-			throw InternalException("A range of rows in %llu files", static_cast<idx_t>(split.files.size()));
-		}
-		RestrictRows(*get, split);
-	}
+	ReplaceFiles(*get, files);
+	RestrictRows(context, *get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
 	plan.ResolveOperatorTypes();
 }
 

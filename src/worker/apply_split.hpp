@@ -13,7 +13,7 @@ namespace duckherder {
 //! returns to the operators above keeps its columns and bindings. Nothing to do for feeds and stages without base scan.
 //! Throws InternalException if the fragment has no such Parquet scan, NotImplementedException if the scan reads
 //! something that depends on all files (the virtual column file_index).
-void ApplySplit(duckdb::LogicalOperator &plan, const ScanSplit &split);
+void ApplySplit(duckdb::ClientContext &context, duckdb::LogicalOperator &plan, const ScanSplit &split);
 
 //! Lets the base scan of a decoded fragment leave out rows by the request's scan_filters; counts those in `pruned`.
 //! Throws SerializationException for bytes that are not a key set, InternalException without such a scan.

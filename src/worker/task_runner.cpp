@@ -148,7 +148,7 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 
 std::vector<std::string> PathsOf(const ScanSplit &split) {
 	std::vector<std::string> result;
-	for (auto &file : split.files) {
+	for (auto &file : split.Files()) {
 		result.push_back(file.path);
 	}
 	return result;
@@ -247,11 +247,12 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
                                                    const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
 	auto all = input.whole || !IsPartitioned(input.kind);
-	auto partition = all ? 0 : request.split.partition;
-	auto partition_count = all ? input.partition_count : request.split.partition_count;
+	auto own = request.split.Partitions();
+	auto partition = all ? 0 : own.partition;
+	auto partition_count = all ? input.partition_count : own.partition_count;
 	std::vector<StageInputSource::Output> sources;
 	for (auto &location : input.outputs) {
-		if (!request.split.slice.Contains(input.stage, location.task)) {
+		if (!own.slice.Contains(input.stage, location.task)) {
 			continue;
 		}
 		StageInputSource::Output output;
@@ -312,10 +313,10 @@ std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskR
 std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, RunningTask &task,
                                                     const TaskRequest &request, const Inputs &inputs) {
 	auto plan = DecodeFragment(context, *request.fragment);
-	ApplySplit(*plan, request.split);
+	ApplySplit(context, *plan, request.split);
 	FilterScan(*plan, request, inputs.pruned_rows);
 	ConnectJoinFilters(context, *plan);
-	if (request.split.kind != SplitKind::NONE && !request.split.fed) {
+	if (request.split.Kind() != SplitKind::NONE && !request.split.fed) {
 		CountScan(*plan, request.split.table_index, *inputs.scans);
 	}
 	auto output = std::make_shared<OutputBuffer>(db->instance, OutputTypes(*plan, request.output),

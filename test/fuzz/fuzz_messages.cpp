@@ -48,8 +48,7 @@ TaskRequest SampleRequest() {
 	request.output.partition_count = 4;
 	request.output.column_count = 3;
 	request.output.collected_keys.emplace_back();
-	request.split.kind = SplitKind::FILE;
-	request.split.files = {ScanFile("a.parquet"), ScanFile("b.parquet")};
+	request.split.part = FileSplit {{ScanFile("a.parquet"), ScanFile("b.parquet")}};
 	StageInput input;
 	input.outputs.resize(2);
 	input.outputs[1].worker = {"w2", "grpc://host:1"};

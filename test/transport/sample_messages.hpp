@@ -57,9 +57,39 @@ inline auto Members(const ScanFile &m) {
 	return std::tie(path, written, has_version, immutable, size, etag, last_modified, footer, local, footer_hash);
 }
 
+inline auto Members(const RowRange &m) {
+	auto &[start, end] = m;
+	return std::tie(start, end);
+}
+
+inline auto Members(const PartitionSplit &m) {
+	auto &[partition, count, slice] = m;
+	return std::tie(partition, count, slice);
+}
+
+inline auto Members(const RowsSplit &m) {
+	auto &[file, rows] = m;
+	return std::tie(file, rows);
+}
+
+inline auto Members(const ModuloSplit &m) {
+	auto &[modulus, remainder] = m;
+	return std::tie(modulus, remainder);
+}
+
+inline auto Members(const FileSplit &m) {
+	auto &[files] = m;
+	return std::tie(files);
+}
+
+inline auto Members(const FeedSplit &m) {
+	auto &[readers] = m;
+	return std::tie(readers);
+}
+
 inline auto Members(const ScanSplit &m) {
-	auto &[kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice] = m;
-	return std::tie(kind, table_index, files, row_start, row_end, modulus, remainder, fed, partition, count, slice);
+	auto &[table_index, fed, part] = m;
+	return std::tie(table_index, fed, part);
 }
 
 inline auto Members(const TaskRequest &m) {
@@ -140,6 +170,24 @@ inline StageInput SampleInput(StageId stage, ExchangeKind kind) {
 	return input;
 }
 
+//! A split of each kind
+inline std::vector<SplitPart> SampleParts() {
+	ScanFile file("s3://b/a.parquet");
+	file.has_version = true;
+	file.immutable = true;
+	file.size_bytes = 1ULL << 33;
+	file.etag = "\"3a-1\"";
+	file.last_modified_us = -5;
+	file.footer_bytes = 812;
+	RowRange rows {122880, (1ULL << 63) + 1};
+	return {PartitionSplit {9, 3, {2, 3, 4}},
+	        RowGroupSplit {{file, rows}},
+	        RangeSplit {{file, rows}},
+	        ModuloSplit {7, 5},
+	        FeedSplit {3},
+	        FileSplit {{file, ScanFile(), ScanFile("it's one.parquet")}}};
+}
+
 inline TaskRequest SampleTaskRequest() {
 	TaskRequest request;
 	request.query_id = "query-1";
@@ -154,24 +202,9 @@ inline TaskRequest SampleTaskRequest() {
 	request.output.column_count = 5;
 	request.output.ordered = false;
 	request.output.collected_keys = {{3, 20}, {1, 18}};
-	request.split.kind = SplitKind::MODULO;
 	request.split.table_index = 1ULL << 40;
-	ScanFile file("s3://b/a.parquet");
-	file.has_version = true;
-	file.immutable = true;
-	file.size_bytes = 1ULL << 33;
-	file.etag = "\"3a-1\"";
-	file.last_modified_us = -5;
-	file.footer_bytes = 812;
-	request.split.files = {file, ScanFile(), ScanFile("it's one.parquet")};
-	request.split.row_start = 122880;
-	request.split.row_end = (1ULL << 63) + 1;
-	request.split.modulus = 7;
-	request.split.remainder = 5;
 	request.split.fed = true;
-	request.split.partition = 9;
-	request.split.partition_count = 3;
-	request.split.slice = {2, 3, 4};
+	request.split.part = SampleParts().back();
 	request.scan_filters = {{2, std::make_shared<const std::string>(std::string("keys\0\xFF", 6))}};
 	request.inputs = std::make_shared<const StageInputs>(
 	    StageInputs {SampleInput(1, ExchangeKind::GATHER), SampleInput(0, ExchangeKind::BROADCAST)});

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace duckherder {
 
 using duckdb::LogicalOperatorType;

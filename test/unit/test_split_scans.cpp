@@ -27,11 +27,11 @@ PartitionInformation Table(std::vector<duckdb::idx_t> row_groups, duckdb::idx_t 
 //! Every row number belongs to exactly one split, whatever it is
 void ExpectCoversEverything(const PipelineTasks &split) {
 	ASSERT_FALSE(split.tasks.empty());
-	EXPECT_EQ(split.tasks.front().split.row_start, 0U);
-	EXPECT_EQ(split.tasks.back().split.row_end, ROWS_UNBOUNDED);
+	EXPECT_EQ(split.tasks.front().split.Rows().start, 0U);
+	EXPECT_EQ(split.tasks.back().split.Rows().end, ROWS_UNBOUNDED);
 	for (size_t i = 1; i < split.tasks.size(); i++) {
-		EXPECT_EQ(split.tasks[i].split.row_start, split.tasks[i - 1].split.row_end);
-		EXPECT_GT(split.tasks[i].split.row_end, split.tasks[i].split.row_start);
+		EXPECT_EQ(split.tasks[i].split.Rows().start, split.tasks[i - 1].split.Rows().end);
+		EXPECT_GT(split.tasks[i].split.Rows().end, split.tasks[i].split.Rows().start);
 	}
 }
 
@@ -60,7 +60,7 @@ TEST(SplitScans, RowGroupSplitsEndOnRowGroupBorders) {
 	EXPECT_EQ(split.kind, SplitKind::ROW_GROUP);
 	for (auto &task : split.tasks) {
 		EXPECT_EQ(task.row_start % 122880, 0U);
-		EXPECT_EQ(task.split.row_start % 122880, 0U);
+		EXPECT_EQ(task.split.Rows().start % 122880, 0U);
 		EXPECT_GE(task.row_group_end, task.row_group_start);
 	}
 	ExpectCoversEverything(split);
@@ -111,7 +111,7 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	EXPECT_GE(split.tasks.size(), 2U);
 	std::map<std::string, std::vector<ScanSplit>> by_file;
 	for (auto &task : split.tasks) {
-		for (auto &file : task.split.files) {
+		for (auto &file : task.split.Files()) {
 			by_file[file.path].push_back(task.split);
 		}
 	}
@@ -119,8 +119,8 @@ TEST(SplitScans, SmallFilesArePackedAndBigOnesCut) {
 	for (auto &entry : by_file) {
 		uint64_t next = 0;
 		for (auto &piece : entry.second) {
-			EXPECT_EQ(piece.row_start, next);
-			next = piece.row_end;
+			EXPECT_EQ(piece.Rows().start, next);
+			next = piece.Rows().end;
 		}
 		EXPECT_EQ(next, ROWS_UNBOUNDED) << entry.first;
 	}
@@ -139,8 +139,8 @@ TEST(SplitScans, AFileThatIsListedTwiceIsReadTwice) {
 	std::map<uint64_t, uint64_t> read_to;
 	for (auto &task : split.tasks) {
 		auto position = task.partition_indices.at(0);
-		EXPECT_EQ(task.split.row_start, read_to[position]);
-		read_to[position] = task.split.row_end;
+		EXPECT_EQ(task.split.Rows().start, read_to[position]);
+		read_to[position] = task.split.Rows().end;
 	}
 	ASSERT_EQ(read_to.size(), 3U);
 	for (auto &entry : read_to) {
@@ -158,7 +158,7 @@ TEST(SplitScans, FilesWithoutFootersAreDealtOutByCount) {
 	EXPECT_EQ(split.tasks.size(), 12U);
 	size_t files = 0;
 	for (auto &task : split.tasks) {
-		files += task.split.files.size();
+		files += task.split.Files().size();
 	}
 	EXPECT_EQ(files, 100U);
 }

@@ -483,7 +483,7 @@ TEST(WorkerFailures, BroadcastAndOneExchangeScannedTwice) {
 	auto build = shipped(sources[1], 1);
 	for (TaskId task = 0; task < 3; task++) {
 		auto request = MakeRequest(fragments.above_scans, 2, task);
-		request.split.partition = task;
+		request.split.part = PartitionSplit {task, 1, {}};
 		request.inputs = Inputs({probe, build});
 		auto location = workers.Run(task % 2, request);
 		EXPECT_EQ(Sorted(workers.Read(location, request, 0, {LogicalType::BIGINT, LogicalType::VARCHAR})),

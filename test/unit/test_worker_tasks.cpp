@@ -15,11 +15,8 @@ void WriteFile(Session &session, const std::string &path, uint64_t count, uint64
 
 ScanSplit RowSplit(const Fragments &fragments, const std::string &file, uint64_t start, uint64_t end) {
 	ScanSplit split;
-	split.kind = SplitKind::RANGE;
 	split.table_index = fragments.table_indexes.at(0);
-	split.files = {ScanFile(file)};
-	split.row_start = start;
-	split.row_end = end;
+	split.part = RangeSplit {{ScanFile(file), {start, end}}};
 	return split;
 }
 
@@ -109,10 +106,10 @@ TEST(WorkerTasks, WholeFilesOfAList) {
 		std::vector<std::vector<int>> groups = {{0, 1}, {2}, {3, 4}};
 		for (size_t i = 0; i < groups.size(); i++) {
 			auto request = MakeRequest(fragments.whole, 0, TaskId(i));
-			request.split.kind = SplitKind::FILE;
 			request.split.table_index = fragments.table_indexes.at(0);
+			auto &split = request.split.part.emplace<FileSplit>();
 			for (auto file : groups[i]) {
-				request.split.files.emplace_back(directory.File("f" + std::to_string(file) + ".parquet"));
+				split.files.emplace_back(directory.File("f" + std::to_string(file) + ".parquet"));
 			}
 			auto location = workers.Run(0, request);
 			Append(rows, workers.Read(location, request, 0, {LogicalType::BIGINT, LogicalType::VARCHAR}));
@@ -179,7 +176,7 @@ TEST(WorkerTasks, SmallOutputsTravelWithResultsAndRequests) {
 		input.outputs = {location};
 		input.partition_count = 3;
 		auto reading = MakeRequest(fragments.above_scans, 1, partition);
-		reading.split.partition = partition;
+		reading.split.part = PartitionSplit {partition, 1, {}};
 		reading.inputs = Inputs({input});
 		auto output = workers.Run(1, reading);
 		Append(rows,
@@ -216,7 +213,7 @@ TEST(WorkerTasks, HashExchangeBetweenTwoWorkers) {
 	for (uint32_t partition = 0; partition < partitions; partition++) {
 		auto request = MakeRequest(fragments.above_scans, 1, partition);
 		request.inputs = Inputs({input});
-		request.split.partition = partition;
+		request.split.part = PartitionSplit {partition, 1, {}};
 		auto location = workers.Run(partition % 2, request);
 		Append(rows,
 		       workers.Read(location, request, 0,

@@ -45,17 +45,32 @@ idx_t TaskCount(idx_t units, idx_t rows, const PlannerOptions &options, bool few
 	return MaxValue<idx_t>(MinValue<idx_t>(count, rows), 1);
 }
 
-//! Row groups [first, last] of one table or file as a task
-DistributedPipelineTask RowGroupTask(const PartitionInformation &information, idx_t first, idx_t last) {
-	auto &from = information.row_groups[first];
-	auto &to = information.row_groups[last];
+//! From row group `first` to where the one after `last` begins. Leaves no row of a table or file out: its first range
+//! starts at 0, its last is open. Rows that came after the metadata was read, or that lie in gaps, belong to somebody
+//! too.
+RowRange RowsOf(const PartitionInformation &information, idx_t first, idx_t last) {
+	auto &groups = information.row_groups;
+	RowRange rows;
+	if (first > 0 && groups[first - 1].file == groups[first].file) {
+		rows.start = groups[first].row_start;
+	}
+	if (last + 1 < groups.size() && groups[last + 1].file == groups[last].file) {
+		rows.end = groups[last + 1].row_start;
+	}
+	return rows;
+}
+
+DistributedPipelineTask RowGroupTask(idx_t first, idx_t last, SplitPart part) {
 	DistributedPipelineTask task;
 	task.row_group_start = first;
 	task.row_group_end = last;
-	task.split.kind = SplitKind::ROW_GROUP;
-	task.split.row_start = from.row_start;
-	task.split.row_end = to.row_start + to.rows;
+	task.split.part = std::move(part);
 	return task;
+}
+
+//! The scan is that of a table, which has no file, or of one file.
+std::optional<ScanFile> OnlyFile(const PartitionInformation &information) {
+	return information.files.empty() ? std::nullopt : std::make_optional(information.files[0]);
 }
 
 void SplitByRowGroups(const PartitionInformation &information, idx_t task_count, PipelineTasks &result) {
@@ -64,42 +79,32 @@ void SplitByRowGroups(const PartitionInformation &information, idx_t task_count,
 	for (idx_t i = 0; i < task_count; i++) {
 		auto first = groups * i / task_count;
 		auto last = groups * (i + 1) / task_count - 1;
-		result.tasks.push_back(RowGroupTask(information, first, last));
+		result.tasks.push_back(
+		    RowGroupTask(first, last, RowGroupSplit {{OnlyFile(information), RowsOf(information, first, last)}}));
 	}
 }
 
 //! Fewer row groups than tasks: ranges of rows within them. Rows are counted through gaps between row groups.
 void SplitByRanges(const PartitionInformation &information, idx_t task_count, PipelineTasks &result) {
 	result.kind = SplitKind::RANGE;
-	auto locate = [&](idx_t row, idx_t &group) {
-		for (group = 0; group + 1 < information.row_groups.size(); group++) {
+	// The row group, and the number of the row.
+	auto locate = [&](idx_t row) {
+		idx_t group = 0;
+		for (; group + 1 < information.row_groups.size(); group++) {
 			if (row < information.row_groups[group].rows) {
 				break;
 			}
 			row -= information.row_groups[group].rows;
 		}
-		return information.row_groups[group].row_start + row;
+		return std::make_pair(group, information.row_groups[group].row_start + row);
 	};
 	for (idx_t i = 0; i < task_count; i++) {
-		DistributedPipelineTask task;
-		task.split.kind = SplitKind::RANGE;
-		idx_t first_group = 0;
-		idx_t last_group = 0;
-		task.split.row_start = locate(information.total_rows * i / task_count, first_group);
-		task.split.row_end = locate(information.total_rows * (i + 1) / task_count - 1, last_group) + 1;
-		task.row_group_start = first_group;
-		task.row_group_end = last_group;
-		result.tasks.push_back(std::move(task));
+		auto end = information.total_rows * (i + 1) / task_count;
+		auto [first_group, first_row] = locate(information.total_rows * i / task_count);
+		RowRange rows {i > 0 ? first_row : 0, i + 1 < task_count ? locate(end).second : ROWS_UNBOUNDED};
+		result.tasks.push_back(
+		    RowGroupTask(first_group, locate(end - 1).first, RangeSplit {{OnlyFile(information), rows}}));
 	}
-}
-
-//! Leaves no row out: the first range starts at 0, each ends where the next one starts, the last is open. Rows that
-//! came after the metadata was read, or that lie in gaps, belong to somebody too.
-void CloseGaps(vector<DistributedPipelineTask> &tasks) {
-	for (idx_t i = 0; i < tasks.size(); i++) {
-		tasks[i].split.row_end = i + 1 < tasks.size() ? tasks[i + 1].split.row_start : ROWS_UNBOUNDED;
-	}
-	tasks[0].split.row_start = 0;
 }
 
 struct FilePiece {
@@ -145,6 +150,11 @@ vector<FilePiece> CutFiles(const PartitionInformation &information, idx_t target
 	return pieces;
 }
 
+std::vector<ScanFile> FilesBetween(const PartitionInformation &information, idx_t begin, idx_t end) {
+	auto first = information.files.begin();
+	return {first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end)};
+}
+
 void SplitFilesByRows(const PartitionInformation &information, idx_t task_count, PipelineTasks &result) {
 	auto target = MaxValue<idx_t>(information.total_rows / task_count, 1);
 	auto pieces = CutFiles(information, target);
@@ -154,31 +164,19 @@ void SplitFilesByRows(const PartitionInformation &information, idx_t task_count,
 	}
 	result.kind = SplitKind::FILE;
 	for (auto &piece : pieces) {
-		auto task = RowGroupTask(information, piece.first_group, piece.last_group);
-		task.split.kind = SplitKind::FILE;
+		SplitPart part;
 		if (piece.whole_files) {
-			task.split.row_start = 0;
-			task.split.row_end = ROWS_UNBOUNDED;
+			part = FileSplit {FilesBetween(information, piece.first_file, piece.last_file + 1)};
 		} else {
 			result.kind = SplitKind::ROW_GROUP;
-			task.split.kind = SplitKind::ROW_GROUP;
+			part = RowGroupSplit {
+			    {information.files[piece.first_file], RowsOf(information, piece.first_group, piece.last_group)}};
 		}
+		auto task = RowGroupTask(piece.first_group, piece.last_group, std::move(part));
 		for (idx_t file = piece.first_file; file <= piece.last_file; file++) {
 			task.partition_indices.push_back(file);
-			task.split.files.push_back(information.files[file]);
 		}
 		result.tasks.push_back(std::move(task));
-	}
-	// Within each file no row may be left out either. Pieces of one file have one position in the list, while a path
-	// may stand there several times.
-	auto &tasks = result.tasks;
-	auto same_file = [&](idx_t left, idx_t right) {
-		return right < tasks.size() && tasks[left].partition_indices == tasks[right].partition_indices;
-	};
-	for (idx_t i = 0; i < tasks.size(); i++) {
-		auto &split = tasks[i].split;
-		split.row_end = same_file(i, i + 1) ? tasks[i + 1].split.row_start : ROWS_UNBOUNDED;
-		split.row_start = i > 0 && same_file(i - 1, i) ? split.row_start : 0;
 	}
 }
 
@@ -187,11 +185,12 @@ void SplitFilesByCount(const PartitionInformation &information, idx_t task_count
 	auto files = information.files.size();
 	task_count = MinValue(task_count, files);
 	for (idx_t i = 0; i < task_count; i++) {
+		auto begin = files * i / task_count;
+		auto end = files * (i + 1) / task_count;
 		DistributedPipelineTask task;
-		task.split.kind = SplitKind::FILE;
-		for (auto file = files * i / task_count; file < files * (i + 1) / task_count; file++) {
+		task.split.part = FileSplit {FilesBetween(information, begin, end)};
+		for (auto file = begin; file < end; file++) {
 			task.partition_indices.push_back(file);
-			task.split.files.push_back(information.files[file]);
 		}
 		result.tasks.push_back(std::move(task));
 	}
@@ -239,9 +238,11 @@ PipelineTasks SplitWithoutInformation(const StagePlan &stage, const PlannerOptio
 	result.kind = by_modulo ? SplitKind::MODULO : SplitKind::FEED;
 	for (idx_t i = 0; i < task_count; i++) {
 		DistributedPipelineTask task;
-		task.split.kind = result.kind;
-		task.split.modulus = task_count;
-		task.split.remainder = i;
+		if (by_modulo) {
+			task.split.part = ModuloSplit {task_count, i};
+		} else {
+			task.split.part = FeedSplit();
+		}
 		result.tasks.push_back(std::move(task));
 	}
 	return result;
@@ -255,8 +256,7 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	auto task_count = stage.scan->order_matters || small ? 1 : options.workers;
 	for (idx_t i = 0; i < task_count; i++) {
 		DistributedPipelineTask task;
-		task.split.kind = SplitKind::FEED;
-		task.split.modulus = task_count;
+		task.split.part = FeedSplit {task_count};
 		result.tasks.push_back(std::move(task));
 	}
 	result.natural_parallelism = 1;
@@ -333,10 +333,8 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 		// no rows: one task says so
 		DistributedPipelineTask task;
 		task.has_rows = true;
-		task.split.kind = result.kind = SplitKind::RANGE;
-		for (auto &file : information.files) {
-			task.split.files.push_back(file);
-		}
+		result.kind = SplitKind::RANGE;
+		task.split.part = RangeSplit {{OnlyFile(information), {}}};
 		result.tasks.push_back(std::move(task));
 		return result;
 	}
@@ -349,12 +347,8 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 		} else {
 			SplitByRanges(information, task_count, result);
 		}
-		CloseGaps(result.tasks);
 		for (auto &task : result.tasks) {
-			for (auto &file : information.files) {
-				task.split.files.push_back(file);
-				task.partition_indices.push_back(0);
-			}
+			task.partition_indices.resize(information.files.size());
 		}
 	}
 	NumberRows(information, result);
@@ -395,9 +389,10 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.split.table_index = stage.scan->table_index;
 		task.split.fed = stage.scan->reader == StageScan::Reader::FEED;
 		task.task_sql = row_number_hidden ? string() : sql.Write(task.split);
-		auto &split = task.split;
-		auto name = split.files.empty() ? stage.scan->Get().function.name : split.files[0].path;
-		task.affinity_key = name + "#" + to_string(split.row_start) + "-" + to_string(split.row_end);
+		auto split_files = task.split.Files();
+		auto rows = task.split.Rows();
+		auto name = split_files.empty() ? stage.scan->Get().function.name : split_files[0].path;
+		task.affinity_key = name + "#" + to_string(rows.start) + "-" + to_string(rows.end);
 	}
 	return result;
 }
@@ -412,7 +407,7 @@ PipelineTasks ExtractPipelineTasks(ClientContext &context, const StagePlan &stag
 		DistributedPipelineTask task;
 		task.task_id = static_cast<TaskId>(partition);
 		task.total_tasks = static_cast<TaskId>(stage.partitions);
-		task.split.partition = partition;
+		task.split.part = PartitionSplit {partition, 1, {}};
 		result.tasks.push_back(std::move(task));
 	}
 	result.natural_parallelism = stage.partitions;

@@ -17,14 +17,6 @@ using namespace duckdb;
 
 namespace {
 
-void And(unique_ptr<ParsedExpression> &where, unique_ptr<ParsedExpression> condition) {
-	if (!where) {
-		where = std::move(condition);
-		return;
-	}
-	where = make_uniq<ConjunctionExpression>(ExpressionType::CONJUNCTION_AND, std::move(where), std::move(condition));
-}
-
 unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, idx_t value) {
 	return make_uniq<ComparisonExpression>(type, make_uniq<ColumnRefExpression>(column),
 	                                       make_uniq<ConstantExpression>(Value::UBIGINT(value)));
@@ -39,19 +31,19 @@ bool ReadsParquet(const TableFunctionRef &ref) {
 }
 
 //! Whether the name or the call in FROM stands for the files themselves: a view or a macro may do more than read them
-bool StandsForFiles(const TableRef &from, const ScanSplit &split) {
+bool StandsForFiles(const TableRef &from, std::span<const ScanFile> files) {
 	if (from.type == TableReferenceType::TABLE_FUNCTION) {
 		return ReadsParquet(from.Cast<TableFunctionRef>());
 	}
 	auto &name = from.Cast<BaseTableRef>().table_name;
-	return (split.files.size() == 1 && name == split.files[0].Written()) || name.find('.') != string::npos ||
+	return (files.size() == 1 && name == files[0].Written()) || name.find('.') != string::npos ||
 	       name.find('*') != string::npos;
 }
 
 //! The files as the function call that reads them, with the options that the user gave
-unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original) {
+unique_ptr<TableRef> ReadFiles(std::span<const ScanFile> files, const TableRef &original) {
 	vector<Value> paths;
-	for (auto &file : split.files) {
+	for (auto &file : files) {
 		paths.emplace_back(file.Written());
 	}
 	auto list = make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths));
@@ -69,6 +61,60 @@ unique_ptr<TableRef> ReadFiles(const ScanSplit &split, const TableRef &original)
 	result->column_name_alias = original.column_name_alias;
 	return result;
 }
+
+//! Lets a statement read only what a split says, by its kind. Returns false if no SQL says that.
+struct SplitRestriction {
+	SelectNode &node;
+
+	bool operator()(const PartitionSplit &) const {
+		return false;
+	}
+	bool operator()(const FeedSplit &) const {
+		return false;
+	}
+	bool operator()(const FileSplit &split) const {
+		return Read(split.files);
+	}
+	bool operator()(const RowsSplit &split) const {
+		if (split.file && !Read(split.Files())) {
+			return false;
+		}
+		auto row_number = split.file ? "file_row_number" : "rowid";
+		if (split.rows.start > 0) {
+			Where(Compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, row_number, split.rows.start));
+		}
+		if (split.rows.end != ROWS_UNBOUNDED) {
+			Where(Compare(ExpressionType::COMPARE_LESSTHAN, row_number, split.rows.end));
+		}
+		return true;
+	}
+	bool operator()(const ModuloSplit &split) const {
+		vector<unique_ptr<ParsedExpression>> operands;
+		operands.push_back(make_uniq<ColumnRefExpression>("rowid"));
+		operands.push_back(make_uniq<ConstantExpression>(Value::UBIGINT(split.modulus)));
+		Where(make_uniq<ComparisonExpression>(
+		    ExpressionType::COMPARE_EQUAL,
+		    make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
+		    make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
+		return true;
+	}
+
+private:
+	bool Read(std::span<const ScanFile> files) const {
+		if (!StandsForFiles(*node.from_table, files)) {
+			return false;
+		}
+		node.from_table = ReadFiles(files, *node.from_table);
+		return true;
+	}
+	void Where(unique_ptr<ParsedExpression> condition) const {
+		if (node.where_clause) {
+			condition = make_uniq<ConjunctionExpression>(ExpressionType::CONJUNCTION_AND, std::move(node.where_clause),
+			                                             std::move(condition));
+		}
+		node.where_clause = std::move(condition);
+	}
+};
 
 } // namespace
 
@@ -101,36 +147,12 @@ TaskSqlWriter::TaskSqlWriter(const string &base_sql) {
 }
 
 string TaskSqlWriter::Write(const ScanSplit &split) const {
-	if (!statement || split.kind == SplitKind::FEED || split.kind == SplitKind::NONE) {
+	if (!statement) {
 		return string();
 	}
 	auto copy = unique_ptr_cast<SQLStatement, SelectStatement>(statement->Copy());
-	auto &node = copy->node->Cast<SelectNode>();
-	if (!split.files.empty()) {
-		if (!StandsForFiles(*node.from_table, split)) {
-			return string();
-		}
-		node.from_table = ReadFiles(split, *node.from_table);
-	}
-	auto row_number = split.files.empty() ? "rowid" : "file_row_number";
-	if (split.kind == SplitKind::MODULO) {
-		vector<unique_ptr<ParsedExpression>> operands;
-		operands.push_back(make_uniq<ColumnRefExpression>(row_number));
-		operands.push_back(make_uniq<ConstantExpression>(Value::UBIGINT(split.modulus)));
-		And(node.where_clause,
-		    make_uniq<ComparisonExpression>(
-		        ExpressionType::COMPARE_EQUAL,
-		        make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
-		        make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
-		return copy->ToString();
-	}
-	if (split.row_start > 0) {
-		And(node.where_clause, Compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, row_number, split.row_start));
-	}
-	if (split.row_end != ROWS_UNBOUNDED) {
-		And(node.where_clause, Compare(ExpressionType::COMPARE_LESSTHAN, row_number, split.row_end));
-	}
-	return copy->ToString();
+	auto restricted = std::visit(SplitRestriction {copy->node->Cast<SelectNode>()}, split.part);
+	return restricted ? copy->ToString() : string();
 }
 
 } // namespace duckherder
