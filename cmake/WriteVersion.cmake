@@ -1,5 +1,6 @@
 # Writes OUTPUT, a header with VERSION and the commit of SOURCE; leaves it alone if it says so already. A checkout with
 # changes of its own has "-changed" behind the commit; what is no checkout has no commit.
+cmake_minimum_required(VERSION 3.25)
 set(commit "")
 execute_process(
     COMMAND git -C ${SOURCE} rev-parse --short=12 HEAD

@@ -9,7 +9,7 @@
 
 namespace duckherder {
 
-//! Where the rows of a stage go.
+//! The kind of an exchange says where the rows of a stage go.
 enum class ExchangeKind : uint8_t {
 	RESULT = 0,     //! to the user's session, in task order
 	HASH = 1,       //! by hash of key columns, one partition per consuming task
@@ -18,31 +18,32 @@ enum class ExchangeKind : uint8_t {
 	ROUND_ROBIN = 4 //! batch by batch to the partitions in turn, one partition per consuming task
 };
 
-//! Whether consuming tasks read partitions of the outputs, rather than all of them.
+//! Says whether consuming tasks read partitions of the outputs, rather than all of them.
 inline bool IsPartitioned(ExchangeKind kind) {
 	return kind == ExchangeKind::HASH || kind == ExchangeKind::ROUND_ROBIN;
 }
 
 const char *ExchangeKindName(ExchangeKind kind);
 
-//! The values of a join key that the scans of other stages are to be told: the tasks collect them while they write.
+//! A join key whose values the scans of other stages will be told. The tasks collect them while they write their
+//! output.
 struct CollectedKey {
-	//! Output column of the stage
+	//! The key is this output column of the stage.
 	uint32_t column = 0;
-	//! Size of the Bloom filter, the same in all tasks
+	//! The size of the Bloom filter. It is the same in all tasks.
 	uint8_t log2_bits = 0;
 };
 
-//! Names the edge from a producing stage to its consumers. An exchange has the number of its producing stage.
+//! An exchange is the edge from a producing stage to its consumers. It has the number of its producing stage.
 struct Exchange {
 	ExchangeKind kind = ExchangeKind::RESULT;
-	//! Output columns of the stage that are hashed; only HASH has some
+	//! These output columns of the stage are hashed. Only HASH has some.
 	std::vector<uint32_t> key_columns;
-	//! 1 unless the exchange is partitioned
+	//! The number is 1 unless the exchange is partitioned.
 	uint32_t partition_count = 1;
-	//! Only the first so many columns travel, the rest was computed to be hashed; 0: all travel
+	//! Only this many columns travel, from the first on. The others were computed only to be hashed. With 0 all travel.
 	uint32_t column_count = 0;
-	//! The order of rows within each task's output matters to the consumer
+	//! The order of the rows within each task's output matters to the consumer.
 	bool ordered = true;
 	std::vector<CollectedKey> collected_keys;
 };
@@ -50,12 +51,12 @@ struct Exchange {
 //! A stage as it travels and is scheduled: plain data.
 struct Stage {
 	StageId id = 0;
-	//! For people: the operators, e.g. "HASH_GROUP_BY <- FILTER <- PARQUET_SCAN lineitem"
+	//! The description names the operators, for people, e.g. "HASH_GROUP_BY <- FILTER <- PARQUET_SCAN lineitem".
 	std::string description;
-	//! Serialized DuckDB plan, shared by all tasks
+	//! The fragment is a serialized DuckDB plan, which all tasks share.
 	std::shared_ptr<const std::string> fragment;
 	Exchange output;
-	//! Stages whose output this one reads; all must have finished before a task of this stage starts
+	//! This stage reads the outputs of these stages. All of them must have finished before one of its tasks starts.
 	std::vector<StageId> inputs;
 	SplitKind split_kind = SplitKind::NONE;
 	std::vector<DistributedPipelineTask> tasks;

@@ -13,52 +13,52 @@ class RecordBatch;
 
 namespace duckherder {
 
-//! Reads chunks one after another; used by one thread at a time.
+//! Reads chunks one after another. One thread at a time uses it.
 class ChunkReader {
 public:
 	virtual ~ChunkReader() = default;
 
-	//! Fills `chunk` (initialized with the source's types) with the next rows, or leaves it empty at the end.
-	//! The vectors may point into memory of the reader: valid until the next call or the reader's end.
-	//! A source that broke off before its end marker throws; it never looks like an end.
+	//! Fills `chunk` (initialized with the source's types) with the next rows, or leaves it empty at the end. The
+	//! vectors may point into memory of the reader, which is valid until the next call or the reader's end. A source
+	//! that broke off before its end marker throws; it never looks like an end.
 	virtual void Next(duckdb::DataChunk &chunk) = 0;
 
-	//! As Next, unless it would have to wait for rows: then it returns false, and a thread that is not the caller's
-	//! calls `on_news` once, when it is worth trying again, perhaps before this returns; that may destroy the reader
-	//! and its source.
+	//! Does the same as Next, unless it would have to wait for rows. Then it returns false, and a thread that is not
+	//! the caller's calls `on_news` once, when it is worth trying again, perhaps before this call returns. `on_news`
+	//! may destroy the reader and its source.
 	virtual bool TryNext(duckdb::DataChunk &chunk, const std::function<void()> &on_news) {
 		(void)on_news;
 		Next(chunk);
 		return true;
 	}
 
-	//! A number that never falls while the reader goes on, and orders the chunks of all readers of a source:
-	//! DuckDB's batch index. Valid after Next returned rows.
+	//! Returns a number that never falls while the reader goes on, and that orders the chunks of all readers of a
+	//! source: DuckDB's batch index. It is valid after Next has returned rows.
 	virtual duckdb::idx_t BatchIndex() const = 0;
 };
 
-//! Reads rows that were encoded where they were made, as codec/ChunkEncoder does it; used by one thread at a time.
+//! Reads rows that were encoded where they were made, as ChunkEncoder of wire/ does it. One thread at a time uses it.
 class BatchReader {
 public:
 	virtual ~BatchReader() = default;
-	//! Null at the end. A source that broke off throws.
+	//! Returns null at the end. A source that broke off throws.
 	virtual std::shared_ptr<arrow::RecordBatch> Next() = 0;
 };
 
-//! Rows that several threads may read together; each row goes to exactly one reader.
-//! Thread-safe. Outlives its readers.
+//! Rows that several threads may read together. Each row goes to exactly one reader. A source is thread-safe and
+//! outlives its readers.
 class ChunkSource {
 public:
 	virtual ~ChunkSource() = default;
 	virtual const duckdb::vector<duckdb::LogicalType> &Types() const = 0;
-	//! More readers than this would find nothing to do
+	//! More readers than this would find nothing to do.
 	virtual duckdb::idx_t MaxReaders() const = 0;
 	virtual std::unique_ptr<ChunkReader> OpenReader() = 0;
-	//! Of a source that was asked to encode its rows, which has no other reader. Null for all others.
+	//! Opens the only reader of a source that was asked to encode its rows. All other sources return null.
 	virtual std::unique_ptr<BatchReader> OpenBatchReader() {
 		return nullptr;
 	}
-	//! Wakes readers that wait: they throw InterruptException. Idempotent, any thread.
+	//! Wakes readers that wait: they throw InterruptException. The call is idempotent and may come from any thread.
 	virtual void Cancel() {
 	}
 };

@@ -19,46 +19,46 @@ namespace duckherder {
 //! Names one client's session at a driver. Nobody can guess it.
 using SessionId = std::string;
 
-//! What a client wants of its session
+//! What a client wants of its session.
 struct SessionRequest {
 	std::string duckdb_version;
 	uint32_t protocol_version = PROTOCOL_VERSION;
-	//! Of the databases that the driver has; empty: its main one
+	//! The client wants this one of the driver's databases; if it is empty, the main one.
 	std::string database;
-	//! All transactions of the session are read only
+	//! All transactions of the session are read only.
 	bool read_only = false;
-	//! The answer lists the functions
+	//! The answer lists the functions.
 	bool wants_functions = false;
-	// Set by the transport at the driver, for people; does not travel.
-	//! Where the client's connection comes from: "ipv4:127.0.0.1:4711"
+	// The transport at the driver sets the following, for people. It does not travel.
+	//! The client's connection comes from here: "ipv4:127.0.0.1:4711".
 	std::string client;
 	std::string protocol;
 };
 
 struct SessionInfo {
 	SessionId id;
-	//! Differs after each start of the driver, as catalog versions then begin anew
+	//! The name differs after each start of the driver, because catalog versions then begin anew.
 	std::string driver_instance;
-	//! What the driver itself calls the database: the name that belongs into plans
+	//! The driver itself calls the database this. It is the name that belongs into plans.
 	std::string database;
 	std::string default_schema;
 	std::string catalog_type;
 	bool read_only = false;
-	//! Functions that plans may call there, in lower case
+	//! Plans may call these functions there. The names are in lower case.
 	std::vector<std::string> functions;
 };
 
-//! The definitions of a database as a transaction sees them
+//! The definitions of a database as a transaction sees them.
 struct CatalogListing {
-	//! The version that was asked with: nothing else is set
+	//! The caller has this version already: nothing else is set.
 	bool unchanged = false;
 	bool has_version = false;
 	uint64_t version = 0;
-	//! Encoded CatalogItems
+	//! The definitions are encoded CatalogItems.
 	std::string items;
 };
 
-//! Rows of a table, about
+//! About how many rows a table has.
 struct TableEstimate {
 	std::string schema;
 	std::string table;
@@ -75,22 +75,22 @@ struct SessionStatement {
 	SessionId session;
 	StatementKind kind = StatementKind::PLAN;
 	std::string body;
-	//! The user's text, for people and statistics
+	//! This is the user's text, for people and statistics.
 	std::string text;
-	//! A plan that changes the session's database, as its sender says; the driver looks itself
+	//! The plan changes the session's database, as its sender says. The driver looks itself.
 	bool writes = false;
-	//! The whole result is made first, and kept at the driver, so that the next statement need not wait for its end
+	//! The driver makes the whole result first and keeps it, so that the next statement need not wait for its end.
 	bool buffered = false;
-	//! As in TaskRequest
+	//! These are settings as in TaskRequest.
 	std::vector<std::pair<std::string, std::string>> settings;
-	//! The client's transaction's now(), microseconds since the epoch
+	//! This is now() of the client's transaction, in microseconds since the epoch.
 	int64_t transaction_start_us = 0;
-	// What follows does not travel: for callers in the driver's own process.
-	//! The values of the parameters of an SQL text, in the order of their numbers
+	// What follows does not travel: it is for callers in the driver's own process.
+	//! These are the values of the parameters of an SQL text, in the order of their numbers.
 	duckdb::vector<duckdb::Value> parameters;
-	//! The caller would encode the rows: the threads that make them do it, unless the result is buffered
+	//! The caller would encode the rows, so the threads that make them do it, unless the result is buffered.
 	bool encoded = false;
-	//! Of an INSERT: it takes its rows from the upload with this number. Its text has a source with as many columns.
+	//! An INSERT takes its rows from the upload with this number. Its text has a source with as many columns.
 	std::optional<uint32_t> upload;
 
 	static SessionStatement OfText(SessionId session, const std::string &sql) {
@@ -103,7 +103,7 @@ struct SessionStatement {
 	}
 };
 
-//! What a statement has to say besides its errors
+//! What a statement answers if it has no error.
 enum class StatementAnswer : uint8_t {
 	ROWS = 0,
 	COUNT = 1, //! one row with the number of rows that were changed
@@ -113,64 +113,66 @@ enum class StatementAnswer : uint8_t {
 struct ResultShape {
 	std::vector<std::string> names;
 	duckdb::vector<duckdb::LogicalType> types;
-	// What follows does not travel: for callers in the driver's own process.
+	// What follows does not travel: it is for callers in the driver's own process.
 	StatementAnswer answer = StatementAnswer::ROWS;
-	//! The parameters in the order of their numbers. Where the text leaves a type open, here or of a column, it is
-	//! UNKNOWN.
+	//! These are the parameters in the order of their numbers. Where the text leaves a type open, here or of a column,
+	//! it is UNKNOWN.
 	std::vector<std::string> parameter_names;
 	duckdb::vector<duckdb::LogicalType> parameter_types;
 };
 
-//! Takes rows, one chunk after another; used by one thread at a time.
+//! Takes rows, one chunk after another. One thread at a time uses it.
 class ChunkSink {
 public:
 	virtual ~ChunkSink() = default;
 	virtual void Append(duckdb::DataChunk &chunk) = 0;
-	//! All rows were given; without it they are dropped. Blocks until the other side has all.
+	//! Says that all rows were given; without it they are dropped. The call blocks until the other side has all of
+	//! them.
 	virtual void Finish() = 0;
 };
 
-//! Whether whoever waits for a statement has gone
+//! Returns whether whoever waits for a statement has gone.
 using GoneCheck = std::function<bool()>;
 
 //! What a driver offers to clients that use its database. A session runs one statement at a time, in a transaction that
-//! begins with the first statement (or look at the catalog) after the last end of one. A session that is not used or
-//! kept for SESSION_LEASE_MS is rolled back and closed. Thread-safe; methods block, and throw DuckDB's exceptions of
-//! what happened there, InvalidInputException for a session that is not there (any more), IOException if the driver
-//! cannot be reached.
+//! begins with the first statement (or look at the catalog) after the last end of one. A session that is neither used
+//! nor renewed for SESSION_LEASE_MS is rolled back and closed. A service is thread-safe. Its methods block, and throw
+//! DuckDB's exceptions of what happened there, InvalidInputException for a session that is not there (any more), and
+//! IOException if the driver cannot be reached.
 class DatabaseService {
 public:
 	virtual ~DatabaseService() = default;
 
-	//! `caller`: of the token that asks, which only the transport at the driver knows. What a client's side says does
-	//! not travel. Statements of the session may do what this role may, see docs/security.md.
+	//! `caller` is the role of the token that asks, which only the transport at the driver knows. What a client's side
+	//! says does not travel. Statements of the session may do what this role may, see docs/security.md.
 	virtual SessionInfo OpenSession(const SessionRequest &request, Role caller) = 0;
-	//! Idempotent; rolls back.
+	//! Closes the session and rolls back. The call is idempotent.
 	virtual void CloseSession(const SessionId &session) = 0;
-	//! Returns how much of the statement that runs in each of them is done, in percent; negative if nobody knows, or if
-	//! none runs.
+	//! Returns how much of the statement that runs in each of them is done, in percent. The number is negative if
+	//! nobody knows, or if no statement runs.
 	virtual std::vector<double> RenewSessions(const std::vector<SessionId> &sessions) = 0;
 
-	//! `known_version` is the one that the caller has, if `knows`
+	//! `known_version` is the version that the caller has, if `knows` is set.
 	virtual CatalogListing ListCatalog(const SessionId &session, bool knows, uint64_t known_version) = 0;
-	//! Of those tables that know it
+	//! Returns the estimates of those tables that know one.
 	virtual std::vector<TableEstimate> EstimateRows(const SessionId &session) = 0;
-	//! What the SQL text would return; does not run it. With the values of all its parameters, which do not travel
-	//! either, no types are left open.
+	//! Returns what the SQL text would return, and does not run it. With the values of all its parameters, which do not
+	//! travel either, no types are left open.
 	virtual ResultShape Describe(const SessionId &session, const std::string &sql,
 	                             const duckdb::vector<duckdb::Value> &parameters) = 0;
 	ResultShape Describe(const SessionId &session, const std::string &sql) {
 		return Describe(session, sql, {});
 	}
-	//! Starts a statement, whose result has columns of these types; without any types an SQL text may return what it
+	//! Starts a statement whose result has columns of these types. Without any types an SQL text may return what it
 	//! likes. Closing the source ends the statement.
 	virtual std::shared_ptr<ChunkSource> Run(const SessionStatement &statement,
 	                                         const duckdb::vector<duckdb::LogicalType> &types, GoneCheck gone) = 0;
-	//! Rows for an exchange scan with this number in the session's next plan
+	//! Takes the rows for an exchange scan with this number in the session's next plan.
 	virtual std::unique_ptr<ChunkSink> OpenUpload(const SessionId &session, uint32_t number,
 	                                              const duckdb::vector<duckdb::LogicalType> &types) = 0;
 
-	//! COMMIT waits for the end of the running statement, ROLLBACK ends it. Nothing to do if no transaction runs.
+	//! COMMIT waits for the end of the running statement, ROLLBACK ends it. If no transaction runs, there is nothing to
+	//! do.
 	virtual void Commit(const SessionId &session) = 0;
 	virtual void Rollback(const SessionId &session) = 0;
 };

@@ -10,13 +10,13 @@
 #include <utility>
 #include <vector>
 
-//! Messages between nodes, as plain structs; codec/ turns them into bytes.
+//! Messages between nodes, as plain structs. The folder wire/ turns them into bytes.
 namespace duckherder {
 
-//! Raised with every change that an older node could misread.
+//! The number is raised with every change that an older node could misread.
 constexpr uint32_t PROTOCOL_VERSION = 8;
 
-//! How a node is reached: "inproc" is this process, otherwise "grpc://host:port" or "grpc+tls://host:port".
+//! How a node is reached: "inproc" is this process, any other location is "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
 	WorkerId id;
 	std::string location;
@@ -27,18 +27,18 @@ struct OutputLocation {
 	TaskId task = 0;
 	Attempt attempt = 0;
 	WorkerAddress worker;
-	//! The rows of each partition, encoded, if there are few: nobody has to fetch them then. Null: they are at the
-	//! worker
+	//! The rows of each partition, encoded, if there are few: nobody has to fetch them then. With null they are at the
+	//! worker.
 	std::shared_ptr<const std::vector<std::string>> rows;
 };
 
-//! All outputs of one producing stage, in task order. What of them a task reads is said by its split.
+//! All outputs of one producing stage, in task order. The split of a task says which of them it reads.
 struct StageInput {
 	StageId stage = 0;
 	ExchangeKind kind = ExchangeKind::HASH;
-	//! Of each output
+	//! Each output has this many partitions.
 	uint32_t partition_count = 1;
-	//! Each task reads all partitions, although they are of a hash exchange
+	//! Each task reads all partitions, although they are of a partitioned exchange.
 	bool whole = false;
 	std::vector<OutputLocation> outputs;
 };
@@ -47,13 +47,14 @@ using StageInputs = std::vector<StageInput>;
 
 //! A scan may leave out the rows whose column is not in the key set.
 struct ScanFilter {
-	//! Position among the scan's column ids
+	//! The column has this position among the scan's column ids.
 	uint32_t column = 0;
-	//! An encoded KeySet
+	//! The key set is an encoded KeySet.
 	std::shared_ptr<const std::string> key_set;
 };
 
-//! Run one attempt of one task. Self-contained: a worker needs no memory of earlier messages.
+//! Asks a worker to run one attempt of one task. The request is self-contained: a worker needs no memory of earlier
+//! messages.
 struct TaskRequest {
 	QueryId query_id;
 	StageId stage_id = 0;
@@ -63,41 +64,42 @@ struct TaskRequest {
 	std::shared_ptr<const std::string> fragment;
 	Exchange output;
 	ScanSplit split;
-	//! Shared by the tasks of the stage, as the fragment is. Null: it reads no exchanges
+	//! The tasks of the stage share the inputs, as they share the fragment. With null the stage reads no exchanges.
 	std::shared_ptr<const StageInputs> inputs;
-	//! Requests with the same query, stage and version have the same fragment, inputs, scan filters and settings,
-	//! so that a transport need send them only once
+	//! Requests with the same query, stage and version have the same fragment, inputs, scan filters and settings, so
+	//! that a transport needs to send them only once.
 	uint32_t stage_version = 0;
-	//! For the scan of the fragment; a scan that the session feeds is filtered there
+	//! The filters are for the scan of the fragment. The session itself filters a scan that it feeds.
 	std::vector<ScanFilter> scan_filters;
-	//! All settings of the session that change results (engine/result_settings.hpp), as SET name = 'value'
+	//! All settings of the session that change results (engine/result_settings.hpp), as SET name = 'value'.
 	std::vector<std::pair<std::string, std::string>> settings;
-	//! The transaction's now(), microseconds since the epoch, so that all tasks agree
+	//! This is the transaction's now(), in microseconds since the epoch, so that all tasks agree.
 	int64_t transaction_start_us = 0;
-	//! An output of at most so many bytes comes with the result; 0: none. Set by a transport for which it costs a call
-	//! to fetch an output
+	//! An output of at most this many bytes comes with the result; with 0 none does. A transport sets it if it costs a
+	//! call to fetch an output.
 	uint64_t inline_bytes_max = 0;
 };
 
-//! How an attempt ended. With `failed` only `error` means anything.
+//! How an attempt ended. If `failed` is set, only `error` means anything.
 struct TaskResult {
 	bool failed = false;
 	TaskError error;
-	//! Rows and bytes (uncompressed, in memory) of the output; one entry per partition
+	//! The rows and bytes (uncompressed, in memory) of the output, with one entry per partition.
 	std::vector<uint64_t> partition_rows;
 	std::vector<uint64_t> partition_bytes;
-	//! Rows that the task's base scan or feed delivered
+	//! The task's base scan or feed delivered this many rows.
 	uint64_t input_rows = 0;
-	//! Rows that the scan left out one by one because of scan_filters
+	//! The scan left out this many rows one by one because of scan_filters.
 	uint64_t pruned_rows = 0;
-	//! The rows of each partition, encoded; empty if the output has to be fetched
+	//! The rows of each partition, encoded. The list is empty if the output has to be fetched.
 	std::vector<std::string> inline_rows;
-	//! Encoded key sets, in the order of the exchange's collected_keys
+	//! The key sets are encoded, in the order of the exchange's collected_keys.
 	std::vector<std::string> key_sets;
-	//! The most that was seen in the worker's temporary files while the task wrote its output, whoever put it there
+	//! This is the most that was seen in the worker's temporary files while the task wrote its output, whoever put it
+	//! there.
 	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
-	//! CPU is not attributable per task inside DuckDB's thread pool; duration is what a task is judged by
+	//! A task is judged by its duration, because CPU time cannot be attributed to a task inside DuckDB's thread pool.
 	uint64_t Rows() const {
 		uint64_t total = 0;
 		for (auto rows : partition_rows) {
@@ -114,7 +116,7 @@ struct TaskResult {
 	}
 };
 
-//! Read partitions that follow each other of one finished task.
+//! Asks for partitions of one finished task that follow each other.
 struct FetchRequest {
 	QueryId query_id;
 	StageId stage_id = 0;
@@ -129,7 +131,7 @@ enum class WorkerState : uint8_t {
 	ACTIVE = 0,
 	DRAINING = 1,
 	LOST = 2,
-	//! Its database is invalid, and it is about to end
+	//! The worker's database is invalid, and it is about to end.
 	BROKEN = 3
 };
 
@@ -144,7 +146,8 @@ struct ExtensionVersion {
 //! What a worker says of itself: at registration, in heartbeats, and when asked.
 struct WorkerInfo {
 	WorkerAddress address;
-	//! Differs with each start of a worker, and when its database is replaced: outputs of another one are not there
+	//! The name differs with each start of a worker, and when its database is replaced: outputs of another incarnation
+	//! are not there.
 	std::string incarnation;
 	WorkerState state = WorkerState::ACTIVE;
 	std::string duckdb_version;
@@ -153,13 +156,13 @@ struct WorkerInfo {
 	uint64_t memory_limit_bytes = 0;
 	uint64_t memory_used_bytes = 0;
 	uint32_t running_tasks = 0;
-	//! Queries whose outputs it keeps
+	//! The worker keeps outputs of this many queries.
 	uint32_t leased_queries = 0;
-	//! Those that are no part of DuckDB itself
+	//! These are the loaded extensions that are no part of DuckDB itself.
 	std::vector<ExtensionVersion> extensions;
-	//! Set by whoever keeps the list; ms since the last sign of life
+	//! Whoever keeps the list sets this: the time in ms since the last sign of life.
 	uint64_t heartbeat_age_ms = 0;
-	//! Set by whoever keeps the list; others have to be asked how they are
+	//! Whoever keeps the list sets this. Workers that send no heartbeats have to be asked how they are.
 	bool sends_heartbeats = false;
 };
 

@@ -6,28 +6,28 @@
 
 namespace duckherder {
 
-//! Where a node listens, or is to listen
+//! Where a node listens, or will listen.
 struct NodeAddress {
-	//! A name or an IP address, without brackets
+	//! The host is a name or an IP address, without brackets.
 	std::string host;
 	uint16_t port = 0;
-	//! What the scheme says, if one was typed
+	//! The scheme says this, if one was typed.
 	std::optional<bool> tls;
 
-	//! "host:port", with brackets around IPv6
+	//! Returns "host:port", with brackets around IPv6.
 	std::string HostPort() const;
-	//! "grpc://host:port" or "grpc+tls://host:port"; `tls_by_default` where no scheme was typed
+	//! Returns "grpc://host:port" or "grpc+tls://host:port". `tls_by_default` decides where no scheme was typed.
 	std::string Location(bool tls_by_default) const;
 };
 
 constexpr uint16_t DEFAULT_PORT = 8815;
 
-//! The one form of addresses, for functions, flags and ATTACH: "host:port", "host", "[::1]:port", "::1", or a port
-//! alone, which is of this machine; before it "grpc://" or "grpc+tls://" if wanted. Without a port it is
+//! Parses the one form of addresses, for functions, flags and ATTACH: "host:port", "host", "[::1]:port", "::1", or a
+//! port alone, which is of this machine; before it "grpc://" or "grpc+tls://" if wanted. An address without a port gets
 //! `missing_port`. Throws InvalidInputException that shows the forms.
 NodeAddress ParseNodeAddress(const std::string &text, uint16_t missing_port = DEFAULT_PORT);
 
-//! The same for a host and a port that come apart. The host may be any form of address that names no other port.
+//! Does the same for a host and a port that come apart. The host may be any form of address that names no other port.
 NodeAddress JoinNodeAddress(const std::string &host, uint16_t port);
 
 } // namespace duckherder
