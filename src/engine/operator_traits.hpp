@@ -18,7 +18,7 @@ enum class OperatorEffect : uint8_t {
 
 struct OperatorTraits {
 	OperatorEffect effect = OperatorEffect::OTHER;
-	//! Tasks can run it
+	//! Tasks can run it; a delim join once its source is shared
 	bool on_worker = false;
 	//! A client can send it to the driver whose tables it reads or writes
 	bool at_site = false;

@@ -123,6 +123,20 @@ string DescribeTotals(const DistributedPlan &plan, const StageOutcome &outcome, 
 	return text;
 }
 
+//! One of the gathers says how the plan was made
+bool IsLastGather(const DistributedPlan &plan, StageId root) {
+	return std::none_of(plan.stages.begin() + root + 1, plan.stages.end(),
+	                    [](auto &stage) { return stage.output.kind == ExchangeKind::RESULT; });
+}
+
+string DescribePasses(const DistributedPlan &plan) {
+	string text;
+	for (auto &pass : plan.pass_times) {
+		text += (text.empty() ? "" : "\n") + string(pass.name) + ": " + InMilliseconds(pass.duration_us);
+	}
+	return text;
+}
+
 } // namespace
 
 InsertionOrderPreservingMap<string> ExplainStages(ClientContext &context, const DistributedPlan &plan, StageId root) {
@@ -163,6 +177,9 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
 		if (!text.empty()) {
 			result["Stage " + to_string(id) + " ran"] = text;
 		}
+	}
+	if (IsLastGather(plan, root)) {
+		result["Planner"] = DescribePasses(plan);
 	}
 	return result;
 }

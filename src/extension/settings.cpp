@@ -2,6 +2,7 @@
 
 #include "engine/result_settings.hpp"
 #include "extension/session_state.hpp"
+#include "planner/distributed_planner.hpp"
 
 namespace duckherder {
 
@@ -21,6 +22,7 @@ constexpr const char *SPECULATION = "duckherder_speculation";
 constexpr const char *SHARED_PATHS = "duckherder_shared_paths";
 constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
+constexpr const char *DISABLED_PASSES = "duckherder_disabled_passes";
 
 void CheckMode(ClientContext &, SetScope, Value &value) {
 	auto mode = StringUtil::Lower(value.ToString());
@@ -39,10 +41,11 @@ void CheckRange(ClientContext &, SetScope, Value &value) {
 	}
 }
 
-std::vector<std::string> Paths(const Value &value) {
+//! Of a list with commas
+std::vector<std::string> Parts(const Value &value) {
 	std::vector<std::string> result;
-	for (auto &path : StringUtil::Split(value.IsNull() ? string() : value.ToString(), ',')) {
-		auto trimmed = path;
+	for (auto &part : StringUtil::Split(value.IsNull() ? string() : value.ToString(), ',')) {
+		auto trimmed = part;
 		StringUtil::Trim(trimmed);
 		if (!trimmed.empty()) {
 			result.push_back(trimmed);
@@ -52,12 +55,24 @@ std::vector<std::string> Paths(const Value &value) {
 }
 
 void CheckPaths(ClientContext &, SetScope, Value &value) {
-	for (auto &path : Paths(value)) {
+	for (auto &path : Parts(value)) {
 		if (path[0] != '/') {
 			throw InvalidInputException(
 			    "duckherder_shared_paths is a list of absolute paths, with commas between them; "
 			    "'%s' is none",
 			    path);
+		}
+	}
+}
+
+void CheckPasses(ClientContext &, SetScope, Value &value) {
+	auto names = OptionalPasses();
+	for (auto &pass : Parts(value)) {
+		if (std::find(names.begin(), names.end(), pass) == names.end()) {
+			throw InvalidInputException(
+			    "duckherder_disabled_passes is a list of passes of the planner, with commas between them: %s; "
+			    "'%s' is none of these",
+			    StringUtil::Join(names, ", "), pass);
 		}
 	}
 }
@@ -101,16 +116,18 @@ void RegisterSettings(DBConfig &config) {
 	                          LogicalType::UBIGINT, Value::UBIGINT(0));
 	config.AddExtensionOption(TRACE, "Print the pipeline tasks of each distributed scan to stderr",
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
+	config.AddExtensionOption(DISABLED_PASSES, "For tests: passes that the planner leaves out", LogicalType::VARCHAR,
+	                          Value(""), CheckPasses);
 }
 
 std::vector<std::string> DistributionSettingNames() {
 	return {MODE,           REQUIRE_DISTRIBUTED, MIN_ROWS,     TASKS_PER_WORKER, BROADCAST_LIMIT,
 	        MIN_TASK_BYTES, DYNAMIC_FILTERS,     TASK_RETRIES, SPECULATION,      QUERY_TIMEOUT,
-	        TRACE};
+	        TRACE,          DISABLED_PASSES};
 }
 
 std::vector<std::string> SharedPathsOf(ClientContext &context) {
-	return Paths(Get(context, SHARED_PATHS));
+	return Parts(Get(context, SHARED_PATHS));
 }
 
 DistributionMode ModeOf(ClientContext &context) {
@@ -132,7 +149,8 @@ PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
 	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);
 	options.dynamic_filters = BooleanValue::Get(Get(context, DYNAMIC_FILTERS));
 	options.min_task_bytes = GetNumber(context, MIN_TASK_BYTES);
-	options.shared_paths = Paths(Get(context, SHARED_PATHS));
+	options.shared_paths = Parts(Get(context, SHARED_PATHS));
+	options.disabled_passes = Parts(Get(context, DISABLED_PASSES));
 	options.min_rows = ModeOf(context) == DistributionMode::ALWAYS ? 0 : GetNumber(context, MIN_ROWS);
 	return options;
 }

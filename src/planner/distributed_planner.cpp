@@ -1,8 +1,12 @@
 #include "planner/distributed_planner.hpp"
 
 #include "engine/fragment.hpp"
-#include "planner/place/check_support.hpp"
+#include "planner/cut/adaptive_joins.hpp"
 #include "planner/cut/cut_stages.hpp"
+#include "planner/cut/describe_stage.hpp"
+#include "planner/cut/key_filters.hpp"
+#include "planner/cut/skippable_stages.hpp"
+#include "planner/place/check_support.hpp"
 #include "planner/place/index_scans.hpp"
 #include "planner/place/insert_exchanges.hpp"
 #include "planner/rewrite/lake_scans.hpp"
@@ -97,7 +101,84 @@ void ReserveTableIndexes(Binder &binder, LogicalOperator &plan) {
 	}
 }
 
+//! What the passes of one planning hand to each other
+struct Planning {
+	ClientContext &context;
+	Binder &binder;
+	unique_ptr<LogicalOperator> &plan;
+	DistributedPlan &result;
+	unordered_set<const LogicalOperator *> fixed_joins;
+	PlanPlacement placement;
+	ShuffledJoins joins;
+	vector<KeyFilterCandidate> key_filters;
+};
+
+void Place(Planning &planning) {
+	auto &result = planning.result;
+	planning.plan->ResolveOperatorTypes();
+	planning.placement = PlaceOperators(planning.context, *planning.plan, result.options, planning.fixed_joins);
+	result.reason = planning.placement.reason;
+	result.fully_distributed = result.reason.empty();
+	result.merge_strategy = planning.placement.merge_strategy;
+}
+
+void Describe(DistributedPlan &result) {
+	for (auto &stage : result.stages) {
+		stage.description = DescribeStage(stage, result);
+	}
+}
+
+struct PlannerPass {
+	const char *name;
+	//! Without it the plan is right as well
+	bool is_optional;
+	void (*run)(Planning &planning);
+};
+
+//! In this order; the header of each pass says what it needs and promises.
+const PlannerPass PASSES[] = {
+    {"read_lake_files", true, [](Planning &p) { p.fixed_joins = ReadLakeFiles(p.context, p.binder, p.plan); }},
+    {"place_operators", false, Place},
+    {"insert_exchanges", false,
+     [](Planning &p) {
+	     p.joins = InsertExchanges(p.context, p.binder, p.plan, std::move(p.placement), p.result.options);
+     }},
+    {"find_key_filters", true,
+     [](Planning &p) {
+	     p.key_filters = p.result.options.dynamic_filters ? FindKeyFilters(*p.plan) : vector<KeyFilterCandidate>();
+     }},
+    {"cut_stages", false, [](Planning &p) { CutStages(p.plan, p.result.stages); }},
+    {"hold_back_failing_keys", false, [](Planning &p) { HoldBackFailingKeys(p.joins.skippable, p.result.stages); }},
+    {"connect_key_filters", false, [](Planning &p) { ConnectKeyFilters(p.key_filters, p.result.stages); }},
+    {"skip_if_empty", true, [](Planning &p) { SkipIfEmptyInput(p.joins.skippable, p.result.stages); }},
+    {"adaptive_joins", true, [](Planning &p) { LeaveJoinsOpen(p.joins.adaptive, p.result.stages); }},
+    {"describe_stages", false, [](Planning &p) { Describe(p.result); }},
+};
+
+void RunPasses(Planning &planning) {
+	auto &disabled = planning.result.options.disabled_passes;
+	for (auto &pass : PASSES) {
+		if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) {
+			continue;
+		}
+		auto start = std::chrono::steady_clock::now();
+		pass.run(planning);
+		auto time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+		planning.result.pass_times.push_back({pass.name, static_cast<uint64_t>(time.count())});
+	}
+}
+
 } // namespace
+
+vector<string> OptionalPasses() {
+	vector<string> names;
+	for (auto &pass : PASSES) {
+		if (pass.is_optional) {
+			names.push_back(pass.name);
+		}
+	}
+	return names;
+}
 
 bool ReadsData(ClientContext &context, LogicalOperator &plan) {
 	// who fills a table from range() reads nothing that could be distributed
@@ -143,9 +224,8 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	}
 	auto reads_data = ReadsData(context, *plan);
 	ReserveTableIndexes(binder, *plan);
-	ReadLakeFiles(context, binder, plan, result);
-	InsertExchanges(context, binder, plan, result);
-	CutStages(plan, result);
+	Planning planning {context, binder, plan, result, {}, {}, {}, {}};
+	RunPasses(planning);
 	if (!result.Distributed() && result.reason.empty()) {
 		result.reason =
 		    reads_data ? "nothing in the plan can be distributed" : "the optimizer left no scan in the plan";

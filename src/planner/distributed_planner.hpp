@@ -20,7 +20,11 @@ bool PrepareForDistribution(duckdb::ClientContext &context, duckdb::LogicalOpera
 
 //! After DuckDB's optimizer: moves what can be distributed out of `plan` into stages. `plan` keeps reading their
 //! results through LogicalExchangeScan. If nothing can be distributed, `plan` is unchanged and the reason says why.
+//! It runs a list of passes, of which `options` may leave out some, and notes how long each took.
 DistributedPlan PlanDistributed(duckdb::ClientContext &context, duckdb::Binder &binder,
                                 duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const PlannerOptions &options);
+
+//! The names of the passes without which plans are right as well.
+duckdb::vector<duckdb::string> OptionalPasses();
 
 } // namespace duckherder

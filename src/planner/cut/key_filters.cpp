@@ -1,7 +1,10 @@
 #include "planner/cut/key_filters.hpp"
 
 #include "engine/key_set.hpp"
+#include "planner/cut/stage_order.hpp"
+#include "planner/place/choose_joins.hpp"
 #include "planner/place/join_traits.hpp"
+#include "planner/place/logical_exchange.hpp"
 #include "planner/place/partitioning.hpp"
 #include "planner/split/split_scans.hpp"
 
@@ -95,67 +98,74 @@ private:
 	}
 
 	//! `equality`: the number of the condition among those that rows are shuffled by
-	void Try(LogicalOperator &source, const Expression &source_key, idx_t equality, LogicalOperator &target,
+	void Try(LogicalOperator &source_side, const Expression &source_key, idx_t equality, LogicalOperator &target_side,
 	         const Expression &target_key) {
 		auto column = AsColumn(target_key);
 		KeyFilterCandidate candidate;
-		if (!column || !KeySet::Supports(source_key.return_type) ||
-		    !FindSource(source, source_key, equality, candidate)) {
+		if (!column || !KeySet::Supports(source_key.return_type)) {
 			return;
 		}
-		auto &exchange = *candidate.source;
+		auto source = FindSource(source_side, source_key, equality, candidate.source_column);
+		if (!source) {
+			return;
+		}
+		candidate.source = source->number;
 		candidate.same_stage = true;
 		packed = 0;
-		if (!Trace(target, *column, candidate)) {
+		if (!Trace(target_side, *column, candidate)) {
 			return;
 		}
-		auto &get = *candidate.target;
-		auto enough_rows = !exchange.has_estimated_cardinality || !get.has_estimated_cardinality ||
-		                   exchange.estimated_cardinality <= get.estimated_cardinality;
-		if (enough_rows && MayLeaveRowsOut(*exchange.children[0])) {
+		auto rows = EstimatedRows(*source);
+		auto target_rows = EstimatedRows(*candidate.target);
+		auto enough_rows = !rows || !target_rows || *rows <= *target_rows;
+		if (enough_rows && MayLeaveRowsOut(*source->children[0])) {
 			candidates.push_back(candidate);
 		}
 	}
 
-	//! The exchange whose rows have all values of the key. Operators between it and the join may only take some away.
-	static bool FindSource(LogicalOperator &op, const Expression &key, idx_t equality, KeyFilterCandidate &candidate) {
+	//! The exchange whose rows have all values of the key, and which of its columns that is. Operators between it and
+	//! the join may only take some away.
+	static optional_ptr<LogicalExchange> FindSource(LogicalOperator &op, const Expression &key, idx_t equality,
+	                                                uint32_t &source_column) {
+		auto column = AsColumn(key);
 		if (IsExchange(op)) {
 			auto &exchange = op.Cast<LogicalExchange>();
-			candidate.source = &exchange;
-			auto column = AsColumn(key);
 			auto position = column ? PositionOf(exchange, *column) : optional_idx();
 			if (position.IsValid()) {
-				candidate.source_column = static_cast<uint32_t>(position.GetIndex());
+				source_column = static_cast<uint32_t>(position.GetIndex());
 			} else if (exchange.exchange.kind == ExchangeKind::HASH &&
 			           equality < exchange.exchange.key_columns.size()) {
-				candidate.source_column = exchange.exchange.key_columns[equality];
+				source_column = exchange.exchange.key_columns[equality];
 			} else {
-				return false;
+				return nullptr;
 			}
-			return IsPartitioned(exchange.exchange.kind) || exchange.exchange.kind == ExchangeKind::BROADCAST;
+			auto stays = IsPartitioned(exchange.exchange.kind) || exchange.exchange.kind == ExchangeKind::BROADCAST;
+			return stays ? &exchange : nullptr;
 		}
-		auto column = AsColumn(key);
 		if (!column) {
-			return false;
+			return nullptr;
 		}
 		auto below = [&](const Expression &expression) {
-			return AsColumn(expression) && FindSource(*op.children[0], expression, NO_CONDITION, candidate);
+			return AsColumn(expression) ? FindSource(*op.children[0], expression, NO_CONDITION, source_column)
+			                            : nullptr;
 		};
 		switch (op.type) {
 		case LogicalOperatorType::LOGICAL_PROJECTION: {
 			auto &projection = op.Cast<LogicalProjection>();
-			return column->table_index == projection.table_index &&
-			       below(*projection.expressions.at(column->column_index));
+			return column->table_index == projection.table_index
+			           ? below(*projection.expressions.at(column->column_index))
+			           : nullptr;
 		}
 		case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY: {
 			auto &aggregate = op.Cast<LogicalAggregate>();
-			return column->table_index == aggregate.group_index && below(*aggregate.groups.at(column->column_index));
+			return column->table_index == aggregate.group_index ? below(*aggregate.groups.at(column->column_index))
+			                                                    : nullptr;
 		}
 		case LogicalOperatorType::LOGICAL_DISTINCT:
 		case LogicalOperatorType::LOGICAL_FILTER:
 			return below(key);
 		default:
-			return false;
+			return nullptr;
 		}
 	}
 
@@ -269,46 +279,29 @@ uint32_t CollectKey(StagePlan &stage, uint32_t column, uint64_t estimated_rows) 
 
 } // namespace
 
-bool WaitsFor(const vector<StagePlan> &stages, StageId stage, StageId other) {
-	if (stage == other) {
-		return true;
-	}
-	for (auto *before : {&stages[stage].inputs, &stages[stage].after}) {
-		if (std::any_of(before->begin(), before->end(), [&](StageId next) { return WaitsFor(stages, next, other); })) {
-			return true;
-		}
-	}
-	return false;
-}
-
 vector<KeyFilterCandidate> FindKeyFilters(LogicalOperator &plan) {
 	return KeyFilterFinder().Run(plan);
 }
 
-void ConnectKeyFilters(const vector<KeyFilterCandidate> &candidates,
-                       const std::unordered_map<const LogicalExchange *, StageId> &stages_of, DistributedPlan &result) {
+void ConnectKeyFilters(const vector<KeyFilterCandidate> &candidates, vector<StagePlan> &stages) {
 	for (auto &candidate : candidates) {
-		auto source = stages_of.find(candidate.source);
-		auto target = StageOf(result.stages, *candidate.target);
-		if (source == stages_of.end() || !target) {
+		auto target = StageOf(stages, *candidate.target);
+		if (!target) {
 			continue;
 		}
 		auto in_task = candidate.same_stage && target->scan->reader == StageScan::Reader::WORKER;
-		if (in_task || WaitsFor(result.stages, source->second, target->id) ||
-		    !MakesTheSameRowsAgain(result.stages, source->second) ||
-		    target->scan_filters.size() >= FILTERS_PER_SCAN_MAX) {
+		if (in_task || WaitsFor(stages, candidate.source, target->id) ||
+		    !MakesTheSameRowsAgain(stages, candidate.source) || target->scan_filters.size() >= FILTERS_PER_SCAN_MAX) {
 			continue;
 		}
 		PlannedScanFilter filter;
-		filter.source = source->second;
-		auto &source_stage = result.stages[filter.source];
-		filter.key = CollectKey(source_stage, candidate.source_column, source_stage.estimated_rows);
+		filter.source = candidate.source;
+		auto &source = stages[filter.source];
+		filter.key = CollectKey(source, candidate.source_column, source.estimated_rows);
 		filter.column = static_cast<uint32_t>(candidate.target_column);
 		target->scan_filters.push_back(filter);
-		auto reads = std::find(target->inputs.begin(), target->inputs.end(), filter.source) != target->inputs.end();
-		auto waits = std::find(target->after.begin(), target->after.end(), filter.source) != target->after.end();
-		if (!reads && !waits) {
-			target->after.push_back(filter.source);
+		if (!Contains(target->inputs, filter.source)) {
+			WaitFor(*target, filter.source);
 		}
 	}
 }

@@ -7,7 +7,6 @@
 #include "duckdb/planner/operator/logical_get.hpp"
 
 #include <optional>
-#include <unordered_set>
 
 namespace duckherder {
 
@@ -89,6 +88,12 @@ struct StagePlan {
 	duckdb::string description;
 };
 
+//! How long a pass of the planner took.
+struct PassTime {
+	const char *name;
+	uint64_t duration_us;
+};
+
 //! What the planner made of a query: stages for the workers; what is left in the session's plan reads their gathers.
 struct DistributedPlan {
 	duckdb::vector<StagePlan> stages;
@@ -99,11 +104,8 @@ struct DistributedPlan {
 	//! How results come together, for the statistics: CONCAT, AGGREGATE, TOP_N, LIMIT, ORDER
 	duckdb::string merge_strategy = "CONCAT";
 	PlannerOptions options;
-	//! While the plan is cut: operators that each task runs on what it has, whatever that is, because another one above
-	//! does the same over all of it
-	std::unordered_set<const duckdb::LogicalOperator *> task_local;
-	//! Likewise: joins whose right side is broadcast to whoever has rows of the left, which stay where and as they are
-	std::unordered_set<const duckdb::LogicalOperator *> broadcast_right;
+	//! Those of the planner that ran, in their order
+	duckdb::vector<PassTime> pass_times;
 
 	bool Distributed() const {
 		return !stages.empty();

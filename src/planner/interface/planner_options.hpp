@@ -30,6 +30,8 @@ struct PlannerOptions {
 	std::vector<std::pair<std::string, std::string>> result_settings;
 	//! The session's random numbers were started from a seed (setseed)
 	bool seeded = false;
+	//! Optional passes of the planner that tests leave out
+	std::vector<std::string> disabled_passes;
 
 	uint32_t MaxTasks() const {
 		return workers * tasks_per_worker;

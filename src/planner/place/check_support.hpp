@@ -5,7 +5,8 @@
 
 namespace duckherder {
 
-//! Why an operator, regarded without its children, cannot run on a worker; empty if it can.
+//! Why an operator, regarded without its children, cannot run on a worker; empty if it can. A delim join can if its
+//! source is shared (CanShareDelimJoin).
 //! Looks at the operator's kind and at every function that it calls (engine/function_traits.def): what depends on the
 //! session (search path, sequences, random numbers, functions that only this process has) stays there.
 duckdb::string WhyNotOnWorker(duckdb::ClientContext &context, duckdb::LogicalOperator &op);

@@ -14,8 +14,8 @@ namespace {
 //! A row of a string column: its string_t and a guess of what is outside of it
 constexpr uint64_t STRING_BYTES = 32;
 
-idx_t Rows(LogicalOperator &op) {
-	return op.has_estimated_cardinality ? op.estimated_cardinality : 1;
+idx_t Rows(const LogicalOperator &op) {
+	return EstimatedRows(op).value_or(1);
 }
 
 uint64_t RowWidth(LogicalOperator &op) {
@@ -72,6 +72,11 @@ uint64_t LargestRows(ClientContext &context, LogicalOperator &op) {
 }
 
 } // namespace
+
+std::optional<idx_t> EstimatedRows(const LogicalOperator &op) {
+	auto known = op.has_estimated_cardinality && op.type != LogicalOperatorType::LOGICAL_DELIM_JOIN;
+	return known ? std::optional<idx_t>(op.estimated_cardinality) : std::nullopt;
+}
 
 uint64_t EstimatedBytes(LogicalOperator &op) {
 	return Times(Rows(op), RowWidth(op));

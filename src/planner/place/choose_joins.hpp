@@ -5,6 +5,8 @@
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
 
+#include <optional>
+
 namespace duckherder {
 
 enum class JoinStrategy {
@@ -45,6 +47,8 @@ JoinKeys EqualityKeys(duckdb::LogicalComparisonJoin &join);
 //! Puts the equality conditions with these numbers (among the equality conditions) first, in this order.
 void PutConditionsFirst(duckdb::LogicalComparisonJoin &join, const duckdb::vector<duckdb::idx_t> &conditions);
 
+//! What the optimizer expects of an operator. It says nothing of a CTE, which a delim join becomes.
+std::optional<duckdb::idx_t> EstimatedRows(const duckdb::LogicalOperator &op);
 //! Estimated bytes of an operator's output in memory.
 uint64_t EstimatedBytes(duckdb::LogicalOperator &op);
 //! More than these bytes it cannot be, as far as can be told from the sizes of tables (strings are estimated)

@@ -31,17 +31,17 @@ constexpr JoinTraits TRAITS[] = {
 };
 // clang-format on
 
+bool HasConditions(const LogicalOperator &join) {
+	return join.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN ||
+	       join.type == LogicalOperatorType::LOGICAL_ASOF_JOIN || join.type == LogicalOperatorType::LOGICAL_DELIM_JOIN;
+}
+
 //! Of an operator that joins
-JoinType TypeOf(const LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
-	case LogicalOperatorType::LOGICAL_ASOF_JOIN:
-		return op.Cast<LogicalComparisonJoin>().join_type;
-	case LogicalOperatorType::LOGICAL_ANY_JOIN:
-		return op.Cast<LogicalAnyJoin>().join_type;
-	default:
-		return JoinType::INNER;
+JoinType TypeOf(const LogicalOperator &join) {
+	if (HasConditions(join)) {
+		return join.Cast<LogicalComparisonJoin>().join_type;
 	}
+	return join.type == LogicalOperatorType::LOGICAL_ANY_JOIN ? join.Cast<LogicalAnyJoin>().join_type : JoinType::INNER;
 }
 
 } // namespace
@@ -53,16 +53,15 @@ const JoinTraits &TraitsOf(JoinType type) {
 
 JoinTraits TraitsOf(const LogicalOperator &join) {
 	auto traits = TraitsOf(TypeOf(join));
-	auto is_asof = join.type == LogicalOperatorType::LOGICAL_ASOF_JOIN;
-	if (is_asof) {
+	if (join.type == LogicalOperatorType::LOGICAL_ASOF_JOIN) {
 		// a left row takes the nearest of all right rows
 		traits.may_broadcast_left = false;
 		// DuckDB's own operator for RIGHT and FULL does not end if one of its partitions has rows on one side only
 		traits.may_shuffle = traits.may_shuffle && traits.may_broadcast_right;
 	}
 	idx_t range_count = 0;
-	traits.may_shuffle = traits.may_shuffle && (is_asof || join.type == LogicalOperatorType::LOGICAL_COMPARISON_JOIN) &&
-	                     join.Cast<LogicalComparisonJoin>().HasEquality(range_count);
+	traits.may_shuffle =
+	    traits.may_shuffle && HasConditions(join) && join.Cast<LogicalComparisonJoin>().HasEquality(range_count);
 	return traits;
 }
 

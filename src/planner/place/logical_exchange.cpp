@@ -7,8 +7,8 @@ namespace duckherder {
 
 using namespace duckdb;
 
-LogicalExchange::LogicalExchange(Exchange exchange_p, unique_ptr<LogicalOperator> child)
-    : exchange(std::move(exchange_p)) {
+LogicalExchange::LogicalExchange(StageId number_p, Exchange exchange_p, unique_ptr<LogicalOperator> child)
+    : number(number_p), exchange(std::move(exchange_p)) {
 	bindings = child->GetColumnBindings();
 	if (child->has_estimated_cardinality) {
 		SetEstimatedCardinality(child->estimated_cardinality);

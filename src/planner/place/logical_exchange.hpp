@@ -11,16 +11,16 @@ namespace duckherder {
 //! node. It shows `bindings` for its child's columns: columns that were appended only to be hashed stay invisible.
 class LogicalExchange : public duckdb::LogicalExtensionOperator {
 public:
-	LogicalExchange(Exchange exchange, duckdb::unique_ptr<duckdb::LogicalOperator> child);
+	//! Exchanges are numbered in the order in which the plan is cut.
+	LogicalExchange(StageId number, Exchange exchange, duckdb::unique_ptr<duckdb::LogicalOperator> child);
 
+	//! Of the stage that feeds it
+	const StageId number;
 	Exchange exchange;
 	duckdb::vector<duckdb::ColumnBinding> bindings;
-	//! The exchange on the other side of a join whose rows may be broadcast instead, if there are few of them; and what
-	//! was expected of that
-	duckdb::optional_ptr<const LogicalExchange> adaptive_build;
-	bool expects_broadcast = false;
-	//! The exchange of the right side of a join that asks for no row of this one, the left side, if that brings none
-	duckdb::optional_ptr<const LogicalExchange> skip_without;
+	//! What is directly below, but for a projection of ours, is a part of an operator above, which each task runs on
+	//! what it has, whatever that is.
+	bool has_local_step = false;
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,

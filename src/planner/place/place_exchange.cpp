@@ -3,6 +3,7 @@
 #include "planner/place/partitioning.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_limit.hpp"
 #include "duckdb/planner/operator/logical_order.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
@@ -47,13 +48,13 @@ vector<unique_ptr<Expression>> ColumnsOf(LogicalOperator &op) {
 	return result;
 }
 
-void PutExchange(unique_ptr<LogicalOperator> &op, Exchange exchange) {
+void PutExchange(unique_ptr<LogicalOperator> &op, StageId number, Exchange exchange) {
 	op->ResolveOperatorTypes();
-	op = make_uniq<LogicalExchange>(std::move(exchange), std::move(op));
+	op = make_uniq<LogicalExchange>(number, std::move(exchange), std::move(op));
 	op->ResolveOperatorTypes();
 }
 
-void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, Exchange exchange,
+void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, StageId number, Exchange exchange,
                      const vector<reference<Expression>> &keys) {
 	op->ResolveOperatorTypes();
 	auto bindings = op->GetColumnBindings();
@@ -73,7 +74,7 @@ void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, Exchange e
 		exchange.column_count = static_cast<uint32_t>(bindings.size());
 		op = AppendColumns(binder, std::move(op), std::move(computed));
 	}
-	PutExchange(op, std::move(exchange));
+	PutExchange(op, number, std::move(exchange));
 	op->Cast<LogicalExchange>().bindings = bindings;
 	op->ResolveOperatorTypes();
 }
@@ -103,6 +104,18 @@ unique_ptr<LogicalOperator> LocalFormOf(LogicalOperator &op) {
 		}
 		return make_uniq<LogicalLimit>(BoundLimitNode::ConstantValue(NumericCast<int64_t>(rows + skipped)),
 		                               BoundLimitNode());
+	}
+	case LogicalOperatorType::LOGICAL_DISTINCT: {
+		auto &distinct = op.Cast<LogicalDistinct>();
+		vector<unique_ptr<Expression>> targets;
+		for (auto &target : distinct.distinct_targets) {
+			targets.push_back(target->Copy());
+		}
+		auto local = make_uniq<LogicalDistinct>(std::move(targets), distinct.distinct_type);
+		if (op.has_estimated_cardinality) {
+			local->SetEstimatedCardinality(op.estimated_cardinality);
+		}
+		return local;
 	}
 	default:
 		// the session sorts again: runs that are sorted already cost it one pass

@@ -9,15 +9,16 @@ namespace duckherder {
 //! References to all columns of an operator whose types are resolved.
 duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> ColumnsOf(duckdb::LogicalOperator &op);
 
-//! Puts an exchange above an operator.
-void PutExchange(duckdb::unique_ptr<duckdb::LogicalOperator> &op, Exchange exchange);
+//! Puts an exchange of this number above an operator.
+void PutExchange(duckdb::unique_ptr<duckdb::LogicalOperator> &op, StageId number, Exchange exchange);
 
 //! Puts an exchange above that partitions by the values of expressions over the operator's columns; what has to be
 //! computed for that does not travel.
-void PutHashExchange(duckdb::Binder &binder, duckdb::unique_ptr<duckdb::LogicalOperator> &op, Exchange exchange,
-                     const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys);
+void PutHashExchange(duckdb::Binder &binder, duckdb::unique_ptr<duckdb::LogicalOperator> &op, StageId number,
+                     Exchange exchange, const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys);
 
-//! The part of a sort, top-N or limit that each task can do before all rows are together; null if there is none.
+//! The part of a DISTINCT, sort, top-N or limit that each task can do before all rows are together; null if there is
+//! none.
 duckdb::unique_ptr<duckdb::LogicalOperator> LocalFormOf(duckdb::LogicalOperator &op);
 
 } // namespace duckherder

@@ -447,9 +447,9 @@ bool IsEncryptedLake(ClientContext &context, const string &catalog) {
 }
 
 static void ReplaceScans(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
-                         ColumnBindingReplacer &replacer, DistributedPlan &result) {
+                         ColumnBindingReplacer &replacer, unordered_set<const LogicalOperator *> &joins) {
 	for (auto &child : plan->children) {
-		ReplaceScans(context, binder, child, replacer, result);
+		ReplaceScans(context, binder, child, replacer, joins);
 	}
 	if (plan->type != LogicalOperatorType::LOGICAL_GET || !ReadsLake(plan->Cast<LogicalGet>())) {
 		return;
@@ -466,18 +466,21 @@ static void ReplaceScans(ClientContext &context, Binder &binder, unique_ptr<Logi
 		return;
 	}
 	if (scan.join) {
-		result.broadcast_right.insert(scan.join.get());
+		joins.insert(scan.join.get());
 	}
 	replacer.replacement_bindings.insert(replacer.replacement_bindings.end(), scan.replaced.begin(),
 	                                     scan.replaced.end());
 }
 
-void ReadLakeFiles(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan, DistributedPlan &result) {
+unordered_set<const LogicalOperator *> ReadLakeFiles(ClientContext &context, Binder &binder,
+                                                     unique_ptr<LogicalOperator> &plan) {
+	unordered_set<const LogicalOperator *> joins;
 	ColumnBindingReplacer replacer;
-	ReplaceScans(context, binder, plan, replacer, result);
+	ReplaceScans(context, binder, plan, replacer, joins);
 	if (!replacer.replacement_bindings.empty()) {
 		replacer.VisitOperator(*plan);
 	}
+	return joins;
 }
 
 } // namespace duckherder

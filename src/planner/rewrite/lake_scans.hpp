@@ -40,9 +40,11 @@ struct EarlierChanges : public duckdb::ClientContextState {
 //! Left alone, and so read here, are tables with inlined rows or deletes, with more deletes than every task should
 //! read, with files that were not written by DuckLake, are encrypted, or hold rows of later snapshots, with nested
 //! columns that were altered within, and those that this transaction has changed. `binder` gives table indexes that the
-//! plan does not have.
-void ReadLakeFiles(duckdb::ClientContext &context, duckdb::Binder &binder,
-                   duckdb::unique_ptr<duckdb::LogicalOperator> &plan, DistributedPlan &result);
+//! plan does not have. Returns those anti joins; their right sides are small, and the left ones are scans that stay as
+//! they are.
+std::unordered_set<const duckdb::LogicalOperator *> ReadLakeFiles(duckdb::ClientContext &context,
+                                                                  duckdb::Binder &binder,
+                                                                  duckdb::unique_ptr<duckdb::LogicalOperator> &plan);
 
 //! Whether files of this lake are written encrypted; also if its catalog cannot be read.
 bool IsEncryptedLake(duckdb::ClientContext &context, const duckdb::string &catalog);

@@ -4,7 +4,6 @@
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_delim_get.hpp"
-#include "duckdb/planner/operator/logical_distinct.hpp"
 #include "duckdb/planner/operator/logical_materialized_cte.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 
@@ -35,7 +34,7 @@ struct SharedSide {
 	}
 
 	//! DISTINCT of the columns by which the sides correlate, under the table index that their reader knows
-	unique_ptr<LogicalOperator> MakeDistinctScan(const LogicalComparisonJoin &join, LogicalOperator &delim_get) const {
+	unique_ptr<LogicalDistinct> MakeDistinctScan(const LogicalComparisonJoin &join, LogicalOperator &delim_get) const {
 		auto table_index = delim_get.Cast<LogicalDelimGet>().table_index;
 		auto scan = MakeScan();
 		auto bindings = definition->GetColumnBindings();
@@ -59,13 +58,16 @@ struct SharedSide {
 	}
 };
 
-void ReplaceDelimScans(unique_ptr<LogicalOperator> &op, const LogicalComparisonJoin &join, const SharedSide &shared) {
+void ReplaceDelimScans(unique_ptr<LogicalOperator> &op, const LogicalComparisonJoin &join, const SharedSide &shared,
+                       vector<reference<LogicalDistinct>> &scans) {
 	if (op->type == LogicalOperatorType::LOGICAL_DELIM_GET) {
-		op = shared.MakeDistinctScan(join, *op);
+		auto scan = shared.MakeDistinctScan(join, *op);
+		scans.push_back(*scan);
+		op = std::move(scan);
 		return;
 	}
 	for (auto &child : op->children) {
-		ReplaceDelimScans(child, join, shared);
+		ReplaceDelimScans(child, join, shared, scans);
 	}
 }
 
@@ -80,21 +82,23 @@ bool CanShareDelimJoin(const LogicalComparisonJoin &join) {
 	auto plain_columns =
 	    std::all_of(join.duplicate_eliminated_columns.begin(), join.duplicate_eliminated_columns.end(),
 	                [](auto &column) { return column->GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF; });
-	auto &other = *join.children[join.delim_flipped ? 0 : 1];
+	auto &other = *join.children[1 - SourceOf(join)];
 	return plain_columns && !ContainsOperator(other, LogicalOperatorType::LOGICAL_DELIM_JOIN) &&
 	       !ContainsOperator(other, LogicalOperatorType::LOGICAL_RECURSIVE_CTE);
 }
 
-idx_t ShareDelimJoin(Binder &binder, LogicalOperator &root, unique_ptr<LogicalOperator> &op) {
+vector<reference<LogicalDistinct>> ShareDelimJoin(Binder &binder, LogicalOperator &root,
+                                                  unique_ptr<LogicalOperator> &op) {
 	auto &join = op->Cast<LogicalComparisonJoin>();
-	auto &source = op->children[join.delim_flipped ? 1 : 0];
-	auto &other = op->children[join.delim_flipped ? 0 : 1];
+	auto &source = op->children[SourceOf(join)];
+	auto &other = op->children[1 - SourceOf(join)];
 	source->ResolveOperatorTypes();
 	auto bindings = source->GetColumnBindings();
 	auto types = source->types;
 	SharedSide shared {binder, binder.GenerateTableIndex(), std::move(source), types};
 
-	ReplaceDelimScans(other, join, shared);
+	vector<reference<LogicalDistinct>> scans;
+	ReplaceDelimScans(other, join, shared, scans);
 	auto scan = shared.MakeScan();
 	ColumnBindingReplacer replacer;
 	for (idx_t i = 0; i < bindings.size(); i++) {
@@ -114,7 +118,7 @@ idx_t ShareDelimJoin(Binder &binder, LogicalOperator &root, unique_ptr<LogicalOp
 	                                       std::move(shared.definition), std::move(op),
 	                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
 	op->ResolveOperatorTypes();
-	return cte_index;
+	return scans;
 }
 
 } // namespace duckherder
