@@ -12,11 +12,6 @@ MAX_FIELDS = 20
 # Those that were longer when this check came, with what they had then; none may grow.
 EXCEPTIONS = {
     ("src/coordinator/query_coordinator.hpp", "QueryCoordinator"): {"fields": 45},
-    ("src/main/node_commands.cpp", "RunDriver"): {"lines": 80},
-    ("src/main/node_commands.cpp", "RunWorker"): {"lines": 80},
-    ("src/planner/place/insert_exchanges.cpp", "ExchangeInserter"): {"lines": 525},
-    ("src/transport/flight_sql/flight_sql_info.cpp", "Infos"): {"lines": 83},
-    ("src/transport/node/flight_node.cpp", "Server"): {"lines": 321},
 }
 
 CLASS_WORDS = {"class", "struct", "union"}

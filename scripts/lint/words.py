@@ -58,9 +58,7 @@ EXCEPTIONS = {
     "src/coordinator/feed_scan.cpp": ("DealtSource",),
     "src/coordinator/stage_executions.cpp": ("SizedLate",),
     "src/coordinator/stage_executions.hpp": ("SizedLate",),
-    "src/planner/cut/cut_stages.hpp": ("driver feeds",),
     "src/planner/interface/distributed_plan.hpp": ("dealt",),
-    "src/planner/place/insert_exchanges.cpp": ("dealt",),
     "src/planner/split/split_scans.cpp": ("dealt", "stream in the driver"),
 }
 

@@ -346,6 +346,66 @@ void KeepLastQueries(DatabaseState &state) {
 	}
 }
 
+std::vector<FlagSpec> DriverFlags() {
+	return {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
+	        {"--database", "FILE", "whose tables clients attach; default: in memory"},
+	        {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
+	        {"--data-path", "PATH", "where a new lake has its files"},
+	        {"--history", "FILE|off",
+	         "where the history of queries is kept; default: "
+	         "FILE.history beside --database, else in memory"},
+	        INIT,
+	        THREADS,
+	        MEMORY_LIMIT,
+	        TEMP_DIRECTORY,
+	        TEMP_LIMIT,
+	        {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
+	        {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
+	        {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
+	        {"--transaction-idle", "SECONDS",
+	         "how long a transaction of a Flight SQL client may wait for its next statement; "
+	         "default 300"},
+	        TOKEN,
+	        CLIENT_TOKENS,
+	        ALLOW_PATH,
+	        TLS_CERT,
+	        TLS_KEY,
+	        TLS_CA,
+	        TLS_CLIENT_CA,
+	        INSECURE,
+	        CORE_DUMPS,
+	        HELP};
+}
+
+std::vector<FlagSpec> WorkerFlags() {
+	return {
+	    {"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
+	    {"--advertise", "HOST[:PORT]", "how others reach this node; default the host and port of --listen"},
+	    {"--driver", "HOST:PORT",
+	     "register with this driver; without it sessions register "
+	     "the worker themselves"},
+	    {"--id", "NAME", "unique in the cluster; default worker-HOST-PORT, of the address that others reach"},
+	    THREADS,
+	    {"--remote-threads", "N",
+	     "DuckDB threads while a task reads s3://, https:// and the like; default 8 times --threads, at most 64"},
+	    MEMORY_LIMIT,
+	    TEMP_DIRECTORY,
+	    INIT,
+	    {"--lease-timeout", "SECONDS", "how long rows stay here for a query whose session is silent; default 60"},
+	    {"--drain-timeout", "SECONDS",
+	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
+	    TEMP_LIMIT,
+	    TOKEN,
+	    CLIENT_TOKENS,
+	    TLS_CERT,
+	    TLS_KEY,
+	    TLS_CA,
+	    TLS_CLIENT_CA,
+	    INSECURE,
+	    CORE_DUMPS,
+	    HELP};
+}
+
 } // namespace
 
 void BlockStopSignals() {
@@ -355,34 +415,7 @@ void BlockStopSignals() {
 }
 
 int RunDriver(const std::vector<std::string> &words) {
-	std::vector<FlagSpec> specs = {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
-	                               {"--database", "FILE", "whose tables clients attach; default: in memory"},
-	                               {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
-	                               {"--data-path", "PATH", "where a new lake has its files"},
-	                               {"--history", "FILE|off",
-	                                "where the history of queries is kept; default: "
-	                                "FILE.history beside --database, else in memory"},
-	                               INIT,
-	                               THREADS,
-	                               MEMORY_LIMIT,
-	                               TEMP_DIRECTORY,
-	                               TEMP_LIMIT,
-	                               {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
-	                               {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
-	                               {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
-	                               {"--transaction-idle", "SECONDS",
-	                                "how long a transaction of a Flight SQL client may wait for its next statement; "
-	                                "default 300"},
-	                               TOKEN,
-	                               CLIENT_TOKENS,
-	                               ALLOW_PATH,
-	                               TLS_CERT,
-	                               TLS_KEY,
-	                               TLS_CA,
-	                               TLS_CLIENT_CA,
-	                               INSECURE,
-	                               CORE_DUMPS,
-	                               HELP};
+	auto specs = DriverFlags();
 	CommandLine flags("driver", specs, words);
 	if (WantsHelp(flags,
 	              "duckherder driver: a database for clients to attach, whose queries run on the "
@@ -433,32 +466,7 @@ int RunDriver(const std::vector<std::string> &words) {
 }
 
 int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
-	std::vector<FlagSpec> specs = {
-	    {"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
-	    {"--advertise", "HOST[:PORT]", "how others reach this node; default the host and port of --listen"},
-	    {"--driver", "HOST:PORT",
-	     "register with this driver; without it sessions register "
-	     "the worker themselves"},
-	    {"--id", "NAME", "unique in the cluster; default worker-HOST-PORT, of the address that others reach"},
-	    THREADS,
-	    {"--remote-threads", "N",
-	     "DuckDB threads while a task reads s3://, https:// and the like; default 8 times --threads, at most 64"},
-	    MEMORY_LIMIT,
-	    TEMP_DIRECTORY,
-	    INIT,
-	    {"--lease-timeout", "SECONDS", "how long rows stay here for a query whose session is silent; default 60"},
-	    {"--drain-timeout", "SECONDS",
-	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
-	    TEMP_LIMIT,
-	    TOKEN,
-	    CLIENT_TOKENS,
-	    TLS_CERT,
-	    TLS_KEY,
-	    TLS_CA,
-	    TLS_CLIENT_CA,
-	    INSECURE,
-	    CORE_DUMPS,
-	    HELP};
+	auto specs = WorkerFlags();
 	CommandLine flags("worker", specs, words);
 	if (WantsHelp(flags, "duckherder worker: runs tasks of queries", specs)) {
 		return 0;

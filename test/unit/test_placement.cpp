@@ -44,7 +44,7 @@ std::string Name(const NeededExchange &exchange) {
 }
 
 //! The decisions about the operators for which there is something to do, from the scans up.
-void Describe(const duckdb::LogicalOperator &op, const PlanPlacement &plan, std::vector<std::string> &lines) {
+void Describe(const duckdb::LogicalOperator &op, const PlanPlacement &plan, duckdb::vector<std::string> &lines) {
 	for (auto &child : op.children) {
 		Describe(*child, plan, lines);
 	}
@@ -67,9 +67,10 @@ void Describe(const duckdb::LogicalOperator &op, const PlanPlacement &plan, std:
 class PlacementOfPlans : public testing::Test {
 protected:
 	PlacementOfPlans() : db(nullptr), connection(db) {
-		for (auto sql : {"CREATE TABLE t AS SELECT i AS k, i % 7 AS g, i AS v, 'text ' || i AS s FROM range(50000) r(i)",
-		                 "CREATE TABLE u AS SELECT i AS k, i % 9 AS g, i AS v FROM range(40000) r(i)",
-		                 "CREATE SEQUENCE numbers", "CREATE TABLE small AS SELECT i AS k, i AS v FROM range(10) r(i)"}) {
+		for (auto sql :
+		     {"CREATE TABLE t AS SELECT i AS k, i % 7 AS g, i AS v, 'text ' || i AS s FROM range(50000) r(i)",
+		      "CREATE TABLE u AS SELECT i AS k, i % 9 AS g, i AS v FROM range(40000) r(i)", "CREATE SEQUENCE numbers",
+		      "CREATE TABLE small AS SELECT i AS k, i AS v FROM range(10) r(i)"}) {
 			EXPECT_FALSE(connection.Query(sql)->HasError()) << sql;
 		}
 		connection.BeginTransaction();
@@ -90,13 +91,13 @@ protected:
 		options.broadcast_limit_bytes = 10000;
 		auto placement = PlaceOperators(*connection.context, *plan, options, {});
 		EXPECT_EQ(plan->ToString(), before) << "The analysis changes nothing";
-		std::vector<std::string> lines;
+		duckdb::vector<std::string> lines;
 		Describe(*plan, placement, lines);
 		if (placement.root_exchange) {
 			lines.push_back(Name(*placement.root_exchange));
 		}
 		lines.push_back(placement.reason.empty() ? placement.merge_strategy : "because " + placement.reason);
-		return duckdb::StringUtil::Join(duckdb::vector<std::string>(lines), "; ");
+		return duckdb::StringUtil::Join(lines, "; ");
 	}
 
 	duckdb::DuckDB db;
@@ -133,7 +134,9 @@ TEST_F(PlacementOfPlans, SaysWhatHasToHappenAtEachOperator) {
 	         Row {"SELECT * FROM t FULL JOIN small USING (k)", ""},
 	         Row {"SELECT * FROM t JOIN u ON t.v < u.v", ""},
 	         Row {"SELECT k, (SELECT max(v) FROM u WHERE u.g = t.g) FROM t", ""},
-	         Row {"WITH c AS MATERIALIZED (SELECT g, sum(v) AS v FROM t GROUP BY g) SELECT * FROM c a JOIN c b ON a.g = b.v", ""},
+	         Row {"WITH c AS MATERIALIZED (SELECT g, sum(v) AS v FROM t GROUP BY g) SELECT * FROM c a JOIN c b ON a.g "
+	              "= b.v",
+	              ""},
 	         Row {"SELECT nextval('numbers') FROM t", ""},
 	     }) {
 		EXPECT_EQ(Place(row.sql), row.decisions) << row.sql;

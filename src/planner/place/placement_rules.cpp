@@ -239,7 +239,7 @@ OperatorPlacement PlaceWindow(LogicalOperator &op, const OperatorPlacement &chil
 	                                               : Shuffled(keys, true);
 }
 
-//! The inputs of UNION ALL are dealt out to the tasks above. The others bring equal rows together.
+//! The inputs of UNION ALL go to the tasks above in turn. The others bring equal rows together.
 OperatorPlacement PlaceSetOperation(ClientContext &context, LogicalSetOperation &op, const vector<Placement> &children,
                                     Above above) {
 	auto count = [&](Placement placement) { return std::count(children.begin(), children.end(), placement); };

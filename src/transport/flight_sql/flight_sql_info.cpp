@@ -32,83 +32,100 @@ void Check(const arrow::Status &status) {
 	}
 }
 
-std::map<uint32_t, InfoValue> Infos(bool read_only) {
-	auto number = [](int64_t value) { return InfoValue(value); };
-	auto bits = [](int32_t value) { return InfoValue(value); };
-	std::map<uint32_t, InfoValue> infos = {
+InfoValue Number(int64_t value) {
+	return InfoValue(value);
+}
+
+InfoValue Bits(int32_t value) {
+	return InfoValue(value);
+}
+
+//! Of the server and of its calls
+std::map<uint32_t, InfoValue> ServerInfos(bool read_only) {
+	return {
 	    {0, std::string("Duckherder")},
 	    {1, std::string("DuckDB ") + duckdb::DuckDB::LibraryVersion()},
 	    {2, std::string(ARROW_VERSION_STRING)},
 	    {3, read_only},
 	    {4, true},      // SQL
 	    {5, false},     // Substrait
-	    {8, bits(1)},   // transactions, without savepoints
+	    {8, Bits(1)},   // transactions, without savepoints
 	    {9, true},      // CancelFlightInfo
 	    {10, true},     // bulk ingestion
 	    {11, true},     // in transactions
-	    {100, bits(0)}, // statements have no timeout
-	    {101, bits(0)},
-	    {500, false}, // CREATE CATALOG
-	    {501, true},  // CREATE SCHEMA
-	    {502, true},  // CREATE TABLE
-	    {503, number(1)},
-	    {504, std::string("\"")},
-	    {505, number(1)}, // quoted names are case-insensitive too
-	    {506, true},
-	    {507, number(3)}, // NULLs come last
-	    {508, std::vector<std::string>()},
-	    {509, std::vector<std::string> {"abs", "ceil", "exp", "floor", "ln", "log10", "mod", "pi", "power", "random",
-	                                    "round", "sign", "sin", "sqrt", "trunc"}},
-	    {510, std::vector<std::string> {"ascii", "concat", "left", "length", "lower", "ltrim", "position", "repeat",
-	                                    "replace", "right", "rtrim", "substring", "trim", "upper"}},
-	    {511, std::vector<std::string> {"coalesce", "current_database", "current_schema", "ifnull", "nullif"}},
-	    {512, std::vector<std::string> {"current_date", "date_diff", "date_part", "date_trunc", "dayname", "extract",
-	                                    "monthname", "now", "strftime", "strptime"}},
-	    {513, std::string("\\")},
-	    {514, std::string()},
-	    {515, true},
-	    {516, true},
-	    {518, true},
-	    {519, false},
-	    {520, true},
-	    {521, true},
-	    {522, bits(3)}, // GROUP BY: unrelated, and beyond SELECT
-	    {523, true},
-	    {524, true},
-	    {525, bits(7)}, // all grammars
-	    {526, bits(7)},
-	    {527, true},
-	    {528, bits(6)}, // limited and full outer joins
-	    {529, std::string("schema")},
-	    {530, std::string("macro")},
-	    {531, std::string("database")},
-	    {532, true},
-	    {533, bits(2)}, // schemas in definitions of indexes
-	    {534, bits(2)},
-	    {535, bits(0)},
-	    {536, false},
-	    {537, false},
-	    {538, bits(15)}, // all subqueries
-	    {539, true},
-	    {540, bits(3)}, // UNION, UNION ALL
-	    {556, true},
-	    // The transactions of SQL are for clients that begin and end them by the protocol's own calls (8). The JDBC
-	    // driver, which asks for these, has none: its commit and rollback do nothing.
-	    {562, number(0)},
-	    {563, false},
-	    {564, bits(1 << 0)},
-	    {565, false},
-	    {566, false},
-	    {567, bits(1 << 1)}, // results are read forward only
-	    {568, bits(1 << 0)},
-	    {569, bits(1 << 1)},
-	    {570, bits(0)},
-	    {571, bits(0)},
-	    {572, true},
-	    {573, false},
-	    {574, true},
-	    {575, false},
-	    {576, false}};
+	    {100, Bits(0)}, // statements have no timeout
+	    {101, Bits(0)},
+	};
+}
+
+//! Of its SQL
+std::map<uint32_t, InfoValue> SqlInfos() {
+	return {{500, false}, // CREATE CATALOG
+	        {501, true},  // CREATE SCHEMA
+	        {502, true},  // CREATE TABLE
+	        {503, Number(1)},
+	        {504, std::string("\"")},
+	        {505, Number(1)}, // quoted names are case-insensitive too
+	        {506, true},
+	        {507, Number(3)}, // NULLs come last
+	        {508, std::vector<std::string>()},
+	        {509, std::vector<std::string> {"abs", "ceil", "exp", "floor", "ln", "log10", "mod", "pi", "power",
+	                                        "random", "round", "sign", "sin", "sqrt", "trunc"}},
+	        {510, std::vector<std::string> {"ascii", "concat", "left", "length", "lower", "ltrim", "position", "repeat",
+	                                        "replace", "right", "rtrim", "substring", "trim", "upper"}},
+	        {511, std::vector<std::string> {"coalesce", "current_database", "current_schema", "ifnull", "nullif"}},
+	        {512, std::vector<std::string> {"current_date", "date_diff", "date_part", "date_trunc", "dayname",
+	                                        "extract", "monthname", "now", "strftime", "strptime"}},
+	        {513, std::string("\\")},
+	        {514, std::string()},
+	        {515, true},
+	        {516, true},
+	        {518, true},
+	        {519, false},
+	        {520, true},
+	        {521, true},
+	        {522, Bits(3)}, // GROUP BY: unrelated, and beyond SELECT
+	        {523, true},
+	        {524, true},
+	        {525, Bits(7)}, // all grammars
+	        {526, Bits(7)},
+	        {527, true},
+	        {528, Bits(6)}, // limited and full outer joins
+	        {529, std::string("schema")},
+	        {530, std::string("macro")},
+	        {531, std::string("database")},
+	        {532, true},
+	        {533, Bits(2)}, // schemas in definitions of indexes
+	        {534, Bits(2)},
+	        {535, Bits(0)},
+	        {536, false},
+	        {537, false},
+	        {538, Bits(15)}, // all subqueries
+	        {539, true},
+	        {540, Bits(3)}, // UNION, UNION ALL
+	        {556, true},
+	        // The transactions of SQL are for clients that begin and end them by the protocol's own calls (8). The JDBC
+	        // driver, which asks for these, has none: its commit and rollback do nothing.
+	        {562, Number(0)},
+	        {563, false},
+	        {564, Bits(1 << 0)},
+	        {565, false},
+	        {566, false},
+	        {567, Bits(1 << 1)}, // results are read forward only
+	        {568, Bits(1 << 0)},
+	        {569, Bits(1 << 1)},
+	        {570, Bits(0)},
+	        {571, Bits(0)},
+	        {572, true},
+	        {573, false},
+	        {574, true},
+	        {575, false},
+	        {576, false}};
+}
+
+std::map<uint32_t, InfoValue> Infos(bool read_only) {
+	auto infos = ServerInfos(read_only);
+	infos.merge(SqlInfos());
 	// limits of lengths and counts: none
 	for (uint32_t limit = 541; limit <= 561; limit++) {
 		infos.emplace(limit, int64_t(0));

@@ -14,7 +14,7 @@
 #include "transport/flight/sent_output.hpp"
 #include "transport/flight/session_streams.hpp"
 #include "transport/flight/task_call.hpp"
-#include "transport/node/action_table.hpp"
+#include "transport/node/node_services.hpp"
 
 #include "duckdb/common/exception.hpp"
 
@@ -86,30 +86,14 @@ void CheckSafe(const FlightNodeOptions &options) {
 class FlightNode::Server : public flight::FlightServerBase {
 public:
 	explicit Server(uint64_t transaction_idle_ms_p) : transaction_idle_ms(transaction_idle_ms_p) {
-		AddWorkerActions();
-		AddDriverActions();
-		AddSessionActions();
 	}
 
-	void AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
-		std::lock_guard<std::mutex> guard(lock);
-		workers[id] = std::move(worker);
-	}
+	NodeServices services;
 
-	void RemoveWorker(const WorkerId &id) {
-		std::lock_guard<std::mutex> guard(lock);
-		workers.erase(id);
-	}
-
-	void SetDriver(std::shared_ptr<DriverService> driver_p) {
-		std::lock_guard<std::mutex> guard(lock);
-		driver = std::move(driver_p);
-	}
-
-	void SetDatabase(std::shared_ptr<DatabaseService> database_p) {
+	void SetDatabase(std::shared_ptr<DatabaseService> database) {
+		services.SetDatabase(std::move(database));
 		std::shared_ptr<FlightSql> none;
 		std::lock_guard<std::mutex> guard(lock);
-		database = std::move(database_p);
 		std::swap(sql, none);
 	}
 
@@ -151,14 +135,16 @@ public:
 			TokenAuth::Require(context, Role::READ, "Reading");
 			auto parts = flight_protocol::Unpack(ticket.ticket);
 			if (!parts.empty() && parts[0] == flight_protocol::STATEMENT) {
-				*stream = SessionStreams(Database()).Result(context, parts, stopping);
+				*stream = SessionStreams(services.Database()).Result(context, parts, stopping);
 				return;
 			}
 			TokenAuth::Require(context, Role::NODE, "Reading the output of a task");
 			flight_protocol::CheckParts(parts, 2);
 			auto request = DecodeMessage<FetchRequest>(parts[0]);
 			auto types = DecodeTypes(parts[1]);
-			auto open = [worker = Worker(request.worker_id), request, types] { return worker->Fetch(request, types); };
+			auto open = [worker = services.Worker(request.worker_id), request, types] {
+				return worker->Fetch(request, types);
+			};
 			*stream = std::make_unique<SentOutput>(request.worker_id, types, open, stopping);
 		});
 	}
@@ -175,7 +161,7 @@ public:
 			if (parts.empty() || parts[0] != flight_protocol::UPLOAD) {
 				throw InvalidInputException("rows for an unknown purpose");
 			}
-			SessionStreams(Database()).Upload(parts, *reader, *writer);
+			SessionStreams(services.Database()).Upload(parts, *reader, *writer);
 		});
 	}
 
@@ -195,7 +181,7 @@ public:
 			auto parts = flight_protocol::Unpack(first->app_metadata->ToString());
 			flight_protocol::CheckParts(parts, 3);
 			auto request = DecodeMessage<TaskRequest>(parts[0]);
-			auto worker = Worker(request.worker_id);
+			auto worker = services.Worker(request.worker_id);
 			if (parts[2] != flight_protocol::WITHOUT_STAGE) {
 				known_stages.Remember(request);
 			} else if (!known_stages.Complete(request)) {
@@ -259,49 +245,11 @@ private:
 		return answer.ok() ? status : answer;
 	}
 
-	std::shared_ptr<WorkerService> Worker(const WorkerId &id) {
-		std::lock_guard<std::mutex> guard(lock);
-		auto entry = workers.find(id);
-		if (entry != workers.end()) {
-			return entry->second;
-		}
-		if (workers.size() == 1) {
-			// who registers a worker by its location may call it what he wants
-			return workers.begin()->second;
-		}
-		std::string known;
-		for (auto &worker : workers) {
-			known += (known.empty() ? "" : ", ") + worker.first;
-		}
-		throw IOException("there is no worker %s here%s", id, known.empty() ? known : ", only " + known);
-	}
-
-	std::shared_ptr<DriverService> Driver() {
-		std::lock_guard<std::mutex> guard(lock);
-		if (!driver) {
-			throw IOException("there is no driver here");
-		}
-		return driver;
-	}
-
-	std::shared_ptr<DatabaseService> Database() {
-		std::lock_guard<std::mutex> guard(lock);
-		return DatabaseLocked();
-	}
-
-	//! The lock is ours
-	std::shared_ptr<DatabaseService> DatabaseLocked() {
-		if (!database) {
-			throw IOException("there is no database here: only a driver has one");
-		}
-		return database;
-	}
-
 	//! Made for its first call: most nodes have no such clients
 	std::shared_ptr<FlightSql> Sql() {
 		std::lock_guard<std::mutex> guard(lock);
 		if (!sql) {
-			sql = std::make_shared<FlightSql>(DatabaseLocked(), transaction_idle_ms);
+			sql = std::make_shared<FlightSql>(services.Database(), transaction_idle_ms);
 		}
 		return sql;
 	}
@@ -319,87 +267,12 @@ private:
 		calls.erase(&call);
 	}
 
-	void AddWorkerActions() {
-		action_table.Add(actions::GET_INFO, [this](const WorkerRequest &request, ActionTable::Caller &caller) {
-			return WorkerFor(request.worker, caller)->GetInfo();
-		});
-		action_table.Add(actions::CANCEL_QUERY, [this](const WorkerQueryRequest &request, ActionTable::Caller &caller) {
-			WorkerFor(request.worker, caller)->CancelQuery(request.query);
-			known_stages.DropQuery(request.query);
-		});
-		action_table.Add(actions::RENEW_LEASE, [this](const RenewLeaseRequest &request, ActionTable::Caller &caller) {
-			WorkerFor(request.worker, caller)->RenewLease(request.query, request.lost_locations);
-		});
-		action_table.Add(actions::LOAD_EXTENSION,
-		                 [this](const LoadExtensionRequest &request, ActionTable::Caller &caller) {
-			                 WorkerFor(request.worker, caller)->LoadExtension(request.extension);
-		                 });
-	}
-
-	void AddDriverActions() {
-		action_table.Add(actions::REGISTER_WORKER,
-		                 [this](const WorkerInfo &info, auto &) { Driver()->RegisterWorker(info); });
-		action_table.Add(actions::HEARTBEAT,
-		                 [this](const WorkerInfo &info, auto &) { return HeartbeatReply {Driver()->Heartbeat(info)}; });
-		action_table.Add(actions::UNREGISTER_WORKER, [this](const UnregisterWorkerRequest &request, auto &) {
-			Driver()->UnregisterWorker(request.worker, request.incarnation);
-		});
-		action_table.Add(actions::LIST_WORKERS,
-		                 [this](const Nothing &, auto &) { return WorkerList {Driver()->ListWorkers()}; });
-		action_table.Add(actions::ADMIT_QUERY, [this](const AdmitQueryRequest &request, auto &) {
-			auto wait_ms = std::min(request.wait_ms, limits::ADMISSION_CALL_WAIT_MS);
-			return AdmitQueryReply {Driver()->AdmitQuery(request.query, request.session, wait_ms)};
-		});
-		action_table.Add(actions::RENEW_LEASES,
-		                 [this](const QueriesRequest &request, auto &) { Driver()->RenewLeases(request.queries); });
-		action_table.Add(actions::RELEASE_QUERY,
-		                 [this](const QueryRequest &request, auto &) { Driver()->ReleaseQuery(request.query); });
-	}
-
-	//! What clients of the driver's database may do there is their role's: with READ all their transactions are read
-	//! only.
-	void AddSessionActions() {
-		action_table.Add(actions::OPEN_SESSION, [this](SessionRequest request, ActionTable::Caller &caller) {
-			request.client = caller.peer;
-			request.protocol = "ATTACH";
-			return Database()->OpenSession(request, caller.role);
-		});
-		action_table.Add(actions::CLOSE_SESSION, [this](const SessionCallRequest &request, auto &) {
-			Database()->CloseSession(request.session);
-		});
-		action_table.Add(actions::RENEW_SESSIONS, [this](const SessionsRequest &request, auto &) {
-			return SessionProgress {Database()->RenewSessions(request.sessions)};
-		});
-		action_table.Add(actions::LIST_CATALOG, [this](const ListCatalogRequest &request, auto &) {
-			return Database()->ListCatalog(request.session, request.knows, request.known_version);
-		});
-		action_table.Add(actions::DESCRIBE, [this](const DescribeRequest &request, auto &) {
-			return Database()->Describe(request.session, request.sql);
-		});
-		action_table.Add(actions::ESTIMATE_ROWS, [this](const SessionCallRequest &request, auto &) {
-			return TableEstimates {Database()->EstimateRows(request.session)};
-		});
-		action_table.Add(actions::COMMIT,
-		                 [this](const SessionCallRequest &request, auto &) { Database()->Commit(request.session); });
-		action_table.Add(actions::ROLLBACK,
-		                 [this](const SessionCallRequest &request, auto &) { Database()->Rollback(request.session); });
-	}
-
-	std::shared_ptr<WorkerService> WorkerFor(const WorkerId &id, ActionTable::Caller &caller) {
-		auto service = Worker(id);
-		caller.worker = id;
-		return service;
-	}
-
 	const uint64_t transaction_idle_ms;
-	ActionTable action_table;
 	std::mutex lock;
-	std::map<WorkerId, std::shared_ptr<WorkerService>> workers;
-	std::shared_ptr<DriverService> driver;
-	std::shared_ptr<DatabaseService> database;
 	std::shared_ptr<FlightSql> sql;
 	std::set<TaskCall *> calls;
 	KnownStages known_stages;
+	const ActionTable action_table = ActionsOf(services, known_stages);
 	//! Shared with streams, which may outlive the server for a moment
 	std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
 };
@@ -466,15 +339,15 @@ void FlightNode::Stop() {
 }
 
 void FlightNode::AddWorker(const WorkerId &id, std::shared_ptr<WorkerService> worker) {
-	server->AddWorker(id, std::move(worker));
+	server->services.AddWorker(id, std::move(worker));
 }
 
 void FlightNode::RemoveWorker(const WorkerId &id) {
-	server->RemoveWorker(id);
+	server->services.RemoveWorker(id);
 }
 
 void FlightNode::SetDriver(std::shared_ptr<DriverService> driver) {
-	server->SetDriver(std::move(driver));
+	server->services.SetDriver(std::move(driver));
 }
 
 void FlightNode::SetDatabase(std::shared_ptr<DatabaseService> database) {
