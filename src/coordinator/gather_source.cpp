@@ -1,5 +1,6 @@
 #include "coordinator/gather_source.hpp"
 
+#include "coordinator/query_coordinator.hpp"
 #include "wire/errors.hpp"
 #include "wire/row_codec.hpp"
 
@@ -29,7 +30,7 @@ bool GatherReader::Ready() {
 	if (task_count && task >= *task_count) {
 		return true;
 	}
-	auto output = parent.coordinator->OutputIfReady(parent.stage, task);
+	auto output = parent.coordinator->Outputs().IfReady({parent.stage, task});
 	if (!output) {
 		return false;
 	}
@@ -37,13 +38,13 @@ bool GatherReader::Ready() {
 		source = DecodePartitions(*output->rows, 0, 1, parent.Types());
 		reader = source->OpenReader();
 	} else {
-		Open(output->worker, output->attempt);
+		Open(*output);
 	}
 	return true;
 }
 
 void GatherReader::Await() {
-	parent.coordinator->AwaitOutput(parent.stage, task);
+	parent.coordinator->Outputs().Await({parent.stage, task});
 }
 
 bool GatherReader::TryNext(DataChunk &chunk) {
@@ -56,7 +57,7 @@ bool GatherReader::TryNext(DataChunk &chunk) {
 				chunk.SetCardinality(0);
 				return true;
 			}
-			if (parent.coordinator->context.interrupted) {
+			if (parent.coordinator->Outputs().Interrupted()) {
 				throw duckdb::InterruptException();
 			}
 			reader->Next(chunk);
@@ -75,7 +76,7 @@ bool GatherReader::TryNext(DataChunk &chunk) {
 
 void GatherReader::GiveUp(const std::exception &error) {
 	// a query that has failed drops its outputs: that is no news
-	parent.coordinator->ThrowIfFailed();
+	parent.coordinator->Outputs().ThrowIfFailed();
 	if (!worker) {
 		throw;
 	}
@@ -91,7 +92,7 @@ void GatherReader::GiveUp(const std::exception &error) {
 		ThrowTaskError(lost);
 	}
 	Drop();
-	parent.coordinator->OutputLost(parent.stage, task, attempt, lost);
+	parent.coordinator->OutputLost({parent.stage, task}, attempt, lost);
 }
 
 void GatherReader::Next(DataChunk &chunk) {
@@ -104,18 +105,10 @@ idx_t GatherReader::BatchIndex() const {
 	return task * BATCHES_PER_TASK + (reader ? reader->BatchIndex() : 0);
 }
 
-void GatherReader::Open(const WorkerAddress &from, Attempt made_by) {
-	worker = from.id;
-	attempt = made_by;
-	auto &coordinator = *parent.coordinator;
-	FetchRequest request;
-	request.query_id = coordinator.query_id;
-	request.stage_id = parent.stage;
-	request.task_id = task;
-	request.attempt = attempt;
-	request.worker_id = from.id;
-	source = coordinator.services.connector->Connect(from)->Fetch(request, parent.Types());
-	coordinator.AddOutput(source);
+void GatherReader::Open(const GatherOutputs::Output &output) {
+	worker = output.worker.id;
+	attempt = output.attempt;
+	source = parent.coordinator->OpenOutput({parent.stage, task}, output);
 	reader = source->OpenReader();
 }
 
@@ -128,28 +121,20 @@ void GatherReader::Drop() {
 
 void GatherReader::Close() {
 	Drop();
-	parent.coordinator->OutputConsumed(parent.stage, task);
+	parent.coordinator->OutputConsumed({parent.stage, task});
 	claimed = false;
 }
 
-GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p)
-    : coordinator(std::move(coordinator_p)), stage(stage_p), max_readers(coordinator->runs.MostTasks(stage)) {
-	coordinator->open_gathers++;
+GatherSource::GatherSource(std::shared_ptr<QueryCoordinator> coordinator_p, StageId stage_p, idx_t max_readers_p)
+    : coordinator(std::move(coordinator_p)), stage(stage_p), max_readers(max_readers_p) {
 }
 
 GatherSource::~GatherSource() {
-	if (--coordinator->open_gathers > 0) {
-		return;
-	}
-	try {
-		coordinator->Quiesce();
-	} catch (std::exception &) {
-		// Finish tries again, and says why
-	}
+	coordinator->GatherClosed();
 }
 
 const duckdb::vector<duckdb::LogicalType> &GatherSource::Types() const {
-	return coordinator->plan.stages[stage].types;
+	return coordinator->TypesOf(stage);
 }
 
 idx_t GatherSource::MaxReaders() const {

@@ -1,15 +1,22 @@
 #pragma once
 
-#include "coordinator/query_coordinator.hpp"
+#include "common/ids.hpp"
+#include "coordinator/gather_outputs.hpp"
+#include "protocol/chunk_source.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
 
 namespace duckherder {
 
 class GatherReader;
+class QueryCoordinator;
 
 //! All outputs of a gather stage, one after another in task order; each reader takes the next task that nobody has.
 class GatherSource : public ChunkSource {
 public:
-	GatherSource(std::shared_ptr<QueryCoordinator> coordinator, StageId stage);
+	GatherSource(std::shared_ptr<QueryCoordinator> coordinator, StageId stage, duckdb::idx_t max_readers);
 	//! Quiesces the query if this was the last one
 	~GatherSource() override;
 
@@ -43,7 +50,7 @@ public:
 private:
 	//! Whether the output is there, or the end; opens it
 	bool Ready();
-	void Open(const WorkerAddress &from, Attempt made_by);
+	void Open(const GatherOutputs::Output &output);
 	//! Lets go of the output
 	void Drop();
 	void Close();

@@ -1,23 +1,27 @@
 #include "coordinator/query_coordinator.hpp"
 
-#include "wire/errors.hpp"
 #include "coordinator/gather_source.hpp"
 #include "coordinator/trace.hpp"
-#include "protocol/attempt_control.hpp"
+#include "wire/errors.hpp"
 
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
 namespace duckherder {
 
-using duckdb::idx_t;
-using duckdb::InterruptException;
+static TaskError InterruptError(const std::string &message) {
+	TaskError error;
+	error.exception_type = duckdb::Exception::ExceptionTypeToString(duckdb::ExceptionType::INTERRUPT);
+	error.message = message;
+	return error;
+}
 
 QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, DistributedPlan &plan_p,
                                    CoordinatorServices services_p, CoordinatorOptions options_p,
                                    QueryRecorder::Entry record_p)
     : context(context_p), plan(plan_p), services(std::move(services_p)), options(std::move(options_p)),
-      record(std::move(record_p)), query_id(record->query_id), runs(context_p, plan_p) {
+      journal(services.recorder, std::move(record_p)), outputs(context_p.interrupted),
+      dispatcher(journal.Id(), services, filters, outputs), stages(context_p, plan_p) {
 }
 
 void QueryCoordinator::OnWorkersDone(std::function<void()> action) {
@@ -26,80 +30,306 @@ void QueryCoordinator::OnWorkersDone(std::function<void()> action) {
 }
 
 void QueryCoordinator::SetQueued(bool queued) {
-	services.recorder->Update(record, [&](QueryRecord &query) { query.state = queued ? "QUEUED" : "RUNNING"; });
+	journal.SetQueued(queued);
 }
 
 void QueryCoordinator::Start() {
 	started_at_us = services.clock->NowUs();
-	sql = context.GetCurrentQuery();
 	transaction_start_us = duckdb::MetaTransaction::Get(context).start_timestamp.value;
-	workers = services.cluster->ActiveWorkers();
-	runs.Prepare();
-	RecordPlan();
-	tasks_per_worker = runs.ReadsRemoteFiles() ? limits::REMOTE_TASKS_PER_WORKER : 1;
-	auto stages = runs.ForScheduler();
+	auto watch = std::make_unique<WorkerWatch>(
+	    Id(), services, [this](const SchedulerEvent &event) { ApplyEvent(event); },
+	    [weak = weak_from_this()](const WorkerId &id, const std::optional<WorkerInfo> &answer) {
+		    if (auto self = weak.lock()) {
+			    self->NoteAnswer(id, answer);
+		    }
+	    });
+	watch->Begin();
+	stages.Prepare();
+	journal.Begin(plan, stages);
 	SchedulerConfig config;
 	config.task_retries = options.task_retries;
 	config.speculate = options.speculate;
-	config.random_seed = std::hash<std::string>()(query_id);
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		scheduler = std::make_unique<QueryScheduler>(std::move(stages), config, *services.affinity);
+	config.random_seed = std::hash<std::string>()(Id());
+	std::lock_guard<std::mutex> guard(lock);
+	scheduler = std::make_unique<QueryScheduler>(stages.ForScheduler(), config, *services.affinity);
+	workers = std::move(watch);
+	workers->Join(stages.ReadsRemoteFiles() ? limits::REMOTE_TASKS_PER_WORKER : 1);
+	ApplyEvent(event::Start {});
+	StartWork([](QueryCoordinator &self) { self.Watch(); });
+}
+
+void QueryCoordinator::HandleEvent(const SchedulerEvent &event) {
+	std::lock_guard<std::mutex> guard(lock);
+	ApplyEvent(event);
+	outputs.Wake();
+}
+
+void QueryCoordinator::ApplyEvent(const SchedulerEvent &event) {
+	for (auto &next : scheduler->Handle(event, services.clock->NowMs())) {
+		Apply(next);
 	}
-	for (auto &worker : workers) {
-		HandleEvent(event::WorkerJoined {worker.address.id, tasks_per_worker});
+}
+
+void QueryCoordinator::Apply(const SchedulerAction &next) {
+	if (auto *start = std::get_if<action::StartTask>(&next)) {
+		StartTask(*start);
+	} else if (auto *resolve = std::get_if<action::ResolveTaskCount>(&next)) {
+		StartWork([stage = resolve->stage](QueryCoordinator &self) { self.ResolveTaskCount(stage); });
+	} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
+		outputs.SetReady(output->task, {output->attempt, workers->AddressOf(output->worker),
+		                                inputs.FindRows(output->task, output->attempt)});
+	} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
+		outputs.Fail(failed->error);
+		StopWorkers();
+	} else if (auto *set_timer = std::get_if<action::SetTimer>(&next)) {
+		timer = set_timer->at_ms;
+	} else if (auto *cancel = std::get_if<action::CancelAttempt>(&next)) {
+		dispatcher.CancelFeed(cancel->task);
+		// what a query that has ended still runs is stopped all at once
+		if (!scheduler->Ended() || scheduler->Task(cancel->task).state == TaskState::DONE) {
+			dispatcher.Stop(*cancel, workers->AddressOf(cancel->worker));
+		}
 	}
-	HandleEvent(event::Start {});
-	watching = true;
-	services.pool->Submit([self = shared_from_this()]() mutable {
-		self->Watch();
+}
+
+void QueryCoordinator::StartWork(std::function<void(QueryCoordinator &)> work) {
+	running_work++;
+	services.pool->Submit([self = shared_from_this(), work = std::move(work)]() mutable {
+		work(*self);
+		{
+			std::lock_guard<std::mutex> guard(self->lock);
+			self->running_work--;
+			self->changed.notify_all();
+		}
 		self.reset();
 	});
 }
 
-void QueryCoordinator::RecordPlan() {
-	std::string strategy;
-	duckdb::idx_t largest = 0;
-	for (StageId stage = 0; stage < runs.Count(); stage++) {
-		record_offsets.push_back(0);
-		RecordTasks(stage);
-		if (plan.stages[stage].scan) {
-			auto &split = runs.Split(stage);
-			auto rows = std::max(split.total_rows, plan.stages[stage].scan->Get().estimated_cardinality);
-			if (strategy.empty() || rows > largest) {
-				largest = rows;
-				strategy = SplitKindName(split.kind);
-			}
-		}
+AttemptCall QueryCoordinator::MakeCall(const action::StartTask &start) {
+	auto &stage = stages.Get(start.task.stage);
+	AttemptCall call;
+	call.worker = workers->AddressOf(start.worker);
+	call.filters = stages.ScanFilters(stage.id);
+	call.types = stages.FragmentTypes(stage.id);
+	auto &request = call.request;
+	request.query_id = Id();
+	request.stage_id = stage.id;
+	request.task_id = start.task.task;
+	request.attempt = start.attempt;
+	request.worker_id = start.worker;
+	request.fragment = stage.fragment;
+	request.output = stage.output;
+	request.split = stage.tasks[start.task.task].split;
+	request.settings = options.result_settings;
+	request.transaction_start_us = transaction_start_us;
+	if (request.split.fed) {
+		call.feed = stages.Feed(stage.id);
 	}
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		query.partition_strategy = strategy;
-		query.num_stages = static_cast<uint32_t>(runs.Count());
-	});
+	auto &shared = inputs.Of(stage.id, stages, *scheduler,
+	                         [this](const WorkerId &id) -> const WorkerAddress & { return workers->AddressOf(id); });
+	request.inputs = shared.inputs;
+	request.stage_version = shared.number;
+	return call;
 }
 
-void QueryCoordinator::RecordTasks(StageId stage) {
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		record_offsets[stage] = query.tasks.size();
-		for (auto &task : runs.Get(stage).tasks) {
-			TaskHistory task_record;
-			task_record.stage_id = stage;
-			task_record.task = task;
-			query.tasks.push_back(std::move(task_record));
+void QueryCoordinator::StartTask(const action::StartTask &start) {
+	auto stage = start.task.stage;
+	auto call = std::make_shared<AttemptCall>(MakeCall(start));
+	workers->Use(start.worker);
+	auto started = journal.NoteStart(call->request, start.speculative);
+	auto &split = stages.Split(stage);
+	if (start.attempt == 0 && stages.HasScan(stage) && started == split.tasks.size()) {
+		auto assigned = journal.Assigned(stage, started);
+		WriteTrace(context, options.trace, TraceBlock(split, journal.Sql(), workers->Workers(), assigned));
+	}
+	StartWork([call](QueryCoordinator &self) { self.RunAttempt(*call); });
+}
+
+void QueryCoordinator::RunAttempt(AttemptCall &call) {
+	auto result = dispatcher.Run(call);
+	std::lock_guard<std::mutex> guard(lock);
+	NoteResult(call, result);
+	dispatcher.Forget({call.request.stage_id, call.request.task_id});
+	outputs.Wake();
+}
+
+void QueryCoordinator::NoteResult(AttemptCall &call, TaskResult &result) {
+	auto &request = call.request;
+	auto &worker = call.worker.id;
+	TaskKey key {request.stage_id, request.task_id};
+	auto counts = scheduler->IsRunning(key, request.attempt, worker);
+	if (result.failed && counts) {
+		workers->NoteFailure(worker, result.error);
+		if (result.error.kind != ErrorKind::CANCELLED && stages.FeedWasRead(request.stage_id, request.task_id)) {
+			// its rows were read once and are gone: another attempt could only say that, and hide what happened
+			result.error.kind = ErrorKind::USER;
 		}
-	});
+	}
+	if (counts) {
+		journal.NoteResult(request, result);
+	}
+	if (!result.failed) {
+		if (counts) {
+			inputs.KeepRows(key, request.attempt, std::move(result.inline_rows));
+			stages.NoteOutput(request.stage_id, request.task_id, result.Rows(), result.partition_bytes);
+		}
+		ApplyEvent(event::TaskSucceeded {key, request.attempt, worker});
+		return;
+	}
+	ApplyEvent(event::TaskFailed {key, request.attempt, worker, result.error});
+	if (counts && result.error.kind == ErrorKind::BROKEN) {
+		workers->Lose(worker, "its database is invalid: " + result.error.message);
+		workers->Suspect(worker);
+	}
+	auto remaining = scheduler->Task(key);
+	if (remaining.state == TaskState::RUNNING && remaining.attempt != request.attempt) {
+		journal.NoteRemaining(remaining);
+	}
 }
 
 void QueryCoordinator::ResolveTaskCount(StageId stage) {
-	auto now = services.clock->NowMs();
-	auto decision = runs.Size(stage);
-	if (auto *merged = std::get_if<StageExecutions::Merged>(&decision)) {
-		Apply(scheduler->Handle(event::StageMerged {stage, merged->into}, now));
+	try {
+		std::variant<StageExecutions::Sized, StageExecutions::Merged> decision;
+		{
+			std::lock_guard<std::mutex> guard(lock);
+			if (scheduler->Ended()) {
+				return;
+			}
+			decision = stages.Resolve(stage);
+		}
+		if (auto *merged = std::get_if<StageExecutions::Merged>(&decision)) {
+			HandleEvent(event::StageMerged {stage, merged->into});
+			return;
+		}
+		auto fragment = stages.Encode(stage);
+		std::lock_guard<std::mutex> guard(lock);
+		stages.SetFragment(stage, std::move(fragment));
+		if (!scheduler->Ended()) {
+			journal.AddTasks(stage, stages.Get(stage).tasks);
+			auto sized = ToSchedulerStage(stages.Get(stage));
+			ApplyEvent(event::StageSized {stage, sized.task_count, std::move(sized.affinity_keys)});
+		}
+		outputs.Wake();
+	} catch (std::exception &error) {
+		std::lock_guard<std::mutex> guard(lock);
+		FailNow(ToTaskError(error, ""));
+	}
+}
+
+void QueryCoordinator::NoteAnswer(const WorkerId &id, const std::optional<WorkerInfo> &answer) {
+	auto members = services.cluster->ListWorkers();
+	if (answer) {
+		services.cluster->NoteAnswer(*answer);
+	}
+	std::lock_guard<std::mutex> guard(lock);
+	if (!dispatcher.Stopped()) {
+		workers->NoteMembers(members);
+		workers->NoteAnswer(id, answer);
+		outputs.Wake();
+	}
+}
+
+void QueryCoordinator::FailNow(const TaskError &error) {
+	outputs.Fail(error);
+	ApplyEvent(event::Cancel {});
+	StopWorkers();
+}
+
+void QueryCoordinator::StopWorkers() {
+	if (dispatcher.Stopped()) {
 		return;
 	}
-	RecordTasks(stage);
-	auto sized = ToSchedulerStage(runs.Get(stage));
-	Apply(scheduler->Handle(event::StageSized {stage, sized.task_count, std::move(sized.affinity_keys)}, now));
+	stages.CancelFeeds();
+	outputs.CancelSources();
+	std::vector<WorkerAddress> used;
+	if (workers) {
+		workers->Stop();
+		used = workers->Used();
+	}
+	dispatcher.StopAll(used);
+}
+
+bool QueryCoordinator::Kill(const std::string &message) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (finished || outputs.Failed()) {
+		return false;
+	}
+	// before it may run it waits for that; and if the session has all rows, it does not ask us any more
+	auto only_session = !scheduler || scheduler->Ended();
+	if (scheduler) {
+		FailNow(InterruptError(message));
+	}
+	if (only_session) {
+		context.Interrupt();
+	}
+	return true;
+}
+
+void QueryCoordinator::Watch() {
+	std::unique_lock<std::mutex> guard(lock);
+	// this is the only work that is left
+	auto done = [&] { return finished && running_work == 1; };
+	while (!changed.wait_for(guard, std::chrono::milliseconds(limits::WATCH_INTERVAL_MS), done)) {
+		if (!finished) {
+			Tick(guard);
+		}
+		// remembered as the query's failure: DuckDB may take the interrupt back, and nothing is to start any more
+		if (context.interrupted && !dispatcher.Stopped()) {
+			FailNow(InterruptError(duckdb::InterruptException::INTERRUPT_MESSAGE));
+		}
+		dispatcher.HangUp();
+	}
+}
+
+void QueryCoordinator::Tick(std::unique_lock<std::mutex> &guard) {
+	auto now = services.clock->NowMs();
+	if (timer && now >= *timer) {
+		timer.reset();
+		ApplyEvent(event::TimerFired {});
+	}
+	if (options.query_timeout_ms > 0 && now - started_at_us / 1000 > options.query_timeout_ms && !outputs.Failed()) {
+		FailNow(InterruptError("The query ran longer than duckherder_query_timeout (" +
+		                       std::to_string(options.query_timeout_ms) + " ms)"));
+	}
+	if (scheduler->Ended() && on_workers_done) {
+		auto action = std::move(on_workers_done);
+		on_workers_done = nullptr;
+		guard.unlock();
+		action();
+		guard.lock();
+	}
+	workers->Tick();
+	if (!workers->WantsMembers()) {
+		return;
+	}
+	guard.unlock();
+	auto members = services.cluster->ListWorkers();
+	guard.lock();
+	if (!dispatcher.Stopped()) {
+		workers->NoteMembers(members);
+	}
+}
+
+std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
+	// attempts of other stages may run already, and stages be merged
+	std::lock_guard<std::mutex> guard(lock);
+	outputs.OpenGather();
+	return std::make_shared<GatherSource>(shared_from_this(), stage, stages.MostTasks(stage));
+}
+
+void QueryCoordinator::GatherClosed() {
+	if (!outputs.CloseGather()) {
+		return;
+	}
+	try {
+		Quiesce();
+	} catch (std::exception &) {
+		// Finish tries again, and says why
+	}
+}
+
+const duckdb::vector<duckdb::LogicalType> &QueryCoordinator::TypesOf(StageId stage) const {
+	return plan.stages[stage].types;
 }
 
 std::optional<TaskId> QueryCoordinator::TaskCount(StageId stage) {
@@ -110,284 +340,31 @@ std::optional<TaskId> QueryCoordinator::TaskCount(StageId stage) {
 	return scheduler->TaskCount(stage);
 }
 
-void QueryCoordinator::HandleEvent(const SchedulerEvent &event) {
+std::shared_ptr<ChunkSource> QueryCoordinator::OpenOutput(TaskKey task, const GatherOutputs::Output &output) {
+	FetchRequest request;
+	request.query_id = Id();
+	request.stage_id = task.stage;
+	request.task_id = task.task;
+	request.attempt = output.attempt;
+	request.worker_id = output.worker.id;
+	auto source = services.connector->Connect(output.worker)->Fetch(request, TypesOf(task.stage));
+	outputs.AddSource(source);
+	return source;
+}
+
+void QueryCoordinator::OutputConsumed(TaskKey task) {
+	HandleEvent(event::TaskOutputConsumed {task});
+}
+
+void QueryCoordinator::OutputLost(TaskKey task, Attempt attempt, const TaskError &error) {
+	if (!outputs.Remove(task, attempt)) {
+		// its worker was found to be lost meanwhile, and there is a newer one
+		return;
+	}
 	std::lock_guard<std::mutex> guard(lock);
-	Apply(scheduler->Handle(event, services.clock->NowMs()));
-	changed.notify_all();
-}
-
-void QueryCoordinator::Apply(const SchedulerActions &actions) {
-	for (auto &next : actions) {
-		if (auto *start = std::get_if<action::StartTask>(&next)) {
-			StartTask(*start);
-		} else if (auto *size = std::get_if<action::ResolveTaskCount>(&next)) {
-			ResolveTaskCount(size->stage);
-		} else if (auto *output = std::get_if<action::TaskReady>(&next)) {
-			auto found = FindInline(output->task, output->attempt);
-			ready[output->task] =
-			    ReadyOutput {output->attempt, AddressOf(output->worker), found ? found->partitions : nullptr};
-		} else if (auto *failed = std::get_if<action::QueryFailed>(&next)) {
-			failure = failed->error;
-			StopWorkers();
-		} else if (auto *set_timer = std::get_if<action::SetTimer>(&next)) {
-			timer = set_timer->at_ms;
-		} else if (auto *cancel = std::get_if<action::CancelAttempt>(&next)) {
-			auto feed = open_feeds.find(cancel->task);
-			if (feed != open_feeds.end()) {
-				feed->second->Cancel();
-			}
-			// what a query that has ended still runs is stopped all at once
-			if (!scheduler->Ended() || scheduler->Task(cancel->task).state == TaskState::DONE) {
-				StopAttempt(*cancel);
-			}
-		}
-	}
-}
-
-const WorkerAddress &QueryCoordinator::AddressOf(const WorkerId &id) const {
-	for (auto &worker : workers) {
-		if (worker.address.id == id) {
-			return worker.address;
-		}
-	}
-	throw duckdb::InternalException("The scheduler named the unknown worker %s", id);
-}
-
-TaskRequest QueryCoordinator::MakeRequest(const action::StartTask &start) {
-	auto &stage = runs.Get(start.task.stage);
-	TaskRequest request;
-	request.query_id = query_id;
-	request.stage_id = stage.id;
-	request.task_id = start.task.task;
-	request.attempt = start.attempt;
-	request.worker_id = start.worker;
-	request.fragment = stage.fragment;
-	request.output = stage.output;
-	request.split = stage.tasks[start.task.task].split;
-	request.settings = options.result_settings;
-	request.transaction_start_us = transaction_start_us;
-	if (!request.split.fed) {
-		for (auto &filter : FiltersOf(stage.id)) {
-			request.scan_filters.push_back({filter.column, filter.encoded});
-		}
-	}
-	auto &shared = InputsOf(stage.id);
-	request.inputs = shared.inputs;
-	request.stage_version = shared.number;
-	return request;
-}
-
-const QueryCoordinator::SharedInputs &QueryCoordinator::InputsOf(StageId stage) {
-	auto &shared = stage_inputs[stage];
-	std::vector<uint64_t> versions;
-	for (auto input : runs.Get(stage).inputs) {
-		versions.push_back(scheduler->StageOutputsVersion(input));
-	}
-	if (shared.inputs && shared.versions == versions) {
-		return shared;
-	}
-	shared.versions = std::move(versions);
-	shared.number++;
-	uint64_t bytes = 0;
-	shared.inputs = std::make_shared<const StageInputs>(runs.InputsOf(stage, [&](StageId input) {
-		std::vector<OutputLocation> locations;
-		for (auto &output : scheduler->StageOutputs(input)) {
-			OutputLocation location {output.task, output.attempt, AddressOf(output.worker), nullptr};
-			auto found = FindInline({input, output.task}, output.attempt);
-			if (found && bytes + found->bytes <= limits::INLINE_INPUT_BYTES_MAX) {
-				bytes += found->bytes;
-				location.rows = found->partitions;
-			}
-			locations.push_back(std::move(location));
-		}
-		return locations;
-	}));
-	return shared;
-}
-
-const QueryCoordinator::InlineOutput *QueryCoordinator::FindInline(TaskKey task, Attempt attempt) const {
-	auto entry = inline_outputs.find(task);
-	return entry != inline_outputs.end() && entry->second.attempt == attempt ? &entry->second : nullptr;
-}
-
-void QueryCoordinator::StartTask(const action::StartTask &start) {
-	auto request = MakeRequest(start);
-	auto worker = AddressOf(start.worker);
-	used_workers.insert(start.worker);
-	running_attempts++;
-	RecordStart(request, start.speculative);
-	if (start.attempt == 0) {
-		started_tasks[start.task.stage]++;
-		PrintTraceWhenAssigned(start.task.stage);
-	}
-	auto self = shared_from_this();
-	services.pool->Submit([self, request = std::move(request), worker]() mutable {
-		self->RunAttempt(std::move(request), std::move(worker));
-		self.reset();
-	});
-}
-
-void QueryCoordinator::StopAttempt(const action::CancelAttempt &cancelled) {
-	TaskRequest request;
-	request.query_id = query_id;
-	request.stage_id = cancelled.task.stage;
-	request.task_id = cancelled.task.task;
-	request.attempt = cancelled.attempt;
-	request.worker_id = cancelled.worker;
-	services.pool->Submit([connector = services.connector, address = AddressOf(cancelled.worker), request] {
-		try {
-			if (auto control = std::dynamic_pointer_cast<AttemptControl>(connector->Connect(address))) {
-				control->StopAttempt(request);
-			}
-		} catch (std::exception &) {
-			// gone: then there is nothing to stop
-		}
-	});
-}
-
-const std::vector<QueryCoordinator::StageFilter> &QueryCoordinator::FiltersOf(StageId stage) {
-	auto known = stage_filters.find(stage);
-	if (known != stage_filters.end()) {
-		return known->second;
-	}
-	auto &filters = stage_filters[stage];
-	for (auto &planned : runs.ScanFilters(stage)) {
-		auto keys = std::make_shared<KeySet>(collected_keys.at(planned.source).at(planned.key).Fitted());
-		StageFilter filter;
-		filter.column = planned.column;
-		filter.encoded = std::make_shared<const std::string>(keys->Encode());
-		keys->PrepareLookUps();
-		filter.keys = std::move(keys);
-		filters.push_back(std::move(filter));
-	}
-	return filters;
-}
-
-void QueryCoordinator::NoteOutput(const TaskRequest &request, TaskResult &result, const std::vector<KeySet> &keys) {
-	uint64_t bytes = 0;
-	for (auto &rows : result.inline_rows) {
-		bytes += rows.size();
-	}
-	if (!result.inline_rows.empty() && inline_bytes + bytes <= limits::INLINE_QUERY_BYTES_MAX) {
-		inline_bytes += bytes;
-		inline_outputs[{request.stage_id, request.task_id}] = {
-		    request.attempt, std::make_shared<const std::vector<std::string>>(std::move(result.inline_rows)), bytes};
-	}
-	runs.NoteOutput(request.stage_id, request.task_id, result.Rows(), result.partition_bytes);
-	// a second attempt finds the same keys, so that adding them again adds nothing
-	auto &all_keys = collected_keys[request.stage_id];
-	for (idx_t i = 0; i < keys.size(); i++) {
-		if (all_keys.size() == i) {
-			all_keys.push_back(keys[i]);
-		} else {
-			all_keys[i].Merge(keys[i]);
-		}
-	}
-}
-
-void QueryCoordinator::RecordStart(const TaskRequest &request, bool speculative) {
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
-		task.state = "RUNNING";
-		task.worker_id = request.worker_id;
-		task.attempt = request.attempt;
-		task.speculative = task.speculative || speculative;
-		query.retries += request.attempt > 0 && !speculative ? 1 : 0;
-	});
-}
-
-void QueryCoordinator::RecordResult(const TaskRequest &request, const TaskResult &result) {
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
-		task.worker_id = request.worker_id;
-		task.attempt = request.attempt;
-		if (result.failed) {
-			task.state = result.error.kind == ErrorKind::CANCELLED ? "CANCELLED" : "FAILED";
-			return;
-		}
-		task.state = "DONE";
-		task.rows = request.split.fed || request.split.Kind() != SplitKind::NONE ? result.input_rows : result.Rows();
-		task.input_rows = result.input_rows;
-		task.output_rows = result.Rows();
-		task.bytes = result.Bytes();
-		task.pruned_rows = result.pruned_rows;
-		task.spilled_bytes = result.spilled_bytes;
-		task.duration_us = result.duration_us;
-		query.bytes_exchanged += result.Bytes();
-	});
-}
-
-void QueryCoordinator::RecordRemaining(const TaskRequest &request) {
-	auto info = scheduler->Task({request.stage_id, request.task_id});
-	if (info.state != TaskState::RUNNING || info.attempt == request.attempt) {
-		return;
-	}
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		auto &task = query.tasks[record_offsets[request.stage_id] + request.task_id];
-		task.state = "RUNNING";
-		task.worker_id = info.worker;
-		task.attempt = info.attempt;
-	});
-}
-
-void QueryCoordinator::StopWorkers() {
-	if (stopped) {
-		return;
-	}
-	stopped = true;
-	stopped_at = services.clock->NowMs();
-	for (auto &feed : open_feeds) {
-		feed.second->Cancel();
-	}
-	runs.CancelFeeds();
-	for (auto &output : outputs) {
-		if (auto source = output.lock()) {
-			source->Cancel();
-		}
-	}
-	for (auto &id : used_workers) {
-		auto done = std::make_shared<std::atomic<bool>>(false);
-		confirmed[id] = done;
-		services.pool->Submit([connector = services.connector, address = AddressOf(id), query = query_id, done] {
-			try {
-				connector->Connect(address)->CancelQuery(query);
-				*done = true;
-			} catch (std::exception &) {
-				// gone: then there is nothing to stop; a worker that comes back drops queries without a session
-			}
-		});
-	}
-}
-
-void QueryCoordinator::HangUp() {
-	if (!stopped || services.clock->NowMs() - stopped_at < limits::CANCEL_CALL_TIMEOUT_MS) {
-		return;
-	}
-	for (auto &worker : confirmed) {
-		if (!*worker.second) {
-			services.connector->GiveUp(query_id, AddressOf(worker.first).location);
-		}
-	}
-}
-
-void QueryCoordinator::PrintTraceWhenAssigned(StageId stage) {
-	auto &split = runs.Split(stage);
-	if (!runs.HasScan(stage) || started_tasks[stage] != split.tasks.size()) {
-		return;
-	}
-	std::vector<WorkerId> assigned;
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		for (size_t i = 0; i < split.tasks.size(); i++) {
-			assigned.push_back(query.tasks[record_offsets[stage] + i].worker_id);
-		}
-	});
-	WriteTrace(context, options.trace, TraceBlock(split, sql, workers, assigned));
-}
-
-std::shared_ptr<GatherSource> QueryCoordinator::Gather(StageId stage) {
-	// attempts of other stages may run already, and stages be merged
-	std::lock_guard<std::mutex> guard(lock);
-	return std::make_shared<GatherSource>(shared_from_this(), stage);
+	workers->Suspect(error.worker_id);
+	ApplyEvent(event::TaskOutputLost {task, attempt, error.worker_id, error});
+	outputs.Wake();
 }
 
 double QueryCoordinator::Progress() {
@@ -396,118 +373,36 @@ double QueryCoordinator::Progress() {
 }
 
 std::vector<TaskHistory> QueryCoordinator::TaskHistories() const {
-	std::vector<TaskHistory> result;
-	services.recorder->Update(record, [&](QueryRecord &query) { result = query.tasks; });
-	return result;
+	return journal.Tasks();
 }
 
 std::vector<StageOutcome> QueryCoordinator::Outcomes() {
 	std::lock_guard<std::mutex> guard(lock);
 	std::vector<StageOutcome> result;
-	for (StageId stage = 0; stage < runs.Count(); stage++) {
-		result.push_back(runs.Outcome(stage));
+	for (StageId stage = 0; stage < stages.Count(); stage++) {
+		result.push_back(stages.Outcome(stage));
 	}
 	return result;
-}
-
-void QueryCoordinator::AddOutput(const std::shared_ptr<ChunkSource> &output) {
-	std::lock_guard<std::mutex> guard(lock);
-	outputs.push_back(output);
-	if (stopped) {
-		output->Cancel();
-	}
-}
-
-std::optional<QueryCoordinator::ReadyOutput> QueryCoordinator::OutputIfReady(StageId stage, TaskId task) {
-	std::lock_guard<std::mutex> guard(lock);
-	ThrowFailure();
-	auto entry = ready.find(TaskKey {stage, task});
-	if (entry != ready.end()) {
-		return entry->second;
-	}
-	if (context.interrupted || finished) {
-		throw InterruptException();
-	}
-	return std::nullopt;
-}
-
-void QueryCoordinator::AwaitOutput(StageId stage, TaskId task) {
-	std::unique_lock<std::mutex> guard(lock);
-	if (failure || finished || ready.count(TaskKey {stage, task}) > 0) {
-		return;
-	}
-	changed.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
-}
-
-void QueryCoordinator::ThrowFailure() const {
-	if (failure && failure->worker_id.empty() && failure->kind == ErrorKind::USER && feed_failure) {
-		feed_failure->Throw();
-	}
-	if (failure) {
-		ThrowTaskError(*failure);
-	}
-}
-
-void QueryCoordinator::ThrowIfFailed() {
-	std::lock_guard<std::mutex> guard(lock);
-	ThrowFailure();
-}
-
-void QueryCoordinator::OutputConsumed(StageId stage, TaskId task) {
-	HandleEvent(event::TaskOutputConsumed {TaskKey {stage, task}});
-}
-
-void QueryCoordinator::OutputLost(StageId stage, TaskId task, Attempt attempt, const TaskError &error) {
-	TaskKey key {stage, task};
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		auto entry = ready.find(key);
-		if (entry == ready.end() || entry->second.attempt != attempt) {
-			// its worker was found to be lost meanwhile, and there is a newer one
-			return;
-		}
-		ready.erase(entry);
-		SuspectWorker(error.worker_id);
-	}
-	HandleEvent(event::TaskOutputLost {key, attempt, error.worker_id, error});
 }
 
 void QueryCoordinator::Quiesce() {
 	std::unique_lock<std::mutex> guard(lock);
 	finished = true;
 	if (scheduler && !scheduler->Ended()) {
-		Apply(scheduler->Handle(event::QueryConsumed {}, services.clock->NowMs()));
+		ApplyEvent(event::QueryConsumed {});
 	}
 	// also frees the outputs; a worker that is slow to answer keeps nobody waiting unless it still runs our tasks
 	StopWorkers();
+	outputs.Close();
 	changed.notify_all();
-	ended.notify_all();
-	changed.wait(guard, [&] { return running_attempts == 0 && !watching; });
+	changed.wait(guard, [&] { return running_work == 0; });
 	// now, not when the last thread lets go of this: feeds point into the session's plan
-	runs.CloseFeeds();
+	stages.CloseFeeds();
 }
 
 void QueryCoordinator::Finish(const std::string &state, const std::string &error) {
 	Quiesce();
-	if (recorded) {
-		return;
-	}
-	recorded = true;
-	services.recorder->Update(record, [&](QueryRecord &query) {
-		std::set<WorkerId> used;
-		for (auto &task : query.tasks) {
-			if (!task.worker_id.empty()) {
-				used.insert(task.worker_id);
-			}
-			if (task.state == "RUNNING" || task.state == "QUEUED") {
-				task.state = "CANCELLED";
-			}
-		}
-		query.num_workers_used = static_cast<uint32_t>(used.size());
-		query.duration_us = services.clock->NowUs() - started_at_us;
-		query.state = state;
-		query.error = error;
-	});
+	journal.Finish(state, error, services.clock->NowUs() - started_at_us);
 }
 
 } // namespace duckherder

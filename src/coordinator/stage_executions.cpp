@@ -120,6 +120,7 @@ void StageExecutions::Prepare() {
 	for (auto &planned : plan.stages) {
 		StageExecution execution;
 		execution.stage.id = planned.id;
+		execution.fragment_types = planned.fragment->types;
 		execution.stage.description = planned.description;
 		execution.stage.output = planned.output;
 		execution.stage.inputs = planned.inputs;
@@ -152,7 +153,7 @@ void StageExecutions::Prepare() {
 		executions.push_back(std::move(execution));
 		if (!SizedLate(planned.id)) {
 			AssignTasks(executions.back());
-			Encode(executions.back());
+			SetFragment(planned.id, Encode(planned.id));
 		}
 	}
 }
@@ -226,7 +227,7 @@ uint64_t StageExecutions::OutputBytes(StageId stage) const {
 	return result;
 }
 
-std::variant<StageExecutions::Sized, StageExecutions::Merged> StageExecutions::Size(StageId stage) {
+std::variant<StageExecutions::Sized, StageExecutions::Merged> StageExecutions::Resolve(StageId stage) {
 	auto &adaptive = plan.stages[stage].adaptive_join;
 	if (adaptive) {
 		auto bytes = OutputBytes(adaptive->build);
@@ -252,18 +253,16 @@ std::variant<StageExecutions::Sized, StageExecutions::Merged> StageExecutions::S
 		executions[stage].computes_keys = false;
 	}
 	AssignTasks(executions[stage]);
-	Encode(executions[stage]);
 	return Sized();
 }
 
 void StageExecutions::MakeEmpty(StageExecution &execution) {
-	auto &fragment = *plan.stages[execution.stage.id].fragment;
 	DistributedPipelineTask task;
 	task.total_tasks = 1;
 	execution.stage.tasks = {std::move(task)};
 	execution.stage.inputs.clear();
 	execution.scan = nullptr;
-	SetFragment(execution, duckdb::LogicalEmptyResult(fragment.types, fragment.GetColumnBindings()));
+	execution.is_empty = true;
 }
 
 void StageExecutions::Merge(StageId probe) {
@@ -326,8 +325,14 @@ void StageExecutions::AssignTasks(StageExecution &execution) {
 	}
 }
 
-void StageExecutions::Encode(StageExecution &execution) {
-	auto &fragment = plan.stages[execution.stage.id].fragment;
+std::shared_ptr<const std::string> StageExecutions::Encode(StageId stage) {
+	std::lock_guard<std::mutex> guard(encoding);
+	auto &execution = executions[stage];
+	auto &fragment = plan.stages[stage].fragment;
+	if (execution.is_empty) {
+		duckdb::LogicalEmptyResult empty(execution.fragment_types, fragment->GetColumnBindings());
+		return std::make_shared<const std::string>(EncodeFragment(context, empty));
+	}
 	NullKeys null_keys;
 	if (!execution.computes_keys) {
 		null_keys.Put(*fragment, execution.stage.output.column_count);
@@ -336,11 +341,12 @@ void StageExecutions::Encode(StageExecution &execution) {
 	for (auto merged : execution.merged) {
 		splice.Put(fragment, merged, plan.stages[merged].fragment);
 	}
-	SetFragment(execution, *fragment);
+	return std::make_shared<const std::string>(EncodeFragment(context, *fragment));
 }
 
-void StageExecutions::SetFragment(StageExecution &execution, const LogicalOperator &fragment) {
-	execution.stage.fragment = std::make_shared<const std::string>(EncodeFragment(context, fragment));
+void StageExecutions::SetFragment(StageId stage, std::shared_ptr<const std::string> fragment) {
+	auto &execution = executions[stage];
+	execution.stage.fragment = std::move(fragment);
 	for (auto &task : execution.stage.tasks) {
 		task.serialized_plan = execution.stage.fragment;
 	}

@@ -11,6 +11,8 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <variant>
 
 namespace duckherder {
@@ -28,7 +30,8 @@ struct StageOutcome {
 //! The stages of one execution of a plan: what each reads, how it is cut into tasks, and what has become of the joins
 //! that are decided by real sizes. The plan itself stays as it is: a prepared statement executes it again.
 //!
-//! Not thread-safe: its owner calls it with a lock held. Lifetime: within one query of `context`; `plan` outlives it.
+//! Not thread-safe: its owner calls it with a lock held, but for Encode. Lifetime: within one query of `context`;
+//! `plan` outlives it.
 class StageExecutions {
 public:
 	StageExecutions(duckdb::ClientContext &context, DistributedPlan &plan);
@@ -54,6 +57,10 @@ public:
 	const PipelineTasks &Split(StageId stage) const {
 		return executions[stage].split;
 	}
+	//! Of the columns that its fragment puts out
+	const duckdb::vector<duckdb::LogicalType> &FragmentTypes(StageId stage) const {
+		return executions[stage].fragment_types;
+	}
 	bool HasScan(StageId stage) const {
 		return executions[stage].scan != nullptr;
 	}
@@ -71,8 +78,13 @@ public:
 	};
 	//! The stage has tasks now
 	struct Sized {};
-	//! Decides what the scheduler has asked for; all that the stage waits for is done.
-	std::variant<Sized, Merged> Size(StageId stage);
+	//! Decides what the scheduler has asked for; all that the stage waits for is done. A stage with tasks is encoded
+	//! and gets its fragment next.
+	std::variant<Sized, Merged> Resolve(StageId stage);
+	//! The fragment of a stage that has tasks. Any thread, without the lock, as it takes long: nothing that it reads
+	//! changes once the stage has tasks, and threads that encode wait for each other.
+	std::shared_ptr<const std::string> Encode(StageId stage);
+	void SetFragment(StageId stage, std::shared_ptr<const std::string> fragment);
 
 	//! What the tasks of a stage read; `outputs` says where the outputs of another one are.
 	StageInputs InputsOf(StageId stage, const std::function<std::vector<OutputLocation>(StageId)> &outputs) const;
@@ -107,6 +119,10 @@ private:
 		bool repeatable = true;
 		//! Those that are not columns, at the top of the fragment; otherwise they are NULL
 		bool computes_keys = true;
+		//! Its one task puts out nothing, so that its fragment is none of the plan's
+		bool is_empty = false;
+		//! As planned: nobody but Encode looks into fragments, which change while it works
+		duckdb::vector<duckdb::LogicalType> fragment_types;
 		//! bytes[task][partition]
 		std::vector<std::vector<uint64_t>> output_bytes;
 		//! Some task has put out rows
@@ -121,16 +137,13 @@ private:
 
 	uint64_t OutputBytes(StageId stage) const;
 	void Merge(StageId probe);
-	//! Its one task puts out nothing
 	void MakeEmpty(StageExecution &execution);
 	void AssignTasks(StageExecution &execution);
-	void Encode(StageExecution &execution);
-	//! Of the stage and its tasks
-	void SetFragment(StageExecution &execution, const duckdb::LogicalOperator &fragment);
 
 	duckdb::ClientContext &context;
-	//! Not changed, but operators are moved about while a fragment is encoded
+	//! Not changed, but Encode moves operators from one fragment into another for as long as it holds `encoding`
 	DistributedPlan &plan;
+	std::mutex encoding;
 	std::vector<StageExecution> executions;
 };
 

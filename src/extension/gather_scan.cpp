@@ -2,6 +2,7 @@
 
 #include "engine/exchange_scan.hpp"
 #include "coordinator/gather_source.hpp"
+#include "coordinator/query_coordinator.hpp"
 #include "extension/explain.hpp"
 
 #include "duckdb/execution/column_binding_resolver.hpp"

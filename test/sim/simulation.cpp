@@ -142,15 +142,21 @@ void Simulation::Do(const action::CancelAttempt &action) {
 
 void Simulation::Do(const action::ResolveTaskCount &action) {
 	Trace("  < size " + std::to_string(action.stage));
-	auto merged = scenario.merged.find(action.stage);
+	// encoding a stage takes a while, in which anything may happen
+	auto delay = random.Chance(0.5) ? 0 : random.Between(0, 500);
+	After(delay, [this, stage = action.stage] { AnswerTaskCount(stage); });
+}
+
+void Simulation::AnswerTaskCount(StageId stage) {
+	auto merged = scenario.merged.find(stage);
 	if (merged == scenario.merged.end()) {
-		Deliver(event::StageSized {action.stage, scenario.stages[action.stage].task_count, {}});
+		Deliver(event::StageSized {stage, scenario.stages[stage].task_count, {}});
 	} else {
-		MergeStage(scenario.stages, action.stage, merged->second);
-		Deliver(event::StageMerged {action.stage, merged->second});
+		MergeStage(scenario.stages, stage, merged->second);
+		Deliver(event::StageMerged {stage, merged->second});
 	}
 	if (random.Chance(scenario.double_message)) {
-		Deliver(event::StageSized {action.stage, 1, {}});
+		Deliver(event::StageSized {stage, 1, {}});
 	}
 }
 

@@ -78,6 +78,7 @@ private:
 	void Do(const action::StartTask &action);
 	void Do(const action::CancelAttempt &action);
 	void Do(const action::ResolveTaskCount &action);
+	void AnswerTaskCount(StageId stage);
 	void Do(const action::TaskReady &action);
 	void Do(const action::QueryFinished &action);
 	void Do(const action::QueryFailed &action);
