@@ -11,7 +11,6 @@ MAX_FIELDS = 20
 
 # Those that were longer when this check came, with what they had then; none may grow.
 EXCEPTIONS = {
-    ("src/coordinator/query_coordinator.hpp", "QueryCoordinator"): {"fields": 45},
 }
 
 CLASS_WORDS = {"class", "struct", "union"}
