@@ -3,6 +3,7 @@
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
 #include "engine/scan_file.hpp"
+#include "planner/cut/stage_order.hpp"
 #include "planner/place/choose_joins.hpp"
 
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -23,11 +24,6 @@ namespace {
 //! Each task of a stage builds a hash table of its own from a broadcast input. Where these, taken together, are more
 //! than this part of what the tasks read, there are better few of them; else many, which share the work better.
 constexpr uint64_t PROBE_BYTES_PER_BROADCAST_MIN = 16;
-
-template <class STAGES>
-bool Contains(const STAGES &stages, StageId stage) {
-	return std::find(stages.begin(), stages.end(), stage) != stages.end();
-}
 
 //! Where a fragment reads the output of a stage; null if nowhere
 unique_ptr<LogicalOperator> *FindScan(unique_ptr<LogicalOperator> &op, StageId stage) {

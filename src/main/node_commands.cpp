@@ -346,39 +346,42 @@ void KeepLastQueries(DatabaseState &state) {
 	}
 }
 
+//! Behind its own flags, the last of each node's
+std::vector<FlagSpec> WithFlagsOfNodes(std::vector<FlagSpec> flags) {
+	for (auto &flag : {TLS_CERT, TLS_KEY, TLS_CA, TLS_CLIENT_CA, INSECURE, CORE_DUMPS, HELP}) {
+		flags.push_back(flag);
+	}
+	return flags;
+}
+
 std::vector<FlagSpec> DriverFlags() {
-	return {{"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
-	        {"--database", "FILE", "whose tables clients attach; default: in memory"},
-	        {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
-	        {"--data-path", "PATH", "where a new lake has its files"},
-	        {"--history", "FILE|off",
-	         "where the history of queries is kept; default: "
-	         "FILE.history beside --database, else in memory"},
-	        INIT,
-	        THREADS,
-	        MEMORY_LIMIT,
-	        TEMP_DIRECTORY,
-	        TEMP_LIMIT,
-	        {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
-	        {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
-	        {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
-	        {"--transaction-idle", "SECONDS",
-	         "how long a transaction of a Flight SQL client may wait for its next statement; "
-	         "default 300"},
-	        TOKEN,
-	        CLIENT_TOKENS,
-	        ALLOW_PATH,
-	        TLS_CERT,
-	        TLS_KEY,
-	        TLS_CA,
-	        TLS_CLIENT_CA,
-	        INSECURE,
-	        CORE_DUMPS,
-	        HELP};
+	return WithFlagsOfNodes({
+	    {"--listen", "HOST:PORT", "default 127.0.0.1:8815; port 0 takes a free one"},
+	    {"--database", "FILE", "whose tables clients attach; default: in memory"},
+	    {"--lake", "ducklake:…", "whose tables clients attach instead, a DuckLake"},
+	    {"--data-path", "PATH", "where a new lake has its files"},
+	    {"--history", "FILE|off",
+	     "where the history of queries is kept; default: "
+	     "FILE.history beside --database, else in memory"},
+	    INIT,
+	    THREADS,
+	    MEMORY_LIMIT,
+	    TEMP_DIRECTORY,
+	    TEMP_LIMIT,
+	    {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
+	    {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
+	    {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
+	    {"--transaction-idle", "SECONDS",
+	     "how long a transaction of a Flight SQL client may wait for its next statement; "
+	     "default 300"},
+	    TOKEN,
+	    CLIENT_TOKENS,
+	    ALLOW_PATH,
+	});
 }
 
 std::vector<FlagSpec> WorkerFlags() {
-	return {
+	return WithFlagsOfNodes({
 	    {"--listen", "HOST:PORT", "default 127.0.0.1:0; port 0 takes a free one"},
 	    {"--advertise", "HOST[:PORT]", "how others reach this node; default the host and port of --listen"},
 	    {"--driver", "HOST:PORT",
@@ -397,13 +400,7 @@ std::vector<FlagSpec> WorkerFlags() {
 	    TEMP_LIMIT,
 	    TOKEN,
 	    CLIENT_TOKENS,
-	    TLS_CERT,
-	    TLS_KEY,
-	    TLS_CA,
-	    TLS_CLIENT_CA,
-	    INSECURE,
-	    CORE_DUMPS,
-	    HELP};
+	});
 }
 
 } // namespace

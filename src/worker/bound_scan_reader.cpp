@@ -157,12 +157,15 @@ ReaderInitializeType BoundScanReader::InitializeReader(MultiFileReaderData &read
                                                        const vector<ColumnIndex> &global_column_ids,
                                                        optional_ptr<TableFilterSet> table_filters,
                                                        ClientContext &context, MultiFileGlobalState &gstate) {
+	auto is_cast = [&](idx_t position) {
+		auto column = global_column_ids.at(position).GetPrimaryIndex();
+		return column < global_columns.size() && !HasColumn(*reader_data.reader, global_columns[column]);
+	};
 	TableFilterSet applicable;
-	if (table_filters) {
+	if (table_filters && std::any_of(table_filters->filters.begin(), table_filters->filters.end(),
+	                                 [&](auto &entry) { return is_cast(entry.first); })) {
 		for (auto &[position, filter] : table_filters->filters) {
-			auto column = global_column_ids.at(position).GetPrimaryIndex();
-			auto as_it_is = column >= global_columns.size() || HasColumn(*reader_data.reader, global_columns[column]);
-			if (auto kept = as_it_is ? filter->Copy() : WithoutBloomFilters(*filter)) {
+			if (auto kept = is_cast(position) ? WithoutBloomFilters(*filter) : filter->Copy()) {
 				applicable.filters.emplace(position, std::move(kept));
 			}
 		}

@@ -24,9 +24,10 @@ string DescribeScan(const LogicalGet &get) {
 	if (!IsParquetScan(get)) {
 		return name;
 	}
-	auto files = get.bind_data->Cast<MultiFileBindData>().file_list->GetAllFiles();
-	return files.size() == 1 ? name + " " + StringUtil::GetFileName(files[0].path)
-	                         : name + " of " + to_string(files.size()) + " files";
+	auto &files = *get.bind_data->Cast<MultiFileBindData>().file_list;
+	auto count = files.GetTotalFileCount();
+	return count == 1 ? name + " " + StringUtil::GetFileName(files.GetFirstFile().path)
+	                  : name + " of " + to_string(count) + " files";
 }
 
 string DescribeInput(const LogicalExchangeScan &scan, const StagePlan &stage, const DistributedPlan &plan) {
