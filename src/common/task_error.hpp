@@ -27,7 +27,10 @@ enum class ErrorKind : uint8_t {
 	//! The worker's database is invalid: it takes no tasks any more, and its outputs are gone.
 	BROKEN = 7,
 	//! The worker takes no tasks just now, because its process has reached its memory limit.
-	OVERLOADED = 8
+	OVERLOADED = 8,
+	//! The worker is not the one that was meant: its process was started again, or its database was replaced, since the
+	//! sender has heard of it. It has not begun the task.
+	REPLACED = 9
 };
 
 //! A failure as it travels: DuckDB's own class and message, plus where it happened.

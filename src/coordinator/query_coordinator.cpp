@@ -117,6 +117,7 @@ AttemptCall QueryCoordinator::MakeCall(const action::StartTask &start) {
 	request.task_id = start.task.task;
 	request.attempt = start.attempt;
 	request.worker_id = start.worker;
+	request.worker_incarnation = workers->IncarnationOf(start.worker);
 	request.fragment = stage.fragment;
 	request.output = stage.output;
 	request.split = stage.tasks[start.task.task].split;

@@ -22,9 +22,17 @@ void WorkerWatch::Join(uint32_t tasks_per_worker_p) {
 }
 
 const WorkerAddress &WorkerWatch::AddressOf(const WorkerId &id) const {
+	return InfoOf(id).address;
+}
+
+const std::string &WorkerWatch::IncarnationOf(const WorkerId &id) const {
+	return InfoOf(id).incarnation;
+}
+
+const WorkerInfo &WorkerWatch::InfoOf(const WorkerId &id) const {
 	for (auto &worker : workers) {
 		if (worker.address.id == id) {
-			return worker.address;
+			return worker;
 		}
 	}
 	throw duckdb::InternalException("The scheduler named the unknown worker %s", id);
@@ -161,6 +169,7 @@ void WorkerWatch::NoteFailure(const WorkerId &worker, const TaskError &error) {
 		break;
 	case ErrorKind::UNREACHABLE:
 	case ErrorKind::DISCONNECTED:
+	case ErrorKind::REPLACED:
 		Suspect(worker);
 		break;
 	case ErrorKind::LOST_INPUT:

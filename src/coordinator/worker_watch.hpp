@@ -37,6 +37,8 @@ public:
 	}
 	//! Throws InternalException for a worker that the query has never heard of.
 	const WorkerAddress &AddressOf(const WorkerId &id) const;
+	//! As last heard of, by this query; throws likewise.
+	const std::string &IncarnationOf(const WorkerId &id) const;
 	//! The worker gets a task, and keeps outputs from now on.
 	void Use(const WorkerId &id) {
 		used_workers.insert(id);
@@ -80,6 +82,8 @@ private:
 	void RenewLeases();
 	//! Null if this query never heard of it
 	WorkerInfo *Find(const WorkerId &id);
+	//! Throws InternalException for a worker that the query has never heard of.
+	const WorkerInfo &InfoOf(const WorkerId &id) const;
 
 	const QueryId query;
 	const CoordinatorServices &services;

@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! The number is raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 8;
+constexpr uint32_t PROTOCOL_VERSION = 9;
 
 //! How a node is reached: "inproc" is this process, any other location is "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -61,6 +61,10 @@ struct TaskRequest {
 	TaskId task_id = 0;
 	Attempt attempt = 0;
 	WorkerId worker_id;
+	//! WorkerInfo::incarnation as the sender knows it. A worker of another one refuses the task (ErrorKind::REPLACED),
+	//! so that what the sender holds for lost when it hears of the new one is not what that one has made. An empty one
+	//! fits any.
+	std::string worker_incarnation;
 	std::shared_ptr<const std::string> fragment;
 	Exchange output;
 	ScanSplit split;

@@ -43,7 +43,8 @@ QueryError Retries::CheckAttempts(TaskKey key, const TaskError &error) {
 
 bool Retries::Forgive(TaskKey key, const TaskError &error, bool lost_input, TimeMs now) {
 	auto refused = error.kind == ErrorKind::DRAINING || error.kind == ErrorKind::UNREACHABLE ||
-	               error.kind == ErrorKind::OVERLOADED || (error.kind == ErrorKind::BROKEN && !error.breaks_worker);
+	               error.kind == ErrorKind::OVERLOADED || error.kind == ErrorKind::REPLACED ||
+	               (error.kind == ErrorKind::BROKEN && !error.breaks_worker);
 	if (!refused && !lost_input) {
 		return false;
 	}

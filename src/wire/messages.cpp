@@ -158,11 +158,12 @@ void Fields(FIELDS &fields, T &request) {
 	fields.Objects(21, "scan_filters", request.scan_filters);
 	fields.Field(22, "inline_bytes_max", request.inline_bytes_max);
 	fields.Field(23, "stage_version", request.stage_version);
+	fields.Field(24, "worker_incarnation", request.worker_incarnation);
 }
 
 template <class FIELDS, Is<TaskError> T>
 void Fields(FIELDS &fields, T &error) {
-	fields.Enum(10, "kind", error.kind, ErrorKind::OVERLOADED);
+	fields.Enum(10, "kind", error.kind, ErrorKind::REPLACED);
 	fields.Field(11, "exception_type", error.exception_type);
 	fields.Field(12, "message", error.message);
 	fields.Field(13, "worker_id", error.worker_id);

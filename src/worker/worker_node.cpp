@@ -77,9 +77,8 @@ TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<Chunk
 	// the node may go while the task still runs
 	auto node = state;
 	auto &id = node->address.id;
-	if (node->draining) {
-		return Refuse(ErrorKind::DRAINING, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks",
-		              id);
+	if (!request.worker_incarnation.empty() && request.worker_incarnation != node->incarnation) {
+		return Refuse(ErrorKind::REPLACED, ExceptionType::IO, "Worker " + id + " was started again", id);
 	}
 	if (ValidChecker::IsInvalidated(*node->db->instance)) {
 		return Refuse(ErrorKind::BROKEN, ExceptionType::FATAL,
@@ -95,6 +94,12 @@ TaskResult WorkerNode::RunTask(const TaskRequest &request, std::shared_ptr<Chunk
 	auto task = node->tasks.Begin(request.query_id, {request.stage_id, request.task_id}, request.attempt);
 	if (!task) {
 		return Refuse(ErrorKind::CANCELLED, ExceptionType::INTERRUPT, "The query was cancelled", id);
+	}
+	// after the task counts: the process ends once it drains and sees none
+	if (node->draining) {
+		node->tasks.End(task);
+		return Refuse(ErrorKind::DRAINING, ExceptionType::IO, "Worker " + id + " is draining and takes no new tasks",
+		              id);
 	}
 	auto result = node->runner.Run(*task, request, std::move(feed));
 	node->tasks.End(task);

@@ -4,7 +4,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from chaos.rolling_restarts import Restarts
@@ -39,19 +38,6 @@ STATEMENTS = {
 }
 
 
-def check_until_it_is_answered(pair: Pair, sql: str, fed: bool) -> None:
-    """The rows of a CSV file are read once: a task that has begun to read them cannot run again elsewhere, which is an
-    error that says so, and never other rows (docs/operations.md)."""
-    for attempt in range(20):
-        try:
-            pair.check(sql)
-            return
-        except duckdb.IOException as error:
-            known = "read once already" in str(error) or "would not make the same rows again" in str(error)
-            if not fed or not known or attempt == 19:
-                raise
-
-
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", STATEMENTS)
@@ -69,7 +55,7 @@ def test_statements_while_workers_are_restarted(tmp_path, kind: str):
                      "GROUP BY g")
         with Restarts(cluster, seconds_apart=0.2, kill_percent=0, seed=1) as restarts:
             for number in range(1, rounds + 1):
-                check_until_it_is_answered(pair, STATEMENTS[kind].format(number, tmp_path), kind == "feed")
+                pair.check(STATEMENTS[kind].format(number, tmp_path))
             wait_until(lambda: restarts.ended > 0 or restarts.problem, 20, lambda: "no worker was started again")
             # workers end with the thread that has started them again
             pair.check("SELECT round, count(*), sum(n) FROM kept GROUP BY round", ("DISTRIBUTED", "LOCAL"))

@@ -146,7 +146,7 @@ void Referee::Apply(const event::TaskFailed &event) {
 
 void Referee::Forgive(Task &task, const TaskError &failure) const {
 	static const std::set<ErrorKind> harmless = {ErrorKind::DRAINING, ErrorKind::UNREACHABLE, ErrorKind::OVERLOADED,
-	                                             ErrorKind::LOST_INPUT};
+	                                             ErrorKind::REPLACED, ErrorKind::LOST_INPUT};
 	auto victim = failure.kind == ErrorKind::BROKEN && !failure.breaks_worker;
 	if (!victim && harmless.count(failure.kind) == 0) {
 		return;

@@ -95,12 +95,12 @@ inline auto Members(const ScanSplit &m) {
 inline auto Members(const TaskRequest &m) {
 	static const std::string none;
 	static const StageInputs no_inputs;
-	auto &[query_id, stage_id, task_id, attempt, worker_id, fragment, output, split, inputs, version, filters, settings,
-	       start, inline_max] = m;
+	auto &[query_id, stage_id, task_id, attempt, worker_id, incarnation, fragment, output, split, inputs, version,
+	       filters, settings, start, inline_max] = m;
 	auto &text = fragment ? *fragment : none;
 	auto &list = inputs ? *inputs : no_inputs;
-	return std::tie(query_id, stage_id, task_id, attempt, worker_id, text, output, split, list, version, filters,
-	                settings, start, inline_max);
+	return std::tie(query_id, stage_id, task_id, attempt, worker_id, incarnation, text, output, split, list, version,
+	                filters, settings, start, inline_max);
 }
 
 inline auto Members(const TaskError &m) {
@@ -209,6 +209,7 @@ inline TaskRequest SampleTaskRequest() {
 	request.inputs = std::make_shared<const StageInputs>(
 	    StageInputs {SampleInput(1, ExchangeKind::GATHER), SampleInput(0, ExchangeKind::BROADCAST)});
 	request.stage_version = 12;
+	request.worker_incarnation = "5d1f";
 	request.settings = {{"TimeZone", "Asia/Kathmandu"}, {"default_order", ""}};
 	request.transaction_start_us = -5;
 	// what a transport that has to fetch outputs sets anyway

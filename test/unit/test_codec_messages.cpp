@@ -105,7 +105,7 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 		EXPECT_TRUE(DecodeMessage<TaskRequest>(EncodeMessage(request)) == request);
 	}
 	for (auto kind : {ErrorKind::USER, ErrorKind::WORKER_FAILURE, ErrorKind::LOST_INPUT, ErrorKind::CANCELLED,
-	                  ErrorKind::DRAINING}) {
+	                  ErrorKind::DRAINING, ErrorKind::REPLACED}) {
 		EXPECT_TRUE(DecodeMessage<TaskError>(EncodeMessage(SampleTaskError(kind))) == SampleTaskError(kind));
 	}
 	auto info = SampleWorkerInfo();
@@ -132,7 +132,7 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});
 	EXPECT_THROW(DecodeMessage<TaskRequest>(EncodeMessage(request)), SerializationException);
-	EXPECT_THROW(DecodeMessage<TaskError>(EncodeMessage(SampleTaskError(static_cast<ErrorKind>(9)))),
+	EXPECT_THROW(DecodeMessage<TaskError>(EncodeMessage(SampleTaskError(static_cast<ErrorKind>(10)))),
 	             SerializationException);
 	auto info = SampleWorkerInfo();
 	info.state = static_cast<WorkerState>(4);

@@ -194,6 +194,21 @@ TEST(WorkerWatch, ReportsWhoJoinsAndWhoIsStartedAgain) {
 	EXPECT_THROW(given.watch.AddressOf("nobody"), duckdb::InternalException);
 }
 
+TEST(WorkerWatch, AsksWhoTheWorkerIsThatSaysItWasReplaced) {
+	WatchFixture given;
+	TaskError error;
+	error.kind = ErrorKind::REPLACED;
+	given.watch.NoteFailure("w0", error);
+	EXPECT_TRUE(given.Reported<event::WorkerDraining>("w0")) << "it gets no tasks that it would refuse again";
+	EXPECT_EQ(given.watch.IncarnationOf("w0"), "a");
+	given.Settle();
+	given.events.clear();
+	given.watch.NoteAnswer("w0", Worker("w0", "c"));
+	EXPECT_TRUE(given.Reported<event::WorkerLost>("w0")) << "what the former one has made";
+	EXPECT_TRUE(given.Reported<event::WorkerJoined>("w0"));
+	EXPECT_EQ(given.watch.IncarnationOf("w0"), "c");
+}
+
 TEST(WorkerWatch, LosesASuspectThatStaysSilent) {
 	WatchFixture given;
 	TaskError error;

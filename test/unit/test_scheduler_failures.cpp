@@ -255,7 +255,8 @@ TEST(SchedulerFailures, ADrainingWorkerTakesNothingNew) {
 //! What a worker says that refuses a task, or could not be asked
 static std::vector<TaskError> Refusals() {
 	return {SchedulerHarness::Error(ErrorKind::DRAINING), SchedulerHarness::Error(ErrorKind::UNREACHABLE),
-	        SchedulerHarness::Error(ErrorKind::OVERLOADED), SchedulerHarness::Error(ErrorKind::BROKEN)};
+	        SchedulerHarness::Error(ErrorKind::OVERLOADED), SchedulerHarness::Error(ErrorKind::BROKEN),
+	        SchedulerHarness::Error(ErrorKind::REPLACED)};
 }
 
 TEST(SchedulerFailures, ARefusalCostsNoAttempt) {

@@ -434,6 +434,9 @@ TEST(WorkerFailures, AnotherDatabaseTakesThePlaceOfABrokenOne) {
 	fetch.query_id = request.query_id;
 	EXPECT_THROW(worker.Fetch(fetch, {LogicalType::BIGINT}), duckdb::IOException) << "its outputs went with it";
 	request.attempt = 1;
+	request.worker_incarnation = first.incarnation;
+	EXPECT_EQ(worker.RunTask(request, nullptr).error.kind, ErrorKind::REPLACED) << "it is meant for the former one";
+	request.worker_incarnation = second.incarnation;
 	EXPECT_FALSE(worker.RunTask(request, nullptr).failed);
 }
 
