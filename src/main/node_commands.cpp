@@ -452,6 +452,8 @@ int RunDriver(const std::vector<std::string> &words) {
 	driver.state->SetSessions(sessions);
 	node.SetDatabase(std::move(sessions));
 	node.Start();
+	// statements are refused at the bound; none is chosen to be ended
+	process_memory::Watch memory_watch([](const std::string &) {});
 	SayListening(node);
 	auto &instance = *driver.database->instance;
 	if (!RunUntilStopped(instance, [] {})) {

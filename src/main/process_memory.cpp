@@ -5,10 +5,12 @@
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fcntl.h>
 #include <malloc.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace duckherder::process_memory {
@@ -19,6 +21,19 @@ namespace {
 
 //! It takes some time until a block of this size has been written, and until then it is not resident
 constexpr uint64_t SLOWLY_WRITTEN_BYTES = 32ULL << 20;
+
+//! The most that glibc allows: larger blocks are mapped for themselves, and go back when freed
+constexpr uint64_t KEPT_BLOCK_BYTES_MAX = 32ULL << 20;
+//! So much at the end of each of the C library's arenas is kept
+constexpr uint64_t KEPT_BYTES_MAX = 512ULL << 20;
+//! Of a limit; a process has several arenas
+constexpr uint64_t KEPT_BLOCK_PART = 64;
+constexpr uint64_t KEPT_PART = 16;
+
+//! A process that has used less than so much CPU time in so long has nothing to do
+constexpr int64_t IDLE_CPU_MS = 100;
+constexpr int64_t IDLE_MS = 2000;
+constexpr uint64_t IDLE_LOOK_MS = 100;
 
 std::atomic<uint64_t> limit {0};
 //! Bytes of such blocks that were given out since a moment ago
@@ -35,6 +50,17 @@ std::string TooMuch(uint64_t resident) {
 int64_t NowMs() {
 	using namespace std::chrono;
 	return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+void KeepAtMost(uint64_t block_bytes, uint64_t bytes) {
+	mallopt(M_MMAP_THRESHOLD, static_cast<int>(block_bytes));
+	mallopt(M_TRIM_THRESHOLD, static_cast<int>(bytes));
+}
+
+int64_t CpuMs() {
+	timespec time {};
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return int64_t(time.tv_sec) * 1000 + time.tv_nsec / 1000000;
 }
 
 //! What was freed, but is still the allocators'
@@ -80,9 +106,15 @@ data_ptr_t Reallocate(PrivateAllocatorData *data, data_ptr_t block, idx_t old_by
 
 } // namespace
 
+void KeepFreedMemory() {
+	KeepAtMost(KEPT_BLOCK_BYTES_MAX, KEPT_BYTES_MAX);
+}
+
 void SetLimit(uint64_t bytes) {
 	limit = bytes;
 	if (bytes > 0) {
+		KeepAtMost(std::min(bytes / KEPT_BLOCK_PART, KEPT_BLOCK_BYTES_MAX),
+		           std::min(bytes / KEPT_PART, KEPT_BYTES_MAX));
 		Allocator::DefaultAllocatorReference() = duckdb::shared_ptr<Allocator>(MakeAllocator().release());
 	}
 }
@@ -111,36 +143,53 @@ duckdb::unique_ptr<Allocator> MakeAllocator() {
 	return make_uniq<Allocator>(Allocate, Allocator::DefaultFree, Reallocate, make_uniq<PrivateAllocatorData>());
 }
 
-Watch::Watch(std::function<void(const std::string &error)> relieve_p) : relieve(std::move(relieve_p)) {
-	if (limit > 0) {
-		thread = std::thread([this] { Run(); });
-	}
+Watch::Watch(std::function<void(const std::string &error)> relieve_p)
+    : relieve(std::move(relieve_p)), thread([this] { Run(); }) {
 }
 
 Watch::~Watch() {
 	stopping = true;
-	if (thread.joinable()) {
-		thread.join();
-	}
+	thread.join();
 }
 
 void Watch::Run() {
 	auto beyond = false;
 	while (!stopping) {
-		auto resident = Resident();
-		if (resident > Bound()) {
-			GiveBack();
-			resident = Resident();
-		}
-		if (resident > Bound()) {
-			beyond = true;
-			relieve(TooMuch(resident));
-		} else if (beyond) {
-			beyond = false;
-			relieve("");
-		}
-		auto pause = beyond ? limits::PROCESS_MEMORY_RELIEF_MS : limits::PROCESS_MEMORY_LOOK_INTERVAL_MS;
+		beyond = limit > 0 && CheckBound(beyond);
+		GiveBackWhenIdle();
+		auto look = limit > 0 ? limits::PROCESS_MEMORY_LOOK_INTERVAL_MS : IDLE_LOOK_MS;
+		auto pause = beyond ? limits::PROCESS_MEMORY_RELIEF_MS : look;
 		std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+	}
+}
+
+bool Watch::CheckBound(bool was_beyond) {
+	auto resident = Resident();
+	if (resident > Bound()) {
+		GiveBack();
+		resident = Resident();
+	}
+	if (resident > Bound()) {
+		relieve(TooMuch(resident));
+		return true;
+	}
+	if (was_beyond) {
+		relieve("");
+	}
+	return false;
+}
+
+void Watch::GiveBackWhenIdle() {
+	auto now = NowMs();
+	auto cpu = CpuMs();
+	if (cpu - busy_cpu_ms > IDLE_CPU_MS) {
+		busy_cpu_ms = cpu;
+		busy_at_ms = now;
+		has_given_back = false;
+	} else if (!has_given_back && now - busy_at_ms >= IDLE_MS) {
+		has_given_back = true;
+		GiveBack();
+		busy_cpu_ms = CpuMs();
 	}
 }
 

@@ -95,3 +95,25 @@ def test_exploding_queries_on_a_driver(tmp_path, table):
         peak = peak_mb(cluster.driver.pid)
         print(peak)
         assert peak < PEAK_MB
+
+
+def resident_mb(pid: int) -> float:
+    pages = Path(f"/proc/{pid}/statm").read_text().split()
+    return (int(pages[1]) - int(pages[2])) * 4096 / (1 << 20)
+
+
+@pytest.mark.timeout(120)
+def test_memory_that_is_kept_for_reuse_goes_back_when_nothing_runs(tmp_path):
+    path = tmp_path / "t.parquet"
+    plain_session().execute(f"COPY (SELECT i, repeat('x', 100 + i % 7) AS s FROM range(1500000) r(i)) TO '{path}'")
+    with Cluster(tmp_path, workers=1, with_driver=True) as cluster, cluster_session(cluster) as con:
+        distribute_everything(con)
+        worker = cluster.workers["worker-0"]
+        before = resident_mb(worker.pid)
+        # all rows cross an exchange twice
+        sql = f"SELECT count(*), max(a.s) FROM '{path}' a JOIN '{path}' b ON a.i = b.i AND a.s = b.s"
+        assert con.execute(sql).fetchall() == [(1500000, "x" * 106)]
+        used = peak_mb(worker.pid) - before
+        assert used > 150, used
+        wait_until(lambda: resident_mb(worker.pid) - before < used / 3, 20,
+                   lambda: f"{resident_mb(worker.pid):.0f} MB, {before:.0f} before, {used:.0f} more at most")
