@@ -65,7 +65,54 @@ bool IsOpenedFile(const LocalFileVersion &version, const string &tag) {
 	return opened.device == version.device && opened.inode == version.inode && opened.size_bytes == version.size_bytes;
 }
 
+//! The scan hands out the row groups of a file one after another, and keeps the number of the next one to itself.
+class RowGroupReader : public ParquetReader {
+public:
+	RowGroupReader(ClientContext &context, const ParquetReader &opened, idx_t first_p, idx_t end_p)
+	    : ParquetReader(context, opened.file, opened.parquet_options, opened.metadata), first(first_p), end(end_p) {
+	}
+
+	//! Called with the scan's lock held
+	bool TryInitializeScan(ClientContext &context, GlobalTableFunctionState &gstate,
+	                       LocalTableFunctionState &lstate) override {
+		while (next < end && ParquetReader::TryInitializeScan(context, gstate, lstate)) {
+			if (next++ >= first) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+private:
+	const idx_t first;
+	const idx_t end;
+	idx_t next = 0;
+};
+
+//! The row group that begins at the row, or the number of row groups if it is the end of the file
+optional_idx RowGroupAt(const vector<idx_t> &group_rows, uint64_t row) {
+	idx_t begin = 0;
+	for (idx_t group = 0; group <= group_rows.size(); group++) {
+		if (begin == row) {
+			return group;
+		}
+		begin += group < group_rows.size() ? group_rows[group] : 0;
+	}
+	return row == ROWS_UNBOUNDED ? optional_idx(group_rows.size()) : optional_idx();
+}
+
 } // namespace
+
+shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanFile &file, const RowRange &rows,
+                                             BaseFileReader &reader) {
+	auto group_rows = RowGroupRows(reader);
+	auto first = RowGroupAt(group_rows, rows.start);
+	auto end = RowGroupAt(group_rows, rows.end);
+	if (!first.IsValid() || !end.IsValid()) {
+		throw FileVersionException(file.path, "its row groups are others");
+	}
+	return make_shared_ptr<RowGroupReader>(context, reader.Cast<ParquetReader>(), first.GetIndex(), end.GetIndex());
+}
 
 vector<idx_t> RowGroupRows(BaseFileReader &reader) {
 	vector<idx_t> result;

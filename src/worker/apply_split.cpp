@@ -39,7 +39,8 @@ public:
 	}
 };
 
-void ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) {
+//! Returns the reader of the files.
+BoundScanReader &ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) {
 	if (ScansColumn(get, MultiFileReader::COLUMN_IDENTIFIER_FILE_INDEX)) {
 		throw NotImplementedException(
 		    "file_index is the place of a file in the whole list, a task only has a part of it");
@@ -50,7 +51,9 @@ void ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) {
 		infos.push_back(ToOpenFileInfo(file));
 	}
 	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(infos));
-	bind_data.multi_file_reader->Cast<BoundScanReader>().SetFiles({files.begin(), files.end()});
+	auto &reader = bind_data.multi_file_reader->Cast<BoundScanReader>();
+	reader.SetFiles({files.begin(), files.end()});
+	return reader;
 }
 
 } // namespace
@@ -65,8 +68,12 @@ void ApplySplit(ClientContext &context, LogicalOperator &plan, const ScanSplit &
 		throw InternalException("The fragment has no Parquet scan with table index %llu to apply the split to",
 		                        split.table_index);
 	}
-	ReplaceFiles(*get, files);
-	RestrictRows(context, *get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
+	auto &reader = ReplaceFiles(*get, files);
+	if (auto row_groups = std::get_if<RowGroupSplit>(&split.part)) {
+		reader.SetRowGroups(row_groups->rows);
+	} else {
+		RestrictRows(context, *get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
+	}
 	plan.ResolveOperatorTypes();
 }
 

@@ -76,6 +76,10 @@ void BoundScanReader::SetFiles(std::vector<ScanFile> task_files) {
 	files = std::make_shared<const std::vector<ScanFile>>(std::move(task_files));
 }
 
+void BoundScanReader::SetRowGroups(const RowRange &rows) {
+	row_groups = rows;
+}
+
 shared_ptr<MultiFileList> BoundScanReader::CreateFileList(ClientContext &context, const vector<string> &paths,
                                                           const FileGlobInput &glob_input) {
 	bound = DecodeBoundScan(paths);
@@ -118,6 +122,9 @@ shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context,
                                                          const OpenFileInfo &file, idx_t file_idx,
                                                          const MultiFileBindData &bind_data) {
 	auto result = MultiFileReader::CreateReader(context, gstate, file, file_idx, bind_data);
+	if (files && row_groups) {
+		result = ReadOnlyRowGroups(context, files->at(file_idx), *row_groups, *result);
+	}
 	PrepareDecryption(context, *result);
 	if (files) {
 		CheckOpenedVersion(files->at(file_idx), *result);
@@ -180,6 +187,7 @@ unique_ptr<MultiFileReader> BoundScanReader::Copy() const {
 	result->function_name = function_name;
 	result->bound = bound;
 	result->files = files;
+	result->row_groups = row_groups;
 	return result;
 }
 

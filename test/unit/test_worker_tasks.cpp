@@ -13,11 +13,49 @@ void WriteFile(Session &session, const std::string &path, uint64_t count, uint64
 	            "' (FORMAT parquet, ROW_GROUP_SIZE 10240)");
 }
 
+template <class SPLIT = RangeSplit>
 ScanSplit RowSplit(const Fragments &fragments, const std::string &file, uint64_t start, uint64_t end) {
 	ScanSplit split;
 	split.table_index = fragments.table_indexes.at(0);
-	split.part = RangeSplit {{ScanFile(file), {start, end}}};
+	split.part = SPLIT {{ScanFile(file), {start, end}}};
 	return split;
+}
+
+//! Queries over the file of WriteFile, with the types of their columns
+std::vector<std::pair<std::string, vector<LogicalType>>> QueriesOver(const std::string &file) {
+	return {
+	    {"SELECT s, id FROM '" + file + "'", {LogicalType::VARCHAR, LogicalType::BIGINT}},
+	    {"SELECT s FROM '" + file + "' WHERE id % 5 = 2 AND k < 50 AND id > 100", {LogicalType::VARCHAR}},
+	    {"SELECT id, file_row_number FROM '" + file + "' WHERE k = 3", {LogicalType::BIGINT, LogicalType::BIGINT}},
+	    {"SELECT id FROM '" + file + "' WHERE file_row_number BETWEEN 777 AND 30000", {LogicalType::BIGINT}},
+	    {"SELECT filename, id FROM read_parquet('" + file + "', filename = true)",
+	     {LogicalType::VARCHAR, LogicalType::BIGINT}},
+	    {"SELECT * FROM read_parquet('" + file + "', file_row_number = true) WHERE id > 40000",
+	     {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::VARCHAR, LogicalType::BIGINT}},
+	    {"SELECT 1 FROM '" + file + "'", {LogicalType::INTEGER}},
+	};
+}
+
+//! Tasks of the splits between the borders together return what the query returns, in order too: GATHER is ordered
+//! unless told otherwise.
+template <class SPLIT>
+void ExpectEachRowOnce(Session &session, const std::string &file, const std::vector<uint64_t> &borders) {
+	Workers workers(1);
+	for (auto &query : QueriesOver(file)) {
+		auto fragments = session.Catch(query.first);
+		Rows rows;
+		uint64_t input_rows = 0;
+		for (size_t i = 0; i + 1 < borders.size(); i++) {
+			auto request = MakeRequest(fragments.whole, 0, TaskId(i));
+			request.query_id = query.first;
+			request.split = RowSplit<SPLIT>(fragments, file, borders[i], borders[i + 1]);
+			auto location = workers.Run(0, request);
+			Append(rows, workers.Read(location, request, 0, query.second));
+			input_rows += workers.last.input_rows;
+		}
+		EXPECT_EQ(session.Query(query.first), rows) << query.first;
+		EXPECT_EQ(input_rows, rows.size()) << query.first;
+	}
 }
 
 } // namespace
@@ -45,34 +83,32 @@ TEST(WorkerTasks, RowRangesOfAFileCoverEachRowOnce) {
 	TestDirectory directory;
 	auto file = directory.File("a.parquet");
 	WriteFile(session, file, 50000);
+	ExpectEachRowOnce<RangeSplit>(session, file, {0, 5, 10240, 10241, 20480, 40960, 49999, ROWS_UNBOUNDED});
+}
+
+TEST(WorkerTasks, RowGroupsOfAFileCoverEachRowOnce) {
+	Session session;
+	TestDirectory directory;
+	auto file = directory.File("a.parquet");
+	WriteFile(session, file, 50000);
+	ExpectEachRowOnce<RowGroupSplit>(session, file, {0, 10240, 30720, 40960, ROWS_UNBOUNDED});
+	ExpectEachRowOnce<RowGroupSplit>(session, file, {0, 40960, 50000});
+	ExpectEachRowOnce<RowGroupSplit>(session, file, {0, 50000});
+}
+
+TEST(WorkerTasks, RowGroupsOfAnotherFooterAreRefused) {
+	Session session;
+	TestDirectory directory;
+	auto file = directory.File("a.parquet");
+	WriteFile(session, file, 50000);
+	auto fragments = session.Catch("SELECT id FROM '" + file + "'");
 	Workers workers(1);
-	std::vector<std::pair<std::string, vector<LogicalType>>> queries = {
-	    {"SELECT s, id FROM '" + file + "'", {LogicalType::VARCHAR, LogicalType::BIGINT}},
-	    {"SELECT s FROM '" + file + "' WHERE id % 5 = 2 AND k < 50 AND id > 100", {LogicalType::VARCHAR}},
-	    {"SELECT id, file_row_number FROM '" + file + "' WHERE k = 3", {LogicalType::BIGINT, LogicalType::BIGINT}},
-	    {"SELECT id FROM '" + file + "' WHERE file_row_number BETWEEN 777 AND 30000", {LogicalType::BIGINT}},
-	    {"SELECT filename, id FROM read_parquet('" + file + "', filename = true)",
-	     {LogicalType::VARCHAR, LogicalType::BIGINT}},
-	    {"SELECT * FROM read_parquet('" + file + "', file_row_number = true) WHERE id > 40000",
-	     {LogicalType::BIGINT, LogicalType::BIGINT, LogicalType::VARCHAR, LogicalType::BIGINT}},
-	    {"SELECT 1 FROM '" + file + "'", {LogicalType::INTEGER}},
-	};
-	for (auto &query : queries) {
-		auto fragments = session.Catch(query.first);
-		Rows rows;
-		uint64_t input_rows = 0;
-		std::vector<uint64_t> borders = {0, 5, 10240, 10241, 20480, 40960, 49999, ROWS_UNBOUNDED};
-		for (size_t i = 0; i + 1 < borders.size(); i++) {
-			auto request = MakeRequest(fragments.whole, 0, TaskId(i));
-			request.query_id = query.first;
-			request.split = RowSplit(fragments, file, borders[i], borders[i + 1]);
-			auto location = workers.Run(0, request);
-			Append(rows, workers.Read(location, request, 0, query.second));
-			input_rows += workers.last.input_rows;
-		}
-		// in order too: GATHER is ordered unless told otherwise
-		EXPECT_EQ(session.Query(query.first), rows) << query.first;
-		EXPECT_EQ(input_rows, rows.size()) << query.first;
+	for (auto &[start, end] : std::vector<std::pair<uint64_t, uint64_t>> {{0, 10241}, {5, 10240}, {40960, 50001}}) {
+		auto request = MakeRequest(fragments.whole);
+		request.split = RowSplit<RowGroupSplit>(fragments, file, start, end);
+		auto result = workers.nodes[0]->RunTask(request, nullptr);
+		ASSERT_TRUE(result.failed);
+		EXPECT_NE(result.error.message.find("its row groups are others"), std::string::npos) << result.error.message;
 	}
 }
 
