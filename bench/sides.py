@@ -57,7 +57,7 @@ class Side:
         self._process.start()
         theirs.close()
         assert self._process.pid
-        self._pids = [self._process.pid, *helper_pids]
+        self.pids = [self._process.pid, *helper_pids]
 
     def __enter__(self) -> "Side":
         return self
@@ -91,7 +91,7 @@ class Side:
         return self._ask(sql, True)[2]
 
     def _cpu(self) -> float:
-        return sum(map(cpu_seconds, self._pids))
+        return sum(map(cpu_seconds, self.pids))
 
     def run(self, sql: str) -> Run:
         before = self._cpu()
