@@ -89,29 +89,30 @@ private:
 	idx_t next = 0;
 };
 
-//! The row group that begins at the row, or the number of row groups if it is the end of the file
-optional_idx RowGroupAt(const vector<idx_t> &group_rows, uint64_t row) {
-	idx_t begin = 0;
-	for (idx_t group = 0; group <= group_rows.size(); group++) {
-		if (begin == row) {
-			return group;
-		}
-		begin += group < group_rows.size() ? group_rows[group] : 0;
-	}
-	return row == ROWS_UNBOUNDED ? optional_idx(group_rows.size()) : optional_idx();
-}
-
 } // namespace
 
 shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanFile &file, const RowRange &rows,
-                                             BaseFileReader &reader) {
+                                             bool at_borders, BaseFileReader &reader) {
 	auto group_rows = RowGroupRows(reader);
-	auto first = RowGroupAt(group_rows, rows.start);
-	auto end = RowGroupAt(group_rows, rows.end);
-	if (!first.IsValid() || !end.IsValid()) {
+	idx_t first = group_rows.size();
+	idx_t end = 0;
+	idx_t begin_row = 0;
+	auto begins_there = rows.start == 0;
+	auto ends_there = rows.end == ROWS_UNBOUNDED;
+	for (idx_t group = 0; group < group_rows.size(); group++) {
+		auto end_row = begin_row + group_rows[group];
+		begins_there = begins_there || rows.start == begin_row;
+		ends_there = ends_there || rows.end == end_row;
+		if (begin_row < rows.end && end_row > rows.start) {
+			first = MinValue(first, group);
+			end = group + 1;
+		}
+		begin_row = end_row;
+	}
+	if (at_borders && !(begins_there && ends_there)) {
 		throw FileVersionException(file.path, "its row groups are others");
 	}
-	return make_shared_ptr<RowGroupReader>(context, reader.Cast<ParquetReader>(), first.GetIndex(), end.GetIndex());
+	return make_shared_ptr<RowGroupReader>(context, reader.Cast<ParquetReader>(), first, end);
 }
 
 vector<idx_t> RowGroupRows(BaseFileReader &reader) {

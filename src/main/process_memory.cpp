@@ -3,7 +3,9 @@
 #include "common/limits.hpp"
 
 #include "duckdb/common/exception.hpp"
+#include "duckdb/common/file_system.hpp"
 #include "duckdb/common/string_util.hpp"
+#include "duckdb/main/config.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -19,14 +21,11 @@ using namespace duckdb;
 
 namespace {
 
-//! It takes some time until a block of this size has been written, and until then it is not resident
-constexpr uint64_t SLOWLY_WRITTEN_BYTES = 32ULL << 20;
-
 //! The most that glibc allows: larger blocks are mapped for themselves, and go back when freed
 constexpr uint64_t KEPT_BLOCK_BYTES_MAX = 32ULL << 20;
 //! So much at the end of each of the C library's arenas is kept
 constexpr uint64_t KEPT_BYTES_MAX = 512ULL << 20;
-//! Of a limit; a process has several arenas
+//! Of the limit, or of what the machine or the control group has; a process has several arenas
 constexpr uint64_t KEPT_BLOCK_PART = 64;
 constexpr uint64_t KEPT_PART = 16;
 
@@ -34,6 +33,9 @@ constexpr uint64_t KEPT_PART = 16;
 constexpr int64_t IDLE_CPU_MS = 100;
 constexpr int64_t IDLE_MS = 2000;
 constexpr uint64_t IDLE_LOOK_MS = 100;
+
+//! It takes some time until a block of this size has been written, and until then it is not resident
+constexpr uint64_t SLOWLY_WRITTEN_BYTES = 32ULL << 20;
 
 std::atomic<uint64_t> limit {0};
 //! Bytes of such blocks that were given out since a moment ago
@@ -52,9 +54,9 @@ int64_t NowMs() {
 	return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-void KeepAtMost(uint64_t block_bytes, uint64_t bytes) {
-	mallopt(M_MMAP_THRESHOLD, static_cast<int>(block_bytes));
-	mallopt(M_TRIM_THRESHOLD, static_cast<int>(bytes));
+void KeepFreed(uint64_t memory_bytes) {
+	mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::min(memory_bytes / KEPT_BLOCK_PART, KEPT_BLOCK_BYTES_MAX)));
+	mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::min(memory_bytes / KEPT_PART, KEPT_BYTES_MAX)));
 }
 
 int64_t CpuMs() {
@@ -107,14 +109,14 @@ data_ptr_t Reallocate(PrivateAllocatorData *data, data_ptr_t block, idx_t old_by
 } // namespace
 
 void KeepFreedMemory() {
-	KeepAtMost(KEPT_BLOCK_BYTES_MAX, KEPT_BYTES_MAX);
+	auto files = FileSystem::CreateLocal();
+	KeepFreed(DBConfig::GetSystemAvailableMemory(*files));
 }
 
 void SetLimit(uint64_t bytes) {
 	limit = bytes;
 	if (bytes > 0) {
-		KeepAtMost(std::min(bytes / KEPT_BLOCK_PART, KEPT_BLOCK_BYTES_MAX),
-		           std::min(bytes / KEPT_PART, KEPT_BYTES_MAX));
+		KeepFreed(bytes);
 		Allocator::DefaultAllocatorReference() = duckdb::shared_ptr<Allocator>(MakeAllocator().release());
 	}
 }

@@ -69,9 +69,11 @@ void ApplySplit(ClientContext &context, LogicalOperator &plan, const ScanSplit &
 		                        split.table_index);
 	}
 	auto &reader = ReplaceFiles(*get, files);
-	if (auto row_groups = std::get_if<RowGroupSplit>(&split.part)) {
-		reader.SetRowGroups(row_groups->rows);
-	} else {
+	auto at_borders = split.Kind() == SplitKind::ROW_GROUP;
+	if (at_borders || split.Kind() == SplitKind::RANGE) {
+		reader.SetRows(split.Rows(), at_borders);
+	}
+	if (!at_borders) {
 		RestrictRows(context, *get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
 	}
 	plan.ResolveOperatorTypes();

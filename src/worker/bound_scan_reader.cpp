@@ -76,8 +76,9 @@ void BoundScanReader::SetFiles(std::vector<ScanFile> task_files) {
 	files = std::make_shared<const std::vector<ScanFile>>(std::move(task_files));
 }
 
-void BoundScanReader::SetRowGroups(const RowRange &rows) {
-	row_groups = rows;
+void BoundScanReader::SetRows(const RowRange &task_rows, bool at_borders) {
+	rows = task_rows;
+	rows_end_at_borders = at_borders;
 }
 
 shared_ptr<MultiFileList> BoundScanReader::CreateFileList(ClientContext &context, const vector<string> &paths,
@@ -122,8 +123,8 @@ shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context,
                                                          const OpenFileInfo &file, idx_t file_idx,
                                                          const MultiFileBindData &bind_data) {
 	auto result = MultiFileReader::CreateReader(context, gstate, file, file_idx, bind_data);
-	if (files && row_groups) {
-		result = ReadOnlyRowGroups(context, files->at(file_idx), *row_groups, *result);
+	if (files && rows) {
+		result = ReadOnlyRowGroups(context, files->at(file_idx), *rows, rows_end_at_borders, *result);
 	}
 	PrepareDecryption(context, *result);
 	if (files) {
@@ -187,7 +188,8 @@ unique_ptr<MultiFileReader> BoundScanReader::Copy() const {
 	result->function_name = function_name;
 	result->bound = bound;
 	result->files = files;
-	result->row_groups = row_groups;
+	result->rows = rows;
+	result->rows_end_at_borders = rows_end_at_borders;
 	return result;
 }
 

@@ -21,8 +21,8 @@ public:
 
 	//! Before the scan starts: the files of the task, in the order of the scan's list of files.
 	void SetFiles(std::vector<ScanFile> task_files);
-	//! Likewise: of its one file the task reads these row groups, and the scan needs no filter for them.
-	void SetRowGroups(const RowRange &rows);
+	//! Likewise: of its one file the task reads the row groups with these rows. With `at_borders` they have no others.
+	void SetRows(const RowRange &task_rows, bool at_borders);
 
 	duckdb::shared_ptr<duckdb::MultiFileList> CreateFileList(duckdb::ClientContext &context,
 	                                                         const duckdb::vector<duckdb::string> &paths,
@@ -64,8 +64,9 @@ private:
 	std::optional<BoundScan> bound;
 	//! Shared with the copies that DuckDB makes of a scan
 	std::shared_ptr<const std::vector<ScanFile>> files;
-	//! From the first row of a row group to the last one of another; nothing: all
-	std::optional<RowRange> row_groups;
+	//! Nothing: all
+	std::optional<RowRange> rows;
+	bool rows_end_at_borders = false;
 };
 
 } // namespace duckherder
