@@ -7,6 +7,7 @@
 #include "planner/cut/key_filters.hpp"
 #include "planner/cut/skippable_stages.hpp"
 #include "planner/place/check_support.hpp"
+#include "planner/place/clustered_scans.hpp"
 #include "planner/place/index_scans.hpp"
 #include "planner/place/insert_exchanges.hpp"
 #include "planner/rewrite/lake_scans.hpp"
@@ -108,7 +109,9 @@ struct Planning {
 	unique_ptr<LogicalOperator> &plan;
 	DistributedPlan &result;
 	unordered_set<const LogicalOperator *> fixed_joins;
+	ScanColumns clustered;
 	PlanPlacement placement;
+	ScanColumns in_place_by;
 	ShuffledJoins joins;
 	vector<KeyFilterCandidate> key_filters;
 };
@@ -116,7 +119,9 @@ struct Planning {
 void Place(Planning &planning) {
 	auto &result = planning.result;
 	planning.plan->ResolveOperatorTypes();
-	planning.placement = PlaceOperators(planning.context, *planning.plan, result.options, planning.fixed_joins);
+	planning.placement =
+	    PlaceOperators(planning.context, *planning.plan, result.options, planning.fixed_joins, planning.clustered);
+	planning.in_place_by = planning.placement.in_place_by;
 	result.reason = planning.placement.reason;
 	result.fully_distributed = result.reason.empty();
 	result.merge_strategy = planning.placement.merge_strategy;
@@ -138,6 +143,8 @@ struct PlannerPass {
 //! In this order; the header of each pass says what it needs and promises.
 const PlannerPass PASSES[] = {
     {"read_lake_files", true, [](Planning &p) { p.fixed_joins = ReadLakeFiles(p.context, p.binder, p.plan); }},
+    {"find_clustered_scans", true,
+     [](Planning &p) { p.clustered = FindClusteredScans(p.context, *p.plan, p.result.options); }},
     {"place_operators", false, Place},
     {"insert_exchanges", false,
      [](Planning &p) {
@@ -147,7 +154,7 @@ const PlannerPass PASSES[] = {
      [](Planning &p) {
 	     p.key_filters = p.result.options.dynamic_filters ? FindKeyFilters(*p.plan) : vector<KeyFilterCandidate>();
      }},
-    {"cut_stages", false, [](Planning &p) { CutStages(p.plan, p.result.stages); }},
+    {"cut_stages", false, [](Planning &p) { CutStages(p.plan, p.in_place_by, p.result.stages); }},
     {"hold_back_failing_keys", false, [](Planning &p) { HoldBackFailingKeys(p.joins.skippable, p.result.stages); }},
     {"connect_key_filters", false, [](Planning &p) { ConnectKeyFilters(p.key_filters, p.result.stages); }},
     {"skip_if_empty", true, [](Planning &p) { SkipIfEmptyInput(p.joins.skippable, p.result.stages); }},
@@ -224,7 +231,7 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	}
 	auto reads_data = ReadsData(context, *plan);
 	ReserveTableIndexes(binder, *plan);
-	Planning planning {context, binder, plan, result, {}, {}, {}, {}};
+	Planning planning {context, binder, plan, result, {}, {}, {}, {}, {}, {}};
 	RunPasses(planning);
 	if (!result.Distributed() && result.reason.empty()) {
 		result.reason =

@@ -89,7 +89,7 @@ protected:
 		PlannerOptions options;
 		options.workers = 3;
 		options.broadcast_limit_bytes = 10000;
-		auto placement = PlaceOperators(*connection.context, *plan, options, {});
+		auto placement = PlaceOperators(*connection.context, *plan, options, {}, {});
 		EXPECT_EQ(plan->ToString(), before) << "The analysis changes nothing";
 		duckdb::vector<std::string> lines;
 		Describe(*plan, placement, lines);

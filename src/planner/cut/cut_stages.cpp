@@ -19,7 +19,8 @@ namespace {
 
 class StageCutter {
 public:
-	explicit StageCutter(vector<StagePlan> &stages_p) : stages(stages_p) {
+	StageCutter(const ScanColumns &in_place_by_p, vector<StagePlan> &stages_p)
+	    : in_place_by(in_place_by_p), stages(stages_p) {
 	}
 
 	//! What holds for an operator because of those above it in its stage
@@ -69,6 +70,7 @@ public:
 	}
 
 private:
+	const ScanColumns &in_place_by;
 	vector<StagePlan> &stages;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
@@ -170,6 +172,10 @@ private:
 		stage.scan->reader = ReaderOf(get);
 		stage.scan->table_index = get.table_index;
 		stage.scan->order_matters = order_matters;
+		auto columns = in_place_by.find(get.table_index);
+		if (columns != in_place_by.end()) {
+			stage.scan->in_place_by = columns->second;
+		}
 		if (stage.scan->reader == StageScan::Reader::WORKER) {
 			stage.scan->scan = &get;
 			return;
@@ -182,8 +188,8 @@ private:
 
 } // namespace
 
-void CutStages(unique_ptr<LogicalOperator> &plan, vector<StagePlan> &stages) {
-	StageCutter(stages).Cut(plan, nullptr, StageCutter::Above());
+void CutStages(unique_ptr<LogicalOperator> &plan, const ScanColumns &in_place_by, vector<StagePlan> &stages) {
+	StageCutter(in_place_by, stages).Cut(plan, nullptr, StageCutter::Above());
 }
 
 } // namespace duckherder

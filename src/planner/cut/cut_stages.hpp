@@ -1,6 +1,7 @@
 #pragma once
 
 #include "planner/interface/distributed_plan.hpp"
+#include "planner/split/clustered_scan.hpp"
 
 namespace duckherder {
 
@@ -8,6 +9,8 @@ namespace duckherder {
 //! stands in its place. It needs exchanges that are numbered in the order of the cut. Scans that the session feeds
 //! leave their fragment. The stages know what they read; `plan` keeps what runs in the session. Throws an internal
 //! error if the numbers are others.
-void CutStages(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, duckdb::vector<StagePlan> &stages);
+//! `in_place_by`: columns by which scans have to be cut.
+void CutStages(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const ScanColumns &in_place_by,
+               duckdb::vector<StagePlan> &stages);
 
 } // namespace duckherder

@@ -52,11 +52,22 @@ string DescribeOperator(const LogicalOperator &op) {
 	}
 }
 
+string DescribeInPlace(const StageScan &scan) {
+	string result;
+	for (auto column : scan.in_place_by) {
+		result += (result.empty() ? " in place by " : ", ") + scan.Get().names[column];
+	}
+	return result;
+}
+
 string Describe(const LogicalOperator &op, const StagePlan &stage, const DistributedPlan &plan) {
 	if (auto scan = dynamic_cast<const LogicalExchangeScan *>(&op)) {
 		return DescribeInput(*scan, stage, plan);
 	}
 	auto text = DescribeOperator(op);
+	if (stage.scan && stage.scan->scan == &op) {
+		text += DescribeInPlace(*stage.scan);
+	}
 	for (idx_t i = 0; i < op.children.size(); i++) {
 		auto child = Describe(*op.children[i], stage, plan);
 		text += op.children.size() == 1 ? " <- " + child : (i == 0 ? " <- [" : ", ") + child;

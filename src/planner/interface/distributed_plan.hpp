@@ -24,6 +24,9 @@ struct StageScan {
 	duckdb::unique_ptr<duckdb::LogicalGet> feed_scan;
 	//! The order of the rows matters to the result, so what cannot be split by ranges must be read by one task
 	bool order_matters = true;
+	//! Columns of the scan that operators of the stage need together: it is cut between their values. These are numbers
+	//! among the columns that the function returns.
+	duckdb::vector<duckdb::idx_t> in_place_by;
 
 	duckdb::LogicalGet &Get() const {
 		return feed_scan ? *feed_scan : *scan;

@@ -3,6 +3,7 @@
 #include "planner/place/join_traits.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
 
 namespace duckherder {
 
@@ -10,10 +11,11 @@ using namespace duckdb;
 
 namespace {
 
-//! Which of the expressions is just this column
-optional_idx Find(const vector<reference<Expression>> &expressions, const ColumnBinding &binding) {
+//! Which of the expressions is this column, as `as_column` sees it
+template <class AS_COLUMN>
+optional_idx Find(const vector<reference<Expression>> &expressions, const ColumnBinding &binding, AS_COLUMN as_column) {
 	for (idx_t i = 0; i < expressions.size(); i++) {
-		auto column = AsColumn(expressions[i]);
+		auto column = as_column(expressions[i]);
 		if (column && *column == binding) {
 			return i;
 		}
@@ -25,7 +27,7 @@ optional_idx Find(const vector<reference<Expression>> &expressions, const Column
 vector<idx_t> FindAll(const vector<reference<Expression>> &expressions, const Partitioning::Columns &columns) {
 	vector<idx_t> result;
 	for (auto &column : columns) {
-		auto position = Find(expressions, column);
+		auto position = Find(expressions, column, AsColumn);
 		if (!position.IsValid()) {
 			return {};
 		}
@@ -62,6 +64,16 @@ optional_ptr<const ColumnBinding> AsColumn(const Expression &expression) {
 	return column.depth == 0 ? &column.binding : nullptr;
 }
 
+optional_ptr<const ColumnBinding> AsOneToOne(const Expression &expression) {
+	if (expression.GetExpressionClass() != ExpressionClass::BOUND_FUNCTION) {
+		return AsColumn(expression);
+	}
+	auto &function = expression.Cast<BoundFunctionExpression>();
+	auto one_to_one = StringUtil::StartsWith(function.function.name, "__internal_compress_integral") ||
+	                  StringUtil::StartsWith(function.function.name, "__internal_decompress_integral");
+	return one_to_one ? AsColumn(*function.children[0]) : nullptr;
+}
+
 vector<reference<Expression>> References(const vector<unique_ptr<Expression>> &expressions) {
 	vector<reference<Expression>> result;
 	for (auto &expression : expressions) {
@@ -86,6 +98,20 @@ Partitioning Partitioning::By(const vector<reference<Expression>> &keys) {
 	return columns.empty() ? Partitioning() : Partitioning(std::move(columns));
 }
 
+void Partitioning::AddClustered(const Clustered &column) {
+	clustered.push_back(column);
+}
+
+optional_ptr<const Partitioning::Clustered>
+Partitioning::FindClustered(const vector<reference<Expression>> &keys) const {
+	for (auto &column : clustered) {
+		if (Find(keys, column.binding, AsOneToOne).IsValid()) {
+			return column;
+		}
+	}
+	return nullptr;
+}
+
 bool Partitioning::BringsTogether(const vector<reference<Expression>> &keys) const {
 	return std::any_of(alternatives.begin(), alternatives.end(),
 	                   [&](const Columns &columns) { return !FindAll(keys, columns).empty(); });
@@ -97,6 +123,12 @@ Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expre
 		auto positions = FindAll(columns_above, columns);
 		if (!positions.empty()) {
 			result.alternatives.push_back(Numbered(table_index, positions));
+		}
+	}
+	for (auto &column : clustered) {
+		auto position = Find(columns_above, column.binding, AsOneToOne);
+		if (position.IsValid()) {
+			result.AddClustered({ColumnBinding(table_index, position.GetIndex()), column.table_index, column.column});
 		}
 	}
 	return result;

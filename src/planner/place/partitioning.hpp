@@ -10,6 +10,9 @@ namespace duckherder {
 //! The column that an expression just names, if it does no more than that
 duckdb::optional_ptr<const duckdb::ColumnBinding> AsColumn(const duckdb::Expression &expression);
 
+//! The column whose values an expression shows one to one: itself, or as the optimizer makes it smaller
+duckdb::optional_ptr<const duckdb::ColumnBinding> AsOneToOne(const duckdb::Expression &expression);
+
 duckdb::vector<duckdb::reference<duckdb::Expression>>
 References(const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> &expressions);
 
@@ -29,7 +32,21 @@ public:
 		return alternatives;
 	}
 
-	//! Rows that are equal in all of these are in the same task
+	//! A column whose equal values are in one task because the scan is cut between its values. Unlike a hash, that says
+	//! nothing of where other rows with the value are.
+	struct Clustered {
+		//! The column as it is seen here
+		duckdb::ColumnBinding binding;
+		//! The scan, and the column's number there
+		duckdb::idx_t table_index;
+		duckdb::idx_t column;
+	};
+	void AddClustered(const Clustered &column);
+	//! The scan's column that brings together rows which are equal in all of these, if the scan is cut by it
+	duckdb::optional_ptr<const Clustered>
+	FindClustered(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
+
+	//! Rows that are equal in all of these are in the same task, by hash
 	bool BringsTogether(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
 
 	//! What is left of it above an operator that shows these expressions as columns of its own: a projection, the
@@ -39,6 +56,7 @@ public:
 
 private:
 	duckdb::vector<Columns> alternatives;
+	duckdb::vector<Clustered> clustered;
 
 	friend Partitioning OfShuffledJoin(const duckdb::LogicalComparisonJoin &join, const JoinKeys &keys);
 };

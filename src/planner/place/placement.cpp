@@ -22,12 +22,16 @@ string RunsInSession(const LogicalOperator &op) {
 	return LogicalOperatorToString(op.type) + " runs in the session";
 }
 
+bool IsAmong(const vector<idx_t> &columns, idx_t column) {
+	return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
 //! Goes down with what holds because of the operators above, and up with what the rules say.
 class PlacementAnalysis {
 public:
 	PlacementAnalysis(ClientContext &context_p, const PlannerOptions &options_p,
-	                  const unordered_set<const LogicalOperator *> &fixed_joins_p)
-	    : context(context_p), options(options_p), fixed_joins(fixed_joins_p) {
+	                  const unordered_set<const LogicalOperator *> &fixed_joins_p, const ScanColumns &clustered_p)
+	    : context(context_p), options(options_p), fixed_joins(fixed_joins_p), clustered(clustered_p) {
 	}
 
 	PlanPlacement Run(LogicalOperator &plan) {
@@ -41,6 +45,7 @@ private:
 	ClientContext &context;
 	const PlannerOptions &options;
 	const unordered_set<const LogicalOperator *> &fixed_joins;
+	const ScanColumns &clustered;
 	PlanPlacement result;
 	//! CTEs whose rows stay with the workers that made them, and where a scan of them is
 	unordered_map<idx_t, Placement> shared_ctes;
@@ -52,6 +57,12 @@ private:
 		placed.order_matters = above.order_matters;
 		if (result.reason.empty()) {
 			result.reason = placed.reason;
+		}
+		if (placed.in_place_by) {
+			auto &columns = result.in_place_by[placed.in_place_by->table_index];
+			if (!IsAmong(columns, placed.in_place_by->column)) {
+				columns.push_back(placed.in_place_by->column);
+			}
 		}
 		if (!placed.merge_strategy.empty()) {
 			result.merge_strategy = placed.merge_strategy;
@@ -179,7 +190,7 @@ private:
 	OperatorPlacement PlaceGet(LogicalGet &get) {
 		auto reason = WhyNotSplit(context, get);
 		if (reason.empty()) {
-			return Placement::WORKERS;
+			return {Placement::WORKERS, PartitioningOf(get)};
 		}
 		OperatorPlacement placed;
 		auto from_constants = MakesRowsFromConstants(get);
@@ -193,6 +204,22 @@ private:
 		}
 		placed.reason = reason;
 		return placed;
+	}
+
+	Partitioning PartitioningOf(LogicalGet &get) const {
+		Partitioning partitioning;
+		auto found = clustered.find(get.table_index);
+		if (found == clustered.end()) {
+			return partitioning;
+		}
+		auto bindings = get.GetColumnBindings();
+		for (auto &binding : bindings) {
+			auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
+			if (IsAmong(found->second, column)) {
+				partitioning.AddClustered({binding, get.table_index, column});
+			}
+		}
+		return partitioning;
 	}
 
 	//! Computed once; its scans read what the workers kept
@@ -244,8 +271,8 @@ private:
 } // namespace
 
 PlanPlacement PlaceOperators(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
-                             const unordered_set<const LogicalOperator *> &fixed_joins) {
-	return PlacementAnalysis(context, options, fixed_joins).Run(plan);
+                             const unordered_set<const LogicalOperator *> &fixed_joins, const ScanColumns &clustered) {
+	return PlacementAnalysis(context, options, fixed_joins, clustered).Run(plan);
 }
 
 } // namespace duckherder

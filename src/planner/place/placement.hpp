@@ -3,6 +3,7 @@
 #include "plan/stage_graph.hpp"
 #include "planner/place/choose_joins.hpp"
 #include "planner/place/partitioning.hpp"
+#include "planner/split/clustered_scan.hpp"
 
 #include "duckdb.hpp"
 
@@ -64,6 +65,8 @@ struct OperatorPlacement {
 	Placement placement;
 	//! How the rows that it gives are spread over the tasks
 	Partitioning partitioning;
+	//! It needs no exchange because a scan below is cut by this column.
+	std::optional<Partitioning::Clustered> in_place_by;
 	//! The order of these rows matters to what is above
 	bool order_matters = true;
 	//! Why it is in the session though its input is not, or could not be; empty if there is nothing to blame
@@ -84,6 +87,8 @@ struct PlanPlacement {
 	std::unordered_map<const duckdb::LogicalOperator *, OperatorPlacement> operators;
 	//! Above the root, if that is on workers
 	std::optional<NeededExchange> root_exchange;
+	//! What the scans have to be cut by
+	ScanColumns in_place_by;
 	//! The first reason, in the order from the scans up
 	duckdb::string reason;
 	duckdb::string merge_strategy = "CONCAT";
@@ -91,9 +96,10 @@ struct PlanPlacement {
 
 //! Decides where each operator of an optimized plan runs, bottom-up. The types of `plan` are resolved; it is not
 //! changed, and the result points into it. `fixed_joins`: those whose right side is broadcast to whoever has rows of
-//! the left, which stay where and as they are.
+//! the left, which stay where and as they are. `clustered`: columns that each scan can be cut by.
 PlanPlacement PlaceOperators(duckdb::ClientContext &context, duckdb::LogicalOperator &plan,
                              const PlannerOptions &options,
-                             const std::unordered_set<const duckdb::LogicalOperator *> &fixed_joins);
+                             const std::unordered_set<const duckdb::LogicalOperator *> &fixed_joins,
+                             const ScanColumns &clustered);
 
 } // namespace duckherder

@@ -33,6 +33,20 @@ OperatorPlacement Gathered(bool ordered) {
 	return placed;
 }
 
+//! On the workers that have the rows, if equal ones in all of these keys are together
+std::optional<OperatorPlacement> InPlace(const OperatorPlacement &child, const vector<reference<Expression>> &keys) {
+	OperatorPlacement placed(child.placement, child.partitioning);
+	if (child.partitioning.BringsTogether(keys)) {
+		return placed;
+	}
+	auto clustered = child.partitioning.FindClustered(keys);
+	if (!clustered) {
+		return std::nullopt;
+	}
+	placed.in_place_by = *clustered;
+	return placed;
+}
+
 //! Groups that each task of a stage makes small are cheap to send, and a stage that does not need all rows of a group
 //! at one place may share the rows of a frequent one
 bool MakesFewGroups(const LogicalAggregate &aggregate) {
@@ -165,10 +179,11 @@ OperatorPlacement PlaceAggregate(LogicalAggregate &aggregate, const OperatorPlac
 	auto has_plain_groups = !aggregate.groups.empty() && sets.size() <= 1 && aggregate.grouping_functions.empty() &&
 	                        (sets.empty() || sets[0].size() == aggregate.groups.size());
 	auto keys = References(aggregate.groups);
-	auto in_place = has_plain_groups && child.partitioning.BringsTogether(keys);
+	auto in_place = has_plain_groups ? InPlace(child, keys) : std::nullopt;
 	auto can_split = CanSplitAggregate(aggregate);
 	if (in_place && !(can_split && MakesFewGroups(aggregate))) {
-		return {Placement::WORKERS, child.partitioning.Above(aggregate.group_index, keys)};
+		in_place->partitioning = child.partitioning.Above(aggregate.group_index, keys);
+		return *in_place;
 	}
 	if (can_split) {
 		return PlaceSplitAggregate(aggregate, above.only_final);
@@ -193,8 +208,8 @@ OperatorPlacement PlaceDistinct(LogicalDistinct &distinct, const OperatorPlaceme
 		return placed;
 	}
 	auto keys = References(distinct.distinct_targets);
-	if (child.partitioning.BringsTogether(keys)) {
-		return {child.placement, child.partitioning};
+	if (auto in_place = InPlace(child, keys)) {
+		return *in_place;
 	}
 	auto placed = Shuffled(keys, false);
 	if (distinct.distinct_type == DistinctType::DISTINCT) {
@@ -235,8 +250,8 @@ OperatorPlacement PlaceWindow(LogicalOperator &op, const OperatorPlacement &chil
 	if (keys.empty()) {
 		return Gathered(true);
 	}
-	return child.partitioning.BringsTogether(keys) ? OperatorPlacement(child.placement, child.partitioning)
-	                                               : Shuffled(keys, true);
+	auto in_place = InPlace(child, keys);
+	return in_place ? *in_place : Shuffled(keys, true);
 }
 
 //! The inputs of UNION ALL go to the tasks above in turn. The others bring equal rows together.

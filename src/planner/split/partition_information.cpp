@@ -14,6 +14,8 @@
 #include "duckdb/function/table/table_scan.hpp"
 #include "duckdb/parallel/task_executor.hpp"
 
+#include <cstdlib>
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -106,6 +108,7 @@ bool AddCountedRows(const LogicalGet &get, PartitionInformation &result) {
 	if (!counted) {
 		return false;
 	}
+	result.row_groups_are_guesses = true;
 	for (idx_t file = 0; file < counted->rows.size(); file++) {
 		for (idx_t row = 0; row < counted->rows[file]; row += limits::ROW_GROUP_ROWS) {
 			result.row_groups.push_back(
@@ -116,6 +119,12 @@ bool AddCountedRows(const LogicalGet &get, PartitionInformation &result) {
 }
 
 } // namespace
+
+void FailExtractionForTests() {
+	if (std::getenv("DUCKHERDER_TEST_FAIL_EXTRACTION")) {
+		throw IOException("extraction fails for a test");
+	}
+}
 
 table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, const TableFunction &function) {
 	if (function.get_partition_stats) {

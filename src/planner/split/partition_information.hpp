@@ -5,6 +5,8 @@
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
+#include <optional>
+
 namespace duckherder {
 
 //! A row group as storage describes it
@@ -22,6 +24,10 @@ struct PartitionInformation {
 	//! For scans that workers read themselves
 	duckdb::vector<ScanFile> files;
 	duckdb::idx_t total_rows = 0;
+	//! The rows of each file are known, and its row groups made up: they may begin elsewhere.
+	bool row_groups_are_guesses = false;
+	//! Where alone the scan may be cut, as numbers of row groups in order; without them anywhere
+	std::optional<duckdb::vector<duckdb::idx_t>> borders;
 	//! The source numbers its rows, so ranges of rows can be read
 	bool has_row_ids = false;
 
@@ -39,6 +45,9 @@ duckdb::vector<ScanFile> FilesOf(duckdb::ClientContext &context, const duckdb::L
 //! scan, as FilesOf has them.
 PartitionInformation GetPartitionInformation(duckdb::ClientContext &context, duckdb::LogicalGet &get,
                                              const duckdb::vector<ScanFile> &files);
+
+//! Storage that cannot describe itself is rare: tests set a variable of the process, which no SQL reaches. Throws then.
+void FailExtractionForTests();
 
 bool IsTableScan(const duckdb::LogicalGet &get);
 

@@ -4,6 +4,7 @@
 #include "engine/function_traits.hpp"
 #include "engine/scan_file.hpp"
 #include "planner/rewrite/lake_scans.hpp"
+#include "planner/split/clustered_scan.hpp"
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
@@ -11,7 +12,6 @@
 #include "duckdb/planner/filter/optional_filter.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace duckherder {
 
@@ -73,14 +73,34 @@ std::optional<ScanFile> OnlyFile(const PartitionInformation &information) {
 	return information.files.empty() ? std::nullopt : std::make_optional(information.files[0]);
 }
 
+SplitPart RowsBetweenGroups(const PartitionInformation &information, std::optional<ScanFile> file, idx_t first,
+                            idx_t last) {
+	RowsSplit split {std::move(file), RowsOf(information, first, last)};
+	return information.row_groups_are_guesses ? SplitPart(RangeSplit {std::move(split)})
+	                                          : SplitPart(RowGroupSplit {std::move(split)});
+}
+
 void SplitByRowGroups(const PartitionInformation &information, idx_t task_count, PipelineTasks &result) {
 	result.kind = SplitKind::ROW_GROUP;
 	auto groups = information.row_groups.size();
 	for (idx_t i = 0; i < task_count; i++) {
 		auto first = groups * i / task_count;
 		auto last = groups * (i + 1) / task_count - 1;
-		result.tasks.push_back(
-		    RowGroupTask(first, last, RowGroupSplit {{OnlyFile(information), RowsOf(information, first, last)}}));
+		auto part = RowsBetweenGroups(information, OnlyFile(information), first, last);
+		result.tasks.push_back(RowGroupTask(first, last, std::move(part)));
+	}
+}
+
+//! A number of tasks that are of about the same size, if there is one
+void SplitAtBorders(const PartitionInformation &information, idx_t task_count, idx_t workers, PipelineTasks &result) {
+	result.kind = SplitKind::ROW_GROUP;
+	auto &groups = information.row_groups;
+	auto balanced = BalancedPieces(groups, *information.borders, MinValue(workers, task_count), task_count);
+	auto begins = CutAtBorders(groups, *information.borders, balanced > 0 ? balanced : task_count);
+	for (idx_t i = 0; i < begins.size(); i++) {
+		auto last = (i + 1 < begins.size() ? begins[i + 1] : groups.size()) - 1;
+		auto rows = RowsOf(information, begins[i], last);
+		result.tasks.push_back(RowGroupTask(begins[i], last, RowGroupSplit {{OnlyFile(information), rows}}));
 	}
 }
 
@@ -169,8 +189,8 @@ void SplitFilesByRows(const PartitionInformation &information, idx_t task_count,
 			part = FileSplit {FilesBetween(information, piece.first_file, piece.last_file + 1)};
 		} else {
 			result.kind = SplitKind::ROW_GROUP;
-			part = RowGroupSplit {
-			    {information.files[piece.first_file], RowsOf(information, piece.first_group, piece.last_group)}};
+			part = RowsBetweenGroups(information, information.files[piece.first_file], piece.first_group,
+			                         piece.last_group);
 		}
 		auto task = RowGroupTask(piece.first_group, piece.last_group, std::move(part));
 		for (idx_t file = piece.first_file; file <= piece.last_file; file++) {
@@ -212,13 +232,6 @@ void NumberRows(const PartitionInformation &information, PipelineTasks &result) 
 			row += groups[group].rows;
 		}
 		task.row_end = row;
-	}
-}
-
-//! Storage that cannot describe itself is rare: tests set this variable of the process, which no SQL reaches
-void FailForTests() {
-	if (std::getenv("DUCKHERDER_TEST_FAIL_EXTRACTION")) {
-		throw IOException("extraction fails for a test");
 	}
 }
 
@@ -342,7 +355,9 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 	if (information.files.size() > 1) {
 		SplitFilesByRows(information, task_count, result);
 	} else {
-		if (task_count <= information.row_groups.size()) {
+		if (information.borders) {
+			SplitAtBorders(information, task_count, options.workers, result);
+		} else if (task_count <= information.row_groups.size()) {
 			SplitByRowGroups(information, task_count, result);
 		} else {
 			SplitByRanges(information, task_count, result);
@@ -369,11 +384,18 @@ ScanSplitter::ScanSplitter(ClientContext &context, const StagePlan &stage_p, con
 		files = FilesOf(context, get);
 	}
 	try {
-		FailForTests();
+		FailExtractionForTests();
 		information = GetPartitionInformation(context, get, files);
+		if (!stage.scan->in_place_by.empty()) {
+			information->borders = BordersBetweenValues(context, get, stage.scan->in_place_by);
+		}
 	} catch (const FileVersionException &) {
 		throw;
 	} catch (const std::exception &error) {
+		if (!stage.scan->in_place_by.empty()) {
+			// the plan relies on it
+			throw;
+		}
 		failure = ErrorData(error).Message();
 	}
 }
