@@ -27,7 +27,8 @@ ctest --test-dir "$directory" --parallel "$jobs" --output-on-failure --no-tests=
 
 # pytest's own limit ends a test, but not one that is stuck inside a library call; the outer one ends whatever is left.
 if [[ $build_type != Tsan && -n $(find test -name 'test_*.py' -print -quit) ]]; then
+    # A file's tests share what its fixtures have started, so that a process takes whole files.
     LD_PRELOAD=$preload timeout --kill-after=30 ${minutes}m build/deps/venv/bin/python -m pytest test -q --timeout=300 \
-        -o cache_dir="$PWD/build/pytest_cache" || status=1
+        --numprocesses "$jobs" --dist loadfile -o cache_dir="$PWD/build/pytest_cache" || status=1
 fi
 exit $status
