@@ -133,7 +133,7 @@ void RemoteCatalog::NameForDriver(CreateInfo &definition) const {
 		}
 		dependencies.AddDependency(dependency);
 	}
-	definition.dependencies = dependencies;
+	definition.dependencies = std::move(dependencies);
 }
 
 void RemoteCatalog::Define(ClientContext &context, ParseInfo &definition) {

@@ -47,7 +47,7 @@ void GatherReader::Await() {
 	parent.coordinator->Outputs().Await({parent.stage, task});
 }
 
-bool GatherReader::TryNext(DataChunk &chunk) {
+bool GatherReader::NextIfThere(DataChunk &chunk) {
 	while (true) {
 		try {
 			if (!Ready()) {
@@ -96,7 +96,7 @@ void GatherReader::GiveUp(const std::exception &error) {
 }
 
 void GatherReader::Next(DataChunk &chunk) {
-	while (!TryNext(chunk)) {
+	while (!NextIfThere(chunk)) {
 		Await();
 	}
 }

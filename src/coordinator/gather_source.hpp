@@ -34,13 +34,13 @@ private:
 	std::atomic<TaskId> next_task {0};
 };
 
-//! Next blocks while an output is not there; whoever has better things to do calls TryNext.
+//! Next blocks while an output is not there; whoever has better things to do calls NextIfThere.
 class GatherReader : public ChunkReader {
 public:
 	explicit GatherReader(GatherSource &parent);
 
 	//! As Next, but returns false with an empty chunk instead of waiting for an output.
-	bool TryNext(duckdb::DataChunk &chunk);
+	bool NextIfThere(duckdb::DataChunk &chunk);
 	//! Waits for that output, a short while at most. Any thread, while nobody else uses the reader.
 	void Await();
 

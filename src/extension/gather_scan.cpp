@@ -74,7 +74,7 @@ void GatherNext(ClientContext &, TableFunctionInput &input, DataChunk &output) {
 	                 input.results_execution_mode == AsyncResultsExecutionMode::TASK_EXECUTOR;
 	if (!may_block) {
 		reader->Next(output);
-	} else if (!reader->TryNext(output)) {
+	} else if (!reader->NextIfThere(output)) {
 		vector<unique_ptr<AsyncTask>> tasks;
 		tasks.push_back(make_uniq<AwaitOutputTask>(reader));
 		input.async_result = AsyncResult(std::move(tasks));

@@ -126,7 +126,7 @@ void AskForNews(DatabaseState &database, WorkerInfo &worker) {
 	auto address = worker.address;
 	try {
 		worker = database.services.connector->Connect(address)->GetInfo();
-		worker.address = address;
+		worker.address = std::move(address);
 	} catch (std::exception &) {
 		worker.state = WorkerState::LOST;
 	}

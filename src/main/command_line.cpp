@@ -26,7 +26,7 @@ bool ParseNumber(const std::string &text, uint64_t &number) {
 CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec> &flags,
                          const std::vector<std::string> &words) {
 	for (size_t i = 0; i < words.size(); i++) {
-		auto word = words[i];
+		auto &word = words[i];
 		auto equals = word.find('=');
 		auto name = word.substr(0, equals);
 		auto flag = std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return name == spec.name; });

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <malloc.h>
 #include <time.h>
@@ -132,10 +132,12 @@ uint64_t Resident() {
 	if (file < 0 || pread(file, text, sizeof(text) - 1, 0) <= 0) {
 		return 0;
 	}
-	unsigned long long resident = 0;
-	unsigned long long shared = 0;
-	auto found = std::sscanf(text, "%*s %llu %llu", &resident, &shared);
-	return found == 2 && resident > shared ? (resident - shared) * page_bytes : 0;
+	// pages: the whole size, what is resident, and what of that is shared
+	char *rest = nullptr;
+	std::strtoull(text, &rest, 10);
+	uint64_t resident = std::strtoull(rest, &rest, 10);
+	uint64_t shared = std::strtoull(rest, &rest, 10);
+	return resident > shared ? (resident - shared) * page_bytes : 0;
 }
 
 duckdb::unique_ptr<Allocator> MakeAllocator() {

@@ -189,7 +189,7 @@ WorkerInfo ProcessNodes::Probe(const WorkerId &id, const NodeAddress &address) {
 	auto trusted = given ? given->tls_roots : FileOf(TLS_CA_VARIABLE);
 	WorkerAddress worker {id, address.Location(!trusted.empty())};
 	auto info = connector->Connect(worker)->GetInfo();
-	info.address = worker;
+	info.address = std::move(worker);
 	return info;
 }
 

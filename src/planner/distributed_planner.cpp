@@ -141,7 +141,7 @@ struct PlannerPass {
 };
 
 //! In this order; the header of each pass says what it needs and promises.
-const PlannerPass PASSES[] = {
+constexpr PlannerPass PASSES[] = {
     {"read_lake_files", true, [](Planning &p) { p.fixed_joins = ReadLakeFiles(p.context, p.binder, p.plan); }},
     {"find_clustered_scans", true,
      [](Planning &p) { p.clustered = FindClusteredScans(p.context, *p.plan, p.result.options); }},

@@ -50,7 +50,7 @@ bool MayBeRefusal(const ErrorData &error) {
 	if (error.Type() != ExceptionType::HTTP || status == error.ExtraInfo().end()) {
 		return false;
 	}
-	auto code = std::atoi(status->second.c_str());
+	auto code = std::strtol(status->second.c_str(), nullptr, 10);
 	return code == 401 || code == 403 || code == 0;
 }
 

@@ -26,7 +26,7 @@ constexpr size_t EXTRA_INFO_BYTES_MAX = 4096;
 //! -1 if the error does not say
 int NumberInExtraInfo(const ErrorData &error, const char *name) {
 	auto entry = error.ExtraInfo().find(name);
-	return entry == error.ExtraInfo().end() ? -1 : std::atoi(entry->second.c_str());
+	return entry == error.ExtraInfo().end() ? -1 : static_cast<int>(std::strtol(entry->second.c_str(), nullptr, 10));
 }
 
 //! Whether an IO error says something about a file that the query names: true everywhere, and next time as well

@@ -29,7 +29,7 @@ IN_PLACE = {
     "SELECT i, row_number() OVER (PARTITION BY k ORDER BY g, i), sum(g) OVER (PARTITION BY k, s) FROM {t}": "k",
     "SELECT i FROM {t} QUALIFY row_number() OVER (PARTITION BY k ORDER BY s DESC, i) = 1": "k",
     "SELECT n, count(*) FROM (SELECT k, count(DISTINCT s) AS n FROM {t} GROUP BY k) GROUP BY n": "k",
-    "SELECT falling, max(i) FROM {t} GROUP BY falling": None,
+    "SELECT falling, max(i) FROM {t} GROUP BY falling": "falling",
     "SELECT id, min(i), max(i) FROM {t} GROUP BY id": "id",
     "SELECT day, count(*), sum(g) FROM {t} GROUP BY day": "day",
     "SELECT moment, count(*), max(k) FROM {t} GROUP BY moment": "moment",

@@ -45,7 +45,7 @@ InsertionOrderPreservingMap<string> LogicalExchange::ParamsToString() const {
 		for (auto column : exchange.key_columns) {
 			keys += (keys.empty() ? "#" : ", #") + to_string(column);
 		}
-		result["Keys"] = keys;
+		result["Keys"] = std::move(keys);
 	}
 	SetParamsEstimatedCardinality(result);
 	return result;

@@ -148,7 +148,7 @@ JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right,
 		for (auto &other : right.Alternatives()) {
 			if (FindConditions(keys.right, other) == conditions) {
 				result.right_in_place = true;
-				result.conditions = conditions;
+				result.conditions = std::move(conditions);
 				return result;
 			}
 		}
@@ -160,7 +160,7 @@ JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right,
 		auto conditions = FindConditions(keys.right, columns);
 		if (!conditions.empty()) {
 			result.right_in_place = true;
-			result.conditions = conditions;
+			result.conditions = std::move(conditions);
 			return result;
 		}
 	}

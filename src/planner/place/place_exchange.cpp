@@ -75,7 +75,7 @@ void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, StageId nu
 		op = AppendColumns(binder, std::move(op), std::move(computed));
 	}
 	PutExchange(op, number, std::move(exchange));
-	op->Cast<LogicalExchange>().bindings = bindings;
+	op->Cast<LogicalExchange>().bindings = std::move(bindings);
 	op->ResolveOperatorTypes();
 }
 

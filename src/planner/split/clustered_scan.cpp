@@ -48,6 +48,24 @@ struct Bounds {
 	Value max;
 };
 
+//! Whether each and all after it have larger values than all before it, or smaller ones
+vector<bool> ApartFromAllBefore(const vector<Bounds> &bounds) {
+	// of those from each one on
+	auto rest = bounds;
+	for (idx_t i = bounds.size(); i-- > 1;) {
+		rest[i - 1].min = std::min(rest[i - 1].min, rest[i].min);
+		rest[i - 1].max = std::max(rest[i - 1].max, rest[i].max);
+	}
+	vector<bool> result(bounds.size(), false);
+	auto before = bounds[0];
+	for (idx_t i = 1; i < bounds.size(); i++) {
+		result[i] = before.max < rest[i].min || rest[i].max < before.min;
+		before.min = std::min(before.min, bounds[i].min);
+		before.max = std::max(before.max, bounds[i].max);
+	}
+	return result;
+}
+
 //! What is known of the row groups of a scan's only file, without those that have no rows
 class GroupBounds {
 public:
@@ -98,22 +116,14 @@ public:
 			if (!found) {
 				return {};
 			}
-			any_apart = any_apart || (!bounds.empty() && bounds.back().max < found->min);
+			any_apart =
+			    any_apart || (!bounds.empty() && (bounds.back().max < found->min || found->max < bounds.back().min));
 			bounds.push_back(std::move(*found));
 			if (bounds.size() == GROUPS_TRIED && !any_apart) {
 				return {};
 			}
 		}
-		vector<bool> result(bounds.size(), false);
-		// the smallest value from each row group on, against the largest one before it
-		for (idx_t i = bounds.size(); i-- > 1;) {
-			bounds[i - 1].min = std::min(bounds[i - 1].min, bounds[i].min);
-		}
-		for (idx_t i = 1; i < bounds.size(); i++) {
-			result[i] = bounds[i - 1].max < bounds[i].min;
-			bounds[i].max = std::max(bounds[i].max, bounds[i - 1].max);
-		}
-		return result;
+		return ApartFromAllBefore(bounds);
 	}
 
 private:

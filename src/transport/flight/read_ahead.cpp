@@ -20,7 +20,7 @@ struct ReadAhead::State {
 		std::exception_ptr thrown;
 		try {
 			while (auto batch = read()) {
-				if (!Add(std::move(batch))) {
+				if (!Add(batch)) {
 					return;
 				}
 			}

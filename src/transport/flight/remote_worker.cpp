@@ -20,7 +20,6 @@ namespace duckherder {
 using duckdb::IOException;
 using flight_protocol::FrameBuffer;
 using flight_protocol::FrameKind;
-using flight_protocol::StreamFrame;
 
 namespace flight = arrow::flight;
 

@@ -91,7 +91,7 @@ void TaskCall::Receive() {
 			break;
 		}
 		if (feed) {
-			TakeOfFeed(std::move(*chunk));
+			TakeOfFeed(*chunk);
 		}
 	}
 	if (feed) {
@@ -102,7 +102,7 @@ void TaskCall::Receive() {
 	changed.notify_all();
 }
 
-void TaskCall::TakeOfFeed(flight::FlightStreamChunk chunk) {
+void TaskCall::TakeOfFeed(flight::FlightStreamChunk &chunk) {
 	try {
 		if (!chunk.app_metadata) {
 			throw duckdb::IOException("a batch of a feed came without its checksum");

@@ -29,7 +29,7 @@ private:
 	//! The task runs: the client is told, and may send its feed. Any thread.
 	void Take();
 	void Receive();
-	void TakeOfFeed(arrow::flight::FlightStreamChunk chunk);
+	void TakeOfFeed(arrow::flight::FlightStreamChunk &chunk);
 	void StopAttempt();
 
 	arrow::flight::FlightMessageReader &reader;

@@ -307,7 +307,7 @@ int64_t FlightSql::RunToEnd(const Caller &caller, FlightSqlSessions::Use &use, c
                             StatementAnswer answer, const ParameterRow &parameters) {
 	auto statement = SessionStatement::OfText(use.Session(), sql);
 	statement.parameters = parameters;
-	return RunToEnd(caller, std::move(statement), answer);
+	return RunToEnd(caller, statement, answer);
 }
 
 int64_t FlightSql::RunToEnd(const Caller &caller, const SessionStatement &statement, StatementAnswer answer) {

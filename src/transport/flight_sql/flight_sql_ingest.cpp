@@ -14,7 +14,6 @@ namespace duckherder {
 namespace flight = arrow::flight;
 
 using duckdb::LogicalType;
-using duckdb::Value;
 using flight_sql::IfExists;
 using flight_sql::IfNotExists;
 using flight_sql::IngestRequest;
