@@ -24,7 +24,7 @@ def check_file(root, path):
 
 def missing_files(paths):
     """Exceptions for files that are not there any more."""
-    excepted = {path for path, _ in sizes.EXCEPTIONS} | set(words.EXCEPTIONS)
+    excepted = {path for path, _ in sizes.EXCEPTIONS}
     return [f"{path}: there is no such file, but an exception for it in scripts/lint" for path in
             sorted(excepted - set(paths))]
 

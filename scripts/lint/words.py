@@ -53,30 +53,13 @@ WORDS = (
 )
 _COMPILED = [(re.compile(word.pattern), word) for word in WORDS]
 
-# Lines that still say it, by file and word; each goes with the next change there.
-EXCEPTIONS = {
-    "src/coordinator/feed_scan.cpp": ("DealtSource",),
-    "src/coordinator/stage_executions.cpp": ("SizedLate",),
-    "src/coordinator/stage_executions.hpp": ("SizedLate",),
-    "src/planner/interface/distributed_plan.hpp": ("dealt",),
-    "src/planner/split/split_scans.cpp": ("dealt", "stream in the driver"),
-}
-
 
 def check(path, text):
     """(line number, problem) of one file."""
     if path.startswith(LEFT_ALONE):
         return
     rules = [(compiled, word) for compiled, word in _COMPILED if path.startswith(word.where)]
-    excepted = set(EXCEPTIONS.get(path, ()))
-    needed = set()
     for number, line in enumerate(text.splitlines(), 1) if rules else ():
         for compiled, word in rules:
-            if not (match := compiled.search(line)):
-                continue
-            if match[0] in excepted:
-                needed.add(match[0])
-            else:
+            if match := compiled.search(line):
                 yield number, f"'{match[0]}' is not what we call it any more, say: {word.say}"
-    for unneeded in sorted(excepted - needed):
-        yield 1, f"does not say '{unneeded}' any more: take that exception out of scripts/lint/words.py"

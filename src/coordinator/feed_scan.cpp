@@ -217,11 +217,11 @@ std::unique_ptr<ChunkReader> ScanSource::OpenReader(std::shared_ptr<std::atomic<
 
 //! One task's view of the shared scan: as many tasks read as there are, each with one reader. `turns` stands in front
 //! of a scan that knows only one thread.
-class DealtSource : public ChunkSource {
+class SharedFeed : public ChunkSource {
 public:
 	//! `on_open` is called before the first row is taken
-	DealtSource(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p,
-	            std::function<void()> on_open_p)
+	SharedFeed(std::shared_ptr<ScanSource> source_p, std::shared_ptr<ChunkSource> turns_p, std::mutex &lock_p,
+	           std::function<void()> on_open_p)
 	    : source(std::move(source_p)), turns(std::move(turns_p)), lock(lock_p), on_open(std::move(on_open_p)) {
 	}
 	const vector<LogicalType> &Types() const override {
@@ -340,7 +340,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 			turns = std::make_shared<TurnsSource>(shared);
 		}
 	}
-	return std::make_shared<DealtSource>(shared, turns, lock, [this, task] {
+	return std::make_shared<SharedFeed>(shared, turns, lock, [this, task] {
 		std::lock_guard<std::mutex> opened_guard(opened_lock);
 		opened.insert(task);
 	});

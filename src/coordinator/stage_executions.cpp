@@ -103,7 +103,7 @@ StageExecutions::StageExecutions(duckdb::ClientContext &context_p, DistributedPl
     : context(context_p), plan(plan_p) {
 }
 
-bool StageExecutions::SizedLate(StageId id) const {
+bool StageExecutions::HasDeferredTaskCount(StageId id) const {
 	auto &planned = plan.stages[id];
 	auto reads_partitions = !planned.scan && planned.partitions > 1;
 	auto reads_adaptive = std::any_of(planned.inputs.begin(), planned.inputs.end(),
@@ -147,7 +147,7 @@ void StageExecutions::Prepare() {
 			}
 		}
 		executions.push_back(std::move(execution));
-		if (!SizedLate(planned.id)) {
+		if (!HasDeferredTaskCount(planned.id)) {
 			AssignTasks(executions.back());
 			SetFragment(planned.id, Encode(planned.id));
 		}
@@ -165,7 +165,7 @@ std::vector<SchedulerStage> StageExecutions::ForScheduler() const {
 		auto &planned = plan.stages[execution.stage.id];
 		auto fed = planned.scan && planned.scan->reader == StageScan::Reader::FEED;
 		scheduled.may_speculate = !fed && !planned.writes_files;
-		scheduled.deferred_task_count = SizedLate(execution.stage.id);
+		scheduled.deferred_task_count = HasDeferredTaskCount(execution.stage.id);
 		if (scheduled.deferred_task_count) {
 			scheduled.task_count = execution.ReadsPartitions() ? execution.partitions
 			                                                   : static_cast<uint32_t>(execution.split.tasks.size());
@@ -183,7 +183,7 @@ bool StageExecutions::ReadsRemoteFiles() const {
 }
 
 uint32_t StageExecutions::MostTasks(StageId stage) const {
-	if (!SizedLate(stage)) {
+	if (!HasDeferredTaskCount(stage)) {
 		return static_cast<uint32_t>(executions[stage].stage.tasks.size());
 	}
 	return std::max(executions[stage].partitions, plan.options.MaxTasks());

@@ -50,7 +50,7 @@ public:
 		return executions[stage].stage;
 	}
 	//! Its tasks are known only when what it waits for is done
-	bool SizedLate(StageId stage) const;
+	bool HasDeferredTaskCount(StageId stage) const;
 	//! More it will not have
 	uint32_t MostTasks(StageId stage) const;
 	//! The scan of the stage was cut so

@@ -91,6 +91,18 @@ private:
 
 } // namespace
 
+bool HasOrderedBounds(BaseFileReader &reader) {
+	for (auto &group : reader.Cast<ParquetReader>().GetFileMetadata()->row_groups) {
+		for (auto &column : group.columns) {
+			auto &known = column.meta_data.statistics.__isset;
+			if ((known.min && !known.min_value) || (known.max && !known.max_value)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanFile &file, const RowRange &rows,
                                              bool at_borders, BaseFileReader &reader) {
 	auto group_rows = RowGroupRows(reader);

@@ -13,6 +13,10 @@ namespace duckherder {
 //! The rows of each row group, in order
 duckdb::vector<duckdb::idx_t> RowGroupRows(duckdb::BaseFileReader &reader);
 
+//! Whether the bounds in the footer are in the order of the column's type. Writers of before 2017 have put them into
+//! other fields, in an order of their own: signed for unsigned numbers, byte by byte for decimals.
+bool HasOrderedBounds(duckdb::BaseFileReader &reader);
+
 //! A reader of the same open file that reads the row groups with rows of `rows` only, in order, and of the others
 //! nothing. With `at_borders` it throws a FileVersionException if `rows` does not begin and end where row groups do:
 //! the range was cut for another footer. Without it the first and the last row group may have other rows besides.

@@ -100,10 +100,3 @@ def test_allowed(line):
 def test_what_happened_is_told_in_its_own_words():
     assert list(words.check("docs/decisions/0001-a.md", "dealt")) == []
     assert list(words.check("CHANGELOG.md", "dealt")) == []
-
-
-def test_exceptions(monkeypatch):
-    monkeypatch.setattr(words, "EXCEPTIONS", {"src/a.cpp": ("dealt",)})
-    assert list(words.check("src/a.cpp", "dealt\ndealt\n")) == []
-    assert len(list(words.check("src/b.cpp", "dealt\n"))) == 1
-    assert "take that exception out" in list(words.check("src/a.cpp", "int x;\n"))[0][1]

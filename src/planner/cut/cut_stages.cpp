@@ -24,7 +24,7 @@ public:
 	}
 
 	//! What holds for an operator because of those above it in its stage
-	struct Above {
+	struct AboveInStage {
 		bool order_matters = true;
 		//! Tasks could share its rows, if each had all rows of the other inputs
 		bool may_slice = false;
@@ -33,7 +33,7 @@ public:
 	};
 
 	//! `stage`: the stage that `op` is part of, null for the session's part
-	void Cut(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> stage, Above above) {
+	void Cut(unique_ptr<LogicalOperator> &op, optional_ptr<StagePlan> stage, AboveInStage above) {
 		if (IsExchange(*op)) {
 			CutExchange(op, stage, above.may_slice);
 			return;
@@ -64,8 +64,8 @@ public:
 		auto order_below = ResultDependsOnInputOrder(*op, above.order_matters);
 		for (idx_t i = 0; i < op->children.size(); i++) {
 			Cut(op->children[i], stage,
-			    Above {order_below, above.may_slice && MaySliceBelow(*op, i, above.has_local_step),
-			           above.has_local_step && op->type == LogicalOperatorType::LOGICAL_PROJECTION});
+			    AboveInStage {order_below, above.may_slice && MaySliceBelow(*op, i, above.has_local_step),
+			                  above.has_local_step && op->type == LogicalOperatorType::LOGICAL_PROJECTION});
 		}
 	}
 
@@ -148,7 +148,7 @@ private:
 		stage.fragment = std::move(exchange.children[0]);
 		stage.writes_files = stage.fragment->type == LogicalOperatorType::LOGICAL_COPY_TO_FILE;
 		stage.few_tasks = stage.writes_files;
-		Cut(stage.fragment, &stage, Above {exchange.exchange.ordered, true, exchange.has_local_step});
+		Cut(stage.fragment, &stage, AboveInStage {exchange.exchange.ordered, true, exchange.has_local_step});
 		stage.fragment->ResolveOperatorTypes();
 		if (stage.id != stages.size()) {
 			throw InternalException("Exchange %d is cut as stage %d", stage.id, stages.size());
@@ -189,7 +189,7 @@ private:
 } // namespace
 
 void CutStages(unique_ptr<LogicalOperator> &plan, const ScanColumns &in_place_by, vector<StagePlan> &stages) {
-	StageCutter(in_place_by, stages).Cut(plan, nullptr, StageCutter::Above());
+	StageCutter(in_place_by, stages).Cut(plan, nullptr, StageCutter::AboveInStage());
 }
 
 } // namespace duckherder

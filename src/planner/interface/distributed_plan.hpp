@@ -84,7 +84,7 @@ struct StagePlan {
 	bool writes_files = false;
 	//! A second run of a task gives the same rows: no LIMIT, nothing that takes whatever row comes first
 	bool repeatable = true;
-	//! Partitions of its inputs; without a scan they are dealt out to tasks once their sizes are known
+	//! Partitions of its inputs; without a scan they are assigned to tasks once their sizes are known
 	uint32_t partitions = 1;
 	//! Inputs of which a partition may be shared by several tasks that each read all of the other inputs
 	duckdb::vector<StageId> sliceable_inputs;

@@ -1,6 +1,7 @@
 #include "planner/split/clustered_scan.hpp"
 
 #include "engine/bound_scan.hpp"
+#include "engine/parquet_file.hpp"
 
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/function/partition_stats.hpp"
@@ -73,7 +74,8 @@ public:
 		auto partition_stats = PartitionStatsOf(context, get.function);
 		auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 		if (!partition_stats || !bind_data.initial_reader || bind_data.file_list->GetTotalFileCount() != 1 ||
-		    bind_data.file_list->GetFirstFile().path != bind_data.initial_reader->GetFileName()) {
+		    bind_data.file_list->GetFirstFile().path != bind_data.initial_reader->GetFileName() ||
+		    !HasOrderedBounds(*bind_data.initial_reader)) {
 			return;
 		}
 		GetPartitionStatsInput input(get.function, get.bind_data.get());

@@ -261,7 +261,7 @@ PipelineTasks SplitWithoutInformation(const StagePlan &stage, const PlannerOptio
 	return result;
 }
 
-//! One stream in the driver, dealt out to whoever asks; to one task only if the order must be kept
+//! One stream in the session, of which whoever asks gets the next rows; one task only if the order must be kept
 PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	PipelineTasks result;
 	result.kind = SplitKind::FEED;
