@@ -3,7 +3,7 @@
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
 #include "engine/scan_file.hpp"
-#include "planner/cut/stage_order.hpp"
+#include "common/contains.hpp"
 #include "planner/place/choose_joins.hpp"
 
 #include "duckdb/planner/expression/bound_constant_expression.hpp"

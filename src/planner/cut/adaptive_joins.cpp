@@ -1,5 +1,6 @@
 #include "planner/cut/adaptive_joins.hpp"
 
+#include "common/contains.hpp"
 #include "planner/cut/stage_order.hpp"
 
 namespace duckherder {

@@ -1,7 +1,7 @@
 #include "planner/cut/cut_stages.hpp"
 
 #include "engine/exchange_scan.hpp"
-#include "planner/cut/stage_order.hpp"
+#include "common/contains.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/join_traits.hpp"
 #include "planner/place/logical_exchange.hpp"

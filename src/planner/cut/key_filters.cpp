@@ -1,6 +1,7 @@
 #include "planner/cut/key_filters.hpp"
 
 #include "engine/key_set.hpp"
+#include "common/contains.hpp"
 #include "planner/cut/stage_order.hpp"
 #include "planner/place/choose_joins.hpp"
 #include "planner/place/join_traits.hpp"

@@ -1,5 +1,6 @@
 #include "planner/cut/skippable_stages.hpp"
 
+#include "common/contains.hpp"
 #include "planner/cut/stage_order.hpp"
 
 #include "duckdb/planner/expression/bound_cast_expression.hpp"

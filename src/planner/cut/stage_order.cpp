@@ -1,5 +1,7 @@
 #include "planner/cut/stage_order.hpp"
 
+#include "common/contains.hpp"
+
 namespace duckherder {
 
 using namespace duckdb;

@@ -10,9 +10,4 @@ bool WaitsFor(const duckdb::vector<StagePlan> &stages, StageId stage, StageId ot
 //! Lets a stage wait for another one that it does not read. The other one does not wait for this one.
 void WaitFor(StagePlan &stage, StageId other);
 
-template <class VALUES, class T>
-bool Contains(const VALUES &values, const T &value) {
-	return std::find(values.begin(), values.end(), value) != values.end();
-}
-
 } // namespace duckherder

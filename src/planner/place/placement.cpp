@@ -1,5 +1,6 @@
 #include "planner/place/placement.hpp"
 
+#include "common/contains.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/placement_rules.hpp"
 #include "planner/rewrite/copy_write.hpp"
@@ -20,10 +21,6 @@ namespace {
 
 string RunsInSession(const LogicalOperator &op) {
 	return LogicalOperatorToString(op.type) + " runs in the session";
-}
-
-bool IsAmong(const vector<idx_t> &columns, idx_t column) {
-	return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
 
 //! Goes down with what holds because of the operators above, and up with what the rules say.
@@ -60,7 +57,7 @@ private:
 		}
 		if (placed.in_place_by) {
 			auto &columns = result.in_place_by[placed.in_place_by->table_index];
-			if (!IsAmong(columns, placed.in_place_by->column)) {
+			if (!Contains(columns, placed.in_place_by->column)) {
 				columns.push_back(placed.in_place_by->column);
 			}
 		}
@@ -215,7 +212,7 @@ private:
 		auto bindings = get.GetColumnBindings();
 		for (auto &binding : bindings) {
 			auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
-			if (IsAmong(found->second, column)) {
+			if (Contains(found->second, column)) {
 				partitioning.AddClustered({binding, get.table_index, column});
 			}
 		}
