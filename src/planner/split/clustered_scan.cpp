@@ -157,14 +157,20 @@ vector<idx_t> BordersOf(const vector<bool> &fresh) {
 
 vector<idx_t> ClusteredColumnsOf(ClientContext &context, LogicalGet &get, const vector<idx_t> &candidates,
                                  const PlannerOptions &options) {
-	GroupBounds known(context, get);
 	vector<idx_t> result;
+	auto has_bounds = [&](idx_t column) {
+		return column < get.returned_types.size() && HasBounds(get.returned_types[column]);
+	};
+	if (std::none_of(candidates.begin(), candidates.end(), has_bounds)) {
+		return result;
+	}
+	GroupBounds known(context, get);
 	if (known.RowGroups().size() < 2) {
 		return result;
 	}
 	vector<bool> common(known.RowGroups().size(), true);
 	for (auto column : candidates) {
-		if (!known.IsFileColumn(column) || !HasBounds(get.returned_types[column])) {
+		if (!has_bounds(column) || !known.IsFileColumn(column)) {
 			continue;
 		}
 		auto fresh = known.FreshValues(column);
