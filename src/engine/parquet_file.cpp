@@ -110,7 +110,7 @@ shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanF
 	idx_t end = 0;
 	idx_t begin_row = 0;
 	auto begins_there = rows.start == 0;
-	auto ends_there = rows.end == ROWS_UNBOUNDED;
+	auto ends_there = rows.end == ROWS_UNBOUNDED || rows.end == 0;
 	for (idx_t group = 0; group < group_rows.size(); group++) {
 		auto end_row = begin_row + group_rows[group];
 		begins_there = begins_there || rows.start == begin_row;

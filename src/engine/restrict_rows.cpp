@@ -1,5 +1,7 @@
 #include "engine/restrict_rows.hpp"
 
+#include "engine/key_order.hpp"
+
 #include "duckdb/function/function_binder.hpp"
 #include "duckdb/planner/expression/bound_comparison_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -88,6 +90,23 @@ void RestrictRows(ClientContext &context, LogicalGet &get, column_t row_number, 
 	}
 	for (auto &filter : filters) {
 		get.table_filters.PushFilter(ColumnIndex(row_number), std::move(filter));
+	}
+}
+
+void RestrictKeys(LogicalGet &get, const KeyRange &keys) {
+	if (keys.column >= get.returned_types.size() || !ScansColumn(get, keys.column)) {
+		throw InternalException("The scan %s has no column %llu to be cut by", get.function.name, keys.column);
+	}
+	auto &type = get.returned_types[keys.column];
+	auto push = [&](ExpressionType comparison, int64_t key) {
+		get.table_filters.PushFilter(ColumnIndex(keys.column),
+		                             make_uniq<ConstantFilter>(comparison, KeyValue(type, key)));
+	};
+	if (keys.first > NumericLimits<int64_t>::Minimum()) {
+		push(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys.first);
+	}
+	if (keys.last < NumericLimits<int64_t>::Maximum()) {
+		push(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys.last);
 	}
 }
 

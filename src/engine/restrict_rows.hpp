@@ -16,4 +16,8 @@ bool ScansColumn(const duckdb::LogicalGet &get, duckdb::column_t column);
 void RestrictRows(duckdb::ClientContext &context, duckdb::LogicalGet &get, duckdb::column_t row_number,
                   const ScanSplit &split);
 
+//! Lets a scan deliver only rows with a key in this range, by filters on the column, which the scan reads and which has
+//! no NULL. They skip row groups by their bounds first. Throws an InternalException if the scan does not read it.
+void RestrictKeys(duckdb::LogicalGet &get, const KeyRange &keys);
+
 } // namespace duckherder

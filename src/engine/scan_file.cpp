@@ -146,7 +146,7 @@ bool IsRemote(const ScanFile &file) {
 }
 
 bool HasRemoteFiles(const ScanSplit &split) {
-	auto files = split.Files();
+	auto files = split.AllFiles();
 	return std::any_of(files.begin(), files.end(), IsRemote);
 }
 

@@ -46,6 +46,16 @@ std::span<const ScanFile> ScanSplit::Files() const {
 	    part);
 }
 
+std::vector<std::reference_wrapper<const ScanFile>> ScanSplit::AllFiles() const {
+	auto files = Files();
+	std::vector<std::reference_wrapper<const ScanFile>> result(files.begin(), files.end());
+	for (auto &other : aligned) {
+		auto of_other = other.part.Files();
+		result.insert(result.end(), of_other.begin(), of_other.end());
+	}
+	return result;
+}
+
 RowRange ScanSplit::Rows() const {
 	return std::visit(
 	    [](auto &known) {

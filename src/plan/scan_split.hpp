@@ -4,6 +4,7 @@
 #include "plan/scan_file.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -181,6 +182,45 @@ struct FeedSplit {
 //! Their order is that of the numbers which travel.
 using SplitPart = std::variant<PartitionSplit, RowGroupSplit, RangeSplit, ModuloSplit, FileSplit, FeedSplit>;
 
+//! Values of a column, from the first to the last, as the integers that KeyOf (engine/key_order.hpp) makes of them
+struct KeyRange {
+	//! Among the columns that the scan's function returns
+	uint64_t column = 0;
+	int64_t first = std::numeric_limits<int64_t>::min();
+	int64_t last = std::numeric_limits<int64_t>::max();
+
+	//! All values are in it
+	bool IsUnbounded() const {
+		return first == std::numeric_limits<int64_t>::min() && last == std::numeric_limits<int64_t>::max();
+	}
+	bool operator==(const KeyRange &) const = default;
+
+	template <class FIELDS, class T>
+	static void EachField(FIELDS &fields, T &range) {
+		fields.Field(10, "column", range.column);
+		fields.Field(11, "first", range.first);
+		fields.Field(12, "last", range.last);
+	}
+};
+
+//! The part of a scan that stands beside the one by which the tasks of its stage are cut.
+struct AlignedSplit {
+	//! LogicalGet::table_index of the scan in the fragment
+	uint64_t table_index = 0;
+	RowGroupSplit part;
+	//! Of these rows only those with a key in this range: other tasks have the others.
+	KeyRange keys;
+
+	bool operator==(const AlignedSplit &) const = default;
+
+	template <class FIELDS, class T>
+	static void EachField(FIELDS &fields, T &split) {
+		fields.Field(10, "table_index", split.table_index);
+		fields.Object(11, "part", split.part);
+		fields.Object(12, "keys", split.keys);
+	}
+};
+
 //! The part of a scan that one task reads. Together the splits of a stage cover each row exactly once.
 struct ScanSplit {
 	//! LogicalGet::table_index of the scan in the fragment that this split applies to, unused for feeds
@@ -188,10 +228,16 @@ struct ScanSplit {
 	//! The driver sends the rows of this split: the fragment reads them from the feed instead of from storage
 	bool fed = false;
 	SplitPart part;
+	//! Of the rows of `part` only those with a key in this range: other tasks have the others.
+	KeyRange keys;
+	//! What the task reads of the other scans of its stage: the rows with the keys that its own rows have.
+	std::vector<AlignedSplit> aligned;
 
 	SplitKind Kind() const;
 	//! Empty unless the workers read files themselves
 	std::span<const ScanFile> Files() const;
+	//! Those of the other scans, too
+	std::vector<std::reference_wrapper<const ScanFile>> AllFiles() const;
 	//! All rows, of kinds that do not cut by row numbers
 	RowRange Rows() const;
 	//! Of the exchanges that the task reads: the first partition, if the task has a base scan

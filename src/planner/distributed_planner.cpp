@@ -109,9 +109,9 @@ struct Planning {
 	unique_ptr<LogicalOperator> &plan;
 	DistributedPlan &result;
 	unordered_set<const LogicalOperator *> fixed_joins;
-	ScanColumns clustered;
+	ClusteredScans clustered;
 	PlanPlacement placement;
-	ScanColumns in_place_by;
+	InPlaceScans in_place;
 	ShuffledJoins joins;
 	vector<KeyFilterCandidate> key_filters;
 };
@@ -121,7 +121,7 @@ void Place(Planning &planning) {
 	planning.plan->ResolveOperatorTypes();
 	planning.placement =
 	    PlaceOperators(planning.context, *planning.plan, result.options, planning.fixed_joins, planning.clustered);
-	planning.in_place_by = planning.placement.in_place_by;
+	planning.in_place = planning.placement.in_place;
 	result.reason = planning.placement.reason;
 	result.fully_distributed = result.reason.empty();
 	result.merge_strategy = planning.placement.merge_strategy;
@@ -154,7 +154,7 @@ constexpr PlannerPass PASSES[] = {
      [](Planning &p) {
 	     p.key_filters = p.result.options.dynamic_filters ? FindKeyFilters(*p.plan) : vector<KeyFilterCandidate>();
      }},
-    {"cut_stages", false, [](Planning &p) { CutStages(p.plan, p.in_place_by, p.result.stages); }},
+    {"cut_stages", false, [](Planning &p) { CutStages(p.plan, p.in_place, p.clustered, p.result.stages); }},
     {"hold_back_failing_keys", false, [](Planning &p) { HoldBackFailingKeys(p.joins.skippable, p.result.stages); }},
     {"connect_key_filters", false, [](Planning &p) { ConnectKeyFilters(p.key_filters, p.result.stages); }},
     {"skip_if_empty", true, [](Planning &p) { SkipIfEmptyInput(p.joins.skippable, p.result.stages); }},

@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! The number is raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 9;
+constexpr uint32_t PROTOCOL_VERSION = 10;
 
 //! How a node is reached: "inproc" is this process, any other location is "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {

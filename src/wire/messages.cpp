@@ -105,6 +105,8 @@ void Fields(FIELDS &fields, T &split) {
 	fields.Field(10, "table_index", split.table_index);
 	fields.Field(11, "fed", split.fed);
 	fields.Variant(12, "part", split.part);
+	fields.Object(13, "keys", split.keys);
+	fields.Objects(14, "aligned", split.aligned);
 }
 
 template <class FIELDS, Is<WorkerAddress> T>

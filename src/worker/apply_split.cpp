@@ -28,6 +28,15 @@ optional_ptr<LogicalGet> FindScan(LogicalOperator &op, uint64_t table_index) {
 	return nullptr;
 }
 
+LogicalGet &FindParquetScan(LogicalOperator &plan, uint64_t table_index) {
+	auto get = FindScan(plan, table_index);
+	if (!get || !IsParquetScan(*get)) {
+		throw InternalException("The fragment has no Parquet scan with table index %llu to apply the split to",
+		                        table_index);
+	}
+	return *get;
+}
+
 //! Looks like several files: of one file DuckDB's scan takes no more threads than the file that was bound has row
 //! groups, which may be another one, and is none at all where the schema came with the plan.
 class TaskFiles : public SimpleMultiFileList {
@@ -63,20 +72,32 @@ void ApplySplit(ClientContext &context, LogicalOperator &plan, const ScanSplit &
 	if (split.fed || files.empty()) {
 		return;
 	}
-	auto get = FindScan(plan, split.table_index);
-	if (!get || !IsParquetScan(*get)) {
-		throw InternalException("The fragment has no Parquet scan with table index %llu to apply the split to",
-		                        split.table_index);
-	}
-	auto &reader = ReplaceFiles(*get, files);
+	auto &get = FindParquetScan(plan, split.table_index);
+	auto &reader = ReplaceFiles(get, files);
 	auto at_borders = split.Kind() == SplitKind::ROW_GROUP;
 	if (at_borders || split.Kind() == SplitKind::RANGE) {
 		reader.SetRows(split.Rows(), at_borders);
 	}
 	if (!at_borders) {
-		RestrictRows(context, *get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
+		RestrictRows(context, get, MultiFileReader::COLUMN_IDENTIFIER_FILE_ROW_NUMBER, split);
+	}
+	for (auto &other : split.aligned) {
+		auto &aligned = FindParquetScan(plan, other.table_index);
+		ReplaceFiles(aligned, other.part.Files()).SetRows(other.part.rows, true);
 	}
 	plan.ResolveOperatorTypes();
+}
+
+void ApplyKeyRanges(LogicalOperator &plan, const ScanSplit &split) {
+	auto restrict = [&](uint64_t table_index, const KeyRange &keys) {
+		if (!keys.IsUnbounded()) {
+			RestrictKeys(FindParquetScan(plan, table_index), keys);
+		}
+	};
+	restrict(split.table_index, split.keys);
+	for (auto &other : split.aligned) {
+		restrict(other.table_index, other.keys);
+	}
 }
 
 void FilterScan(LogicalOperator &plan, const TaskRequest &request, std::shared_ptr<std::atomic<uint64_t>> pruned) {

@@ -9,11 +9,15 @@
 
 namespace duckherder {
 
-//! Restricts the scan `split.table_index` of a decoded fragment to the files and rows of the split. What the scan
-//! returns to the operators above keeps its columns and bindings. Nothing to do for feeds and stages without base scan.
-//! Throws InternalException if the fragment has no such Parquet scan, NotImplementedException if the scan reads
-//! something that depends on all files (the virtual column file_index).
+//! Restricts the scan `split.table_index` of a decoded fragment, and those that are aligned with it, to the files and
+//! rows of the split. What a scan returns to the operators above keeps its columns and bindings. Nothing to do for
+//! feeds and stages without base scan. Throws InternalException if the fragment has no such Parquet scan,
+//! NotImplementedException if the scan reads something that depends on all files (the virtual column file_index).
 void ApplySplit(duckdb::ClientContext &context, duckdb::LogicalOperator &plan, const ScanSplit &split);
+
+//! Lets the scan of the split and those that are aligned with it deliver only rows with keys of the task. Operators
+//! that look for filters below them, which leave out rows that others may look for, must have done so.
+void ApplyKeyRanges(duckdb::LogicalOperator &plan, const ScanSplit &split);
 
 //! Lets the base scan of a decoded fragment leave out rows by the request's scan_filters; counts those in `pruned`.
 //! Throws SerializationException for bytes that are not a key set, InternalException without such a scan.

@@ -148,7 +148,7 @@ std::vector<std::string> InlineRows(OutputBuffer &output, uint64_t bytes_max) {
 
 std::vector<std::string> PathsOf(const ScanSplit &split) {
 	std::vector<std::string> result;
-	for (auto &file : split.Files()) {
+	for (const ScanFile &file : split.AllFiles()) {
 		result.push_back(file.path);
 	}
 	return result;
@@ -316,6 +316,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	ApplySplit(context, *plan, request.split);
 	FilterScan(*plan, request, inputs.pruned_rows);
 	ConnectJoinFilters(context, *plan);
+	ApplyKeyRanges(*plan, request.split);
 	if (request.split.Kind() != SplitKind::NONE && !request.split.fed) {
 		CountScan(*plan, request.split.table_index, *inputs.scans);
 	}

@@ -29,7 +29,7 @@ void CheckVersion(const ScanFile &file) {
 
 void TaskFileVersions::Install(ClientContext &context, const ScanSplit &split) {
 	auto versions = make_shared_ptr<TaskFileVersions>();
-	for (auto &file : split.Files()) {
+	for (const ScanFile &file : split.AllFiles()) {
 		if (file.local) {
 			versions->files.emplace(file.path, file);
 		}

@@ -87,9 +87,19 @@ inline auto Members(const FeedSplit &m) {
 	return std::tie(readers);
 }
 
+inline auto Members(const KeyRange &m) {
+	auto &[column, first, last] = m;
+	return std::tie(column, first, last);
+}
+
+inline auto Members(const AlignedSplit &m) {
+	auto &[table_index, part, keys] = m;
+	return std::tie(table_index, part, keys);
+}
+
 inline auto Members(const ScanSplit &m) {
-	auto &[table_index, fed, part] = m;
-	return std::tie(table_index, fed, part);
+	auto &[table_index, fed, part, keys, aligned] = m;
+	return std::tie(table_index, fed, part, keys, aligned);
 }
 
 inline auto Members(const TaskRequest &m) {
@@ -205,6 +215,8 @@ inline TaskRequest SampleTaskRequest() {
 	request.split.table_index = 1ULL << 40;
 	request.split.fed = true;
 	request.split.part = SampleParts().back();
+	request.split.keys = {4, -1, 1};
+	request.split.aligned = {{7, RowGroupSplit {{ScanFile("b.parquet"), {3, 5}}}, {2, -4, 6}}};
 	request.scan_filters = {{2, std::make_shared<const std::string>(std::string("keys\0\xFF", 6))}};
 	request.inputs = std::make_shared<const StageInputs>(
 	    StageInputs {SampleInput(1, ExchangeKind::GATHER), SampleInput(0, ExchangeKind::BROADCAST)});

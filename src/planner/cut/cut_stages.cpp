@@ -19,8 +19,8 @@ namespace {
 
 class StageCutter {
 public:
-	StageCutter(const ScanColumns &in_place_by_p, vector<StagePlan> &stages_p)
-	    : in_place_by(in_place_by_p), stages(stages_p) {
+	StageCutter(const InPlaceScans &in_place_p, const ClusteredScans &clustered_p, vector<StagePlan> &stages_p)
+	    : in_place(in_place_p), clustered(clustered_p), stages(stages_p) {
 	}
 
 	//! What holds for an operator because of those above it in its stage
@@ -70,7 +70,8 @@ public:
 	}
 
 private:
-	const ScanColumns &in_place_by;
+	const InPlaceScans &in_place;
+	const ClusteredScans &clustered;
 	vector<StagePlan> &stages;
 	//! Stages whose output several scans read
 	unordered_map<idx_t, StageId> shared_ctes;
@@ -164,32 +165,51 @@ private:
 	void CutScan(unique_ptr<LogicalOperator> &op, StagePlan &stage, bool order_matters) {
 		op->ResolveOperatorTypes();
 		auto &get = op->Cast<LogicalGet>();
-		if (stage.scan) {
+		auto scan = make_uniq<StageScan>();
+		scan->reader = ReaderOf(get);
+		scan->table_index = get.table_index;
+		scan->order_matters = order_matters;
+		auto columns = in_place.columns.find(get.table_index);
+		if (columns != in_place.columns.end()) {
+			scan->in_place_by = columns->second;
+			scan->clusters = clustered.at(get.table_index);
+		}
+		if (scan->reader == StageScan::Reader::WORKER) {
+			scan->scan = &get;
+		} else {
+			auto feed = MakeScan(ExchangeScanSource {true, 0}, get);
+			scan->feed_scan = unique_ptr_cast<LogicalOperator, LogicalGet>(std::move(op));
+			op = std::move(feed);
+		}
+		AddScan(stage, std::move(scan));
+	}
+
+	//! The first one of those that are aligned cuts the others.
+	void AddScan(StagePlan &stage, unique_ptr<StageScan> scan) {
+		auto group = in_place.AlignedWith(scan->table_index);
+		if (stage.scan && !Contains(group, stage.scan->table_index)) {
 			throw InternalException("A stage has two base scans: %s and %s", stage.scan->Get().function.name,
-			                        get.function.name);
+			                        scan->Get().function.name);
 		}
-		stage.scan = make_uniq<StageScan>();
-		stage.scan->reader = ReaderOf(get);
-		stage.scan->table_index = get.table_index;
-		stage.scan->order_matters = order_matters;
-		auto columns = in_place_by.find(get.table_index);
-		if (columns != in_place_by.end()) {
-			stage.scan->in_place_by = columns->second;
-		}
-		if (stage.scan->reader == StageScan::Reader::WORKER) {
-			stage.scan->scan = &get;
+		if (!stage.scan) {
+			stage.scan = std::move(scan);
 			return;
 		}
-		auto scan = MakeScan(ExchangeScanSource {true, 0}, get);
-		stage.scan->feed_scan = unique_ptr_cast<LogicalOperator, LogicalGet>(std::move(op));
-		op = std::move(scan);
+		if (group[0] == scan->table_index) {
+			std::swap(stage.scan, scan);
+		}
+		if (stage.scan->in_place_by.size() != 1 || scan->in_place_by.size() != 1) {
+			throw InternalException("Scans of a stage are aligned, and one of them is cut by another column, too");
+		}
+		stage.aligned_scans.push_back(std::move(*scan));
 	}
 };
 
 } // namespace
 
-void CutStages(unique_ptr<LogicalOperator> &plan, const ScanColumns &in_place_by, vector<StagePlan> &stages) {
-	StageCutter(in_place_by, stages).Cut(plan, nullptr, StageCutter::AboveInStage());
+void CutStages(unique_ptr<LogicalOperator> &plan, const InPlaceScans &in_place, const ClusteredScans &clustered,
+               vector<StagePlan> &stages) {
+	StageCutter(in_place, clustered, stages).Cut(plan, nullptr, StageCutter::AboveInStage());
 }
 
 } // namespace duckherder

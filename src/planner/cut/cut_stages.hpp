@@ -1,7 +1,7 @@
 #pragma once
 
 #include "planner/interface/distributed_plan.hpp"
-#include "planner/split/clustered_scan.hpp"
+#include "planner/place/aligned_scans.hpp"
 
 namespace duckherder {
 
@@ -9,8 +9,8 @@ namespace duckherder {
 //! stands in its place. It needs exchanges that are numbered in the order of the cut. Scans that the session feeds
 //! leave their fragment. The stages know what they read; `plan` keeps what runs in the session. Throws an internal
 //! error if the numbers are others.
-//! `in_place_by`: columns by which scans have to be cut.
-void CutStages(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const ScanColumns &in_place_by,
-               duckdb::vector<StagePlan> &stages);
+//! `in_place`: how scans have to be cut; `clustered`: where they can be.
+void CutStages(duckdb::unique_ptr<duckdb::LogicalOperator> &plan, const InPlaceScans &in_place,
+               const ClusteredScans &clustered, duckdb::vector<StagePlan> &stages);
 
 } // namespace duckherder

@@ -68,6 +68,9 @@ string Describe(const LogicalOperator &op, const StagePlan &stage, const Distrib
 	if (stage.scan && stage.scan->scan == &op) {
 		text += DescribeInPlace(*stage.scan);
 	}
+	for (auto &aligned : stage.aligned_scans) {
+		text += aligned.scan == &op ? DescribeInPlace(aligned) : "";
+	}
 	for (idx_t i = 0; i < op.children.size(); i++) {
 		auto child = Describe(*op.children[i], stage, plan);
 		text += op.children.size() == 1 ? " <- " + child : (i == 0 ? " <- [" : ", ") + child;

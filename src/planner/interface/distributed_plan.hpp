@@ -1,6 +1,7 @@
 #pragma once
 
 #include "plan/stage_graph.hpp"
+#include "planner/interface/clustered_scan.hpp"
 #include "planner/interface/planner_options.hpp"
 
 #include "duckdb/planner/logical_operator.hpp"
@@ -10,7 +11,7 @@
 
 namespace duckherder {
 
-//! The base scan of a stage; a stage has at most one.
+//! A scan of a stage. One of them is the base scan; others are only there if they are aligned with it.
 struct StageScan {
 	enum class Reader {
 		WORKER, //! the fragment contains the scan, the worker cuts it to its task's split
@@ -27,6 +28,8 @@ struct StageScan {
 	//! Columns of the scan that operators of the stage need together: it is cut between their values. These are numbers
 	//! among the columns that the function returns.
 	duckdb::vector<duckdb::idx_t> in_place_by;
+	//! Where it can be cut so, if it has to be
+	std::shared_ptr<const ClusteredScan> clusters;
 
 	duckdb::LogicalGet &Get() const {
 		return feed_scan ? *feed_scan : *scan;
@@ -72,7 +75,11 @@ struct StagePlan {
 	duckdb::vector<StageId> inputs;
 	//! Stages that it does not read, but waits for: the sources of its scan_filters
 	duckdb::vector<StageId> after;
+	//! By which it is cut into tasks, if there is one
 	duckdb::unique_ptr<StageScan> scan;
+	//! Other scans, which workers read and which are cut by the same ranges of a key: the only column of their
+	//! in_place_by, and of that of `scan`
+	duckdb::vector<StageScan> aligned_scans;
 	duckdb::vector<PlannedScanFilter> scan_filters;
 	uint64_t estimated_rows = 1;
 	std::optional<AdaptiveJoin> adaptive_join;

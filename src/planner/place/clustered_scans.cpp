@@ -22,7 +22,7 @@ using Bindings = column_binding_set_t;
 //! Goes down with the columns that operators above have as keys, by the names that they have here.
 class KeyFinder {
 public:
-	KeyFinder(ClientContext &context_p, const PlannerOptions &options_p, ScanColumns &result_p)
+	KeyFinder(ClientContext &context_p, const PlannerOptions &options_p, ClusteredScans &result_p)
 	    : context(context_p), options(options_p), result(result_p) {
 	}
 
@@ -42,6 +42,11 @@ public:
 			break;
 		case LogicalOperatorType::LOGICAL_DELIM_JOIN:
 			Add(keys, op.Cast<LogicalComparisonJoin>().duplicate_eliminated_columns);
+			AddCompared(keys, op.Cast<LogicalComparisonJoin>());
+			break;
+		case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
+		case LogicalOperatorType::LOGICAL_ASOF_JOIN:
+			AddCompared(keys, op.Cast<LogicalComparisonJoin>());
 			break;
 		case LogicalOperatorType::LOGICAL_GET:
 			AddScan(op.Cast<LogicalGet>(), keys);
@@ -57,12 +62,23 @@ public:
 private:
 	ClientContext &context;
 	const PlannerOptions &options;
-	ScanColumns &result;
+	ClusteredScans &result;
 
 	static void Add(Bindings &keys, const vector<unique_ptr<Expression>> &expressions) {
 		for (auto &expression : expressions) {
 			if (auto column = AsOneToOne(*expression)) {
 				keys.insert(*column);
+			}
+		}
+	}
+
+	static void AddCompared(Bindings &keys, LogicalComparisonJoin &join) {
+		auto compared = EqualityKeys(join);
+		for (auto side : {&compared.left, &compared.right}) {
+			for (auto &expression : *side) {
+				if (auto column = AsOneToOne(expression)) {
+					keys.insert(*column);
+				}
 			}
 		}
 	}
@@ -94,9 +110,8 @@ private:
 		}
 		try {
 			FailExtractionForTests();
-			auto columns = ClusteredColumnsOf(context, get, candidates, options);
-			if (!columns.empty()) {
-				result[get.table_index] = std::move(columns);
+			if (auto clusters = FindClusters(context, get, candidates, options)) {
+				result[get.table_index] = std::move(clusters);
 			}
 		} catch (const std::exception &) {
 			// then rows meet by exchange, and whoever needs the metadata says what is wrong with it
@@ -106,8 +121,8 @@ private:
 
 } // namespace
 
-ScanColumns FindClusteredScans(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options) {
-	ScanColumns result;
+ClusteredScans FindClusteredScans(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options) {
+	ClusteredScans result;
 	KeyFinder(context, options, result).Visit(plan, {});
 	return result;
 }

@@ -9,8 +9,8 @@
 namespace duckherder {
 
 //! Needs an optimized plan, which stays as it is. Finds the columns by which scans can be cut so that equal values stay
-//! together, among those that operators above have as keys: groups, DISTINCT, PARTITION BY.
-ScanColumns FindClusteredScans(duckdb::ClientContext &context, duckdb::LogicalOperator &plan,
-                               const PlannerOptions &options);
+//! together, among those that operators above have as keys: groups, DISTINCT, PARTITION BY, what joins compare.
+ClusteredScans FindClusteredScans(duckdb::ClientContext &context, duckdb::LogicalOperator &plan,
+                                  const PlannerOptions &options);
 
 } // namespace duckherder

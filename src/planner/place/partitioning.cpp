@@ -1,5 +1,6 @@
 #include "planner/place/partitioning.hpp"
 
+#include "common/contains.hpp"
 #include "planner/place/join_traits.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -102,6 +103,17 @@ void Partitioning::AddClustered(const Clustered &column) {
 	clustered.push_back(column);
 }
 
+Partitioning Partitioning::OnlyBy(const Clustered &column, const vector<idx_t> &aligned) const {
+	Partitioning result;
+	for (auto &other : clustered) {
+		auto is_other_scan = other.table_index != column.table_index;
+		if (is_other_scan ? Contains(aligned, other.table_index) : other.column == column.column) {
+			result.AddClustered(other);
+		}
+	}
+	return result;
+}
+
 optional_ptr<const Partitioning::Clustered>
 Partitioning::FindClustered(const vector<reference<Expression>> &keys) const {
 	for (auto &column : clustered) {
@@ -110,6 +122,18 @@ Partitioning::FindClustered(const vector<reference<Expression>> &keys) const {
 		}
 	}
 	return nullptr;
+}
+
+std::optional<Partitioning::ClusteredPair> Partitioning::FindCompared(const Partitioning &left,
+                                                                      const Partitioning &right, const JoinKeys &keys) {
+	for (idx_t i = 0; i < keys.left.size(); i++) {
+		auto of_left = left.FindClustered({keys.left[i]});
+		auto of_right = right.FindClustered({keys.right[i]});
+		if (of_left && of_right) {
+			return ClusteredPair {*of_left, *of_right};
+		}
+	}
+	return std::nullopt;
 }
 
 bool Partitioning::BringsTogether(const vector<reference<Expression>> &keys) const {
@@ -183,6 +207,18 @@ Partitioning OfShuffledJoin(const LogicalComparisonJoin &join, const JoinKeys &k
 	}
 	if (traits.keeps_right_keys) {
 		add(keys.right);
+	}
+	return result;
+}
+
+Partitioning OfAlignedJoin(const LogicalComparisonJoin &join, const Partitioning::ClusteredPair &by) {
+	Partitioning result;
+	auto &traits = TraitsOf(join.join_type);
+	if (traits.keeps_left_keys) {
+		result.AddClustered(by.left);
+	}
+	if (traits.keeps_right_keys) {
+		result.AddClustered(by.right);
 	}
 	return result;
 }

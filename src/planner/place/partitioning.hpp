@@ -5,6 +5,8 @@
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_comparison_join.hpp"
 
+#include <optional>
+
 namespace duckherder {
 
 //! The column that an expression just names, if it does no more than that
@@ -42,9 +44,16 @@ public:
 		duckdb::idx_t column;
 	};
 	void AddClustered(const Clustered &column);
+	//! What holds if the scan is cut by this column only, and `aligned` ones by the same ranges of their only one
+	Partitioning OnlyBy(const Clustered &column, const duckdb::vector<duckdb::idx_t> &aligned) const;
 	//! The scan's column that brings together rows which are equal in all of these, if the scan is cut by it
 	duckdb::optional_ptr<const Clustered>
 	FindClustered(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
+
+	//! Columns by which scans of both sides are cut, and that a condition of the join compares
+	struct ClusteredPair;
+	static std::optional<ClusteredPair> FindCompared(const Partitioning &left, const Partitioning &right,
+	                                                 const JoinKeys &keys);
 
 	//! Rows that are equal in all of these are in the same task, by hash
 	bool BringsTogether(const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys) const;
@@ -59,6 +68,11 @@ private:
 	duckdb::vector<Clustered> clustered;
 
 	friend Partitioning OfShuffledJoin(const duckdb::LogicalComparisonJoin &join, const JoinKeys &keys);
+};
+
+struct Partitioning::ClusteredPair {
+	Clustered left;
+	Clustered right;
 };
 
 //! How the two sides of a join by equality meet in the same tasks.
@@ -77,5 +91,8 @@ JoinMatch MatchPartitioning(const Partitioning &left, const Partitioning &right,
 //! How the rows of a join are spread whose sides were brought together by these keys: a side whose rows may be filled
 //! up with NULL says nothing.
 Partitioning OfShuffledJoin(const duckdb::LogicalComparisonJoin &join, const JoinKeys &keys);
+
+//! How the rows of a join are spread whose sides are cut by the same ranges of these columns.
+Partitioning OfAlignedJoin(const duckdb::LogicalComparisonJoin &join, const Partitioning::ClusteredPair &by);
 
 } // namespace duckherder

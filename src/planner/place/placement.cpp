@@ -23,11 +23,43 @@ string RunsInSession(const LogicalOperator &op) {
 	return LogicalOperatorToString(op.type) + " runs in the session";
 }
 
+//! The columns by which the scan can be cut, as they are seen above it
+Partitioning PartitioningOf(LogicalGet &get, const ClusteredScans &clustered) {
+	Partitioning partitioning;
+	auto found = clustered.find(get.table_index);
+	if (found == clustered.end()) {
+		return partitioning;
+	}
+	for (auto &binding : get.GetColumnBindings()) {
+		auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
+		if (found->second->columns.count(column) > 0) {
+			partitioning.AddClustered({binding, get.table_index, column});
+		}
+	}
+	return partitioning;
+}
+
+//! Whether some of the values by which the sides of a delim join correlate, or rows that were made with them, leave the
+//! task.
+bool MovesDelimScan(const PlanPlacement &placement, const LogicalOperator &op) {
+	auto found = placement.operators.find(&op);
+	if (found == placement.operators.end()) {
+		return true;
+	}
+	for (idx_t i = 0; i < op.children.size(); i++) {
+		auto has_values = ContainsOperator(*op.children[i], LogicalOperatorType::LOGICAL_DELIM_GET);
+		if (has_values && (found->second.exchanges.count(i) > 0 || MovesDelimScan(placement, *op.children[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 //! Goes down with what holds because of the operators above, and up with what the rules say.
 class PlacementAnalysis {
 public:
 	PlacementAnalysis(ClientContext &context_p, const PlannerOptions &options_p,
-	                  const unordered_set<const LogicalOperator *> &fixed_joins_p, const ScanColumns &clustered_p)
+	                  const unordered_set<const LogicalOperator *> &fixed_joins_p, const ClusteredScans &clustered_p)
 	    : context(context_p), options(options_p), fixed_joins(fixed_joins_p), clustered(clustered_p) {
 	}
 
@@ -42,12 +74,14 @@ private:
 	ClientContext &context;
 	const PlannerOptions &options;
 	const unordered_set<const LogicalOperator *> &fixed_joins;
-	const ScanColumns &clustered;
+	const ClusteredScans &clustered;
 	PlanPlacement result;
 	//! CTEs whose rows stay with the workers that made them, and where a scan of them is
 	unordered_map<idx_t, Placement> shared_ctes;
 	//! The delim join below which the analysis is, if its source becomes a shared CTE
 	optional_ptr<LogicalComparisonJoin> shared_delim_join;
+	//! The one below which it is, if each task joins what it has
+	optional_ptr<LogicalComparisonJoin> local_delim_join;
 
 	const OperatorPlacement &Visit(LogicalOperator &op, Above above) {
 		auto placed = Place(op, above);
@@ -56,10 +90,7 @@ private:
 			result.reason = placed.reason;
 		}
 		if (placed.in_place_by) {
-			auto &columns = result.in_place_by[placed.in_place_by->table_index];
-			if (!Contains(columns, placed.in_place_by->column)) {
-				columns.push_back(placed.in_place_by->column);
-			}
+			result.in_place.CutBy(*placed.in_place_by);
 		}
 		if (!placed.merge_strategy.empty()) {
 			result.merge_strategy = placed.merge_strategy;
@@ -85,10 +116,11 @@ private:
 			break;
 		}
 		case LogicalOperatorType::LOGICAL_DELIM_JOIN:
-			return CanShareDelimJoin(op.Cast<LogicalComparisonJoin>())
-			           ? PlaceDelimJoin(op.Cast<LogicalComparisonJoin>(), above)
-			           : PlaceInSession(op, above, RunsInSession(op));
+			return PlaceDelimJoin(op.Cast<LogicalComparisonJoin>(), above);
 		case LogicalOperatorType::LOGICAL_DELIM_GET:
+			if (local_delim_join) {
+				return PlaceLocalDelimScan(op.Cast<LogicalDelimGet>());
+			}
 			if (shared_delim_join) {
 				return PlaceDelimScan(op);
 			}
@@ -157,7 +189,15 @@ private:
 		auto below = above.Below(join, false);
 		auto left = VisitChild(join, 0, below);
 		auto right = VisitChild(join, 1, below);
-		return PlaceJoin(context, join, {left, right, below.order_matters, fixed_joins.count(&join) > 0}, options);
+		JoinSides sides {left, right, below.order_matters, fixed_joins.count(&join) > 0};
+		auto placed = PlaceJoin(context, join, sides, options);
+		// only a broadcast would keep the rows of one side in their order
+		auto gives_up_order = !below.order_matters || placed.step == PlacementStep::SHUFFLE_JOIN;
+		auto aligned = gives_up_order ? CanBeAligned(join, sides) : std::nullopt;
+		if (aligned && Align(result.in_place, clustered, aligned->left, aligned->right, options)) {
+			return {Placement::WORKERS, OfAlignedJoin(join.Cast<LogicalComparisonJoin>(), *aligned)};
+		}
+		return placed;
 	}
 
 	//! The operator stays in the session; what is below may still go to the workers
@@ -187,7 +227,7 @@ private:
 	OperatorPlacement PlaceGet(LogicalGet &get) {
 		auto reason = WhyNotSplit(context, get);
 		if (reason.empty()) {
-			return {Placement::WORKERS, PartitioningOf(get)};
+			return {Placement::WORKERS, PartitioningOf(get, clustered)};
 		}
 		OperatorPlacement placed;
 		auto from_constants = MakesRowsFromConstants(get);
@@ -201,22 +241,6 @@ private:
 		}
 		placed.reason = reason;
 		return placed;
-	}
-
-	Partitioning PartitioningOf(LogicalGet &get) const {
-		Partitioning partitioning;
-		auto found = clustered.find(get.table_index);
-		if (found == clustered.end()) {
-			return partitioning;
-		}
-		auto bindings = get.GetColumnBindings();
-		for (auto &binding : bindings) {
-			auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
-			if (Contains(found->second, column)) {
-				partitioning.AddClustered({binding, get.table_index, column});
-			}
-		}
-		return partitioning;
 	}
 
 	//! Computed once; its scans read what the workers kept
@@ -239,8 +263,59 @@ private:
 		return placed;
 	}
 
-	//! What becomes of it is decided as if it were an ordinary join already that reads a shared CTE.
 	OperatorPlacement PlaceDelimJoin(LogicalComparisonJoin &join, Above above) {
+		if (auto placed = PlaceLocalDelimJoin(join)) {
+			return std::move(*placed);
+		}
+		return CanShareDelimJoin(join) ? PlaceSharedDelimJoin(join, above)
+		                               : PlaceInSession(join, above, RunsInSession(join));
+	}
+
+	//! The whole join in each task, where all scans that it needs are cut by a column by which its sides correlate: a
+	//! task then has all rows that belong to the values which its part of the source has.
+	std::optional<OperatorPlacement> PlaceLocalDelimJoin(LogicalComparisonJoin &join) {
+		const Above below {false, false};
+		auto before = result;
+		auto ctes_before = shared_ctes;
+		auto outer = std::make_pair(local_delim_join, shared_delim_join);
+		auto source = SourceOf(join);
+		auto source_placed = Visit(*join.children[source], below);
+		std::optional<OperatorPlacement> placed;
+		auto key = source_placed.partitioning.FindClustered(References(join.duplicate_eliminated_columns));
+		if (key) {
+			// what stands for the source below the other side must not rely on anything else
+			auto aligned = result.in_place.AlignedWith(key->table_index);
+			source_placed.partitioning = source_placed.partitioning.OnlyBy(*key, aligned);
+			result.operators.at(join.children[source].get()).partitioning = source_placed.partitioning;
+			local_delim_join = join;
+			auto other_placed = Visit(*join.children[1 - source], below);
+			auto &left = source == 0 ? source_placed : other_placed;
+			auto &right = source == 0 ? other_placed : source_placed;
+			auto by = CanBeAligned(join, {left, right, false, false});
+			if (by && !MovesDelimScan(result, *join.children[1 - source]) &&
+			    Align(result.in_place, clustered, by->left, by->right, options)) {
+				placed = OperatorPlacement(Placement::WORKERS, OfAlignedJoin(join, *by));
+			}
+			local_delim_join = outer.first;
+		}
+		shared_delim_join = outer.second;
+		if (!placed) {
+			result = std::move(before);
+			shared_ctes = std::move(ctes_before);
+		}
+		return placed;
+	}
+
+	//! The distinct values that the source has in this task
+	OperatorPlacement PlaceLocalDelimScan(LogicalDelimGet &scan) {
+		auto &join = *local_delim_join;
+		auto &source = result.operators.at(join.children[SourceOf(join)].get());
+		auto partitioning = source.partitioning.Above(scan.table_index, References(join.duplicate_eliminated_columns));
+		return {Placement::WORKERS, std::move(partitioning)};
+	}
+
+	//! What becomes of it is decided as if it were an ordinary join already that reads a shared CTE.
+	OperatorPlacement PlaceSharedDelimJoin(LogicalComparisonJoin &join, Above above) {
 		auto source = SourceOf(join);
 		if (Visit(*join.children[source], Above {false, false}).placement == Placement::SESSION) {
 			OperatorPlacement placed;
@@ -249,12 +324,13 @@ private:
 			placed.reason = RunsInSession(join);
 			return placed;
 		}
-		auto outer = shared_delim_join;
+		auto outer = std::make_pair(local_delim_join, shared_delim_join);
+		local_delim_join = nullptr;
 		shared_delim_join = join;
 		auto reason = WhyNotOnWorker(context, join);
 		auto placed = reason.empty() ? PlaceSides(join, above) : PlaceInSession(join, above, reason);
 		placed.shares_delim_join = true;
-		shared_delim_join = outer;
+		std::tie(local_delim_join, shared_delim_join) = outer;
 		return placed;
 	}
 
@@ -268,7 +344,8 @@ private:
 } // namespace
 
 PlanPlacement PlaceOperators(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
-                             const unordered_set<const LogicalOperator *> &fixed_joins, const ScanColumns &clustered) {
+                             const unordered_set<const LogicalOperator *> &fixed_joins,
+                             const ClusteredScans &clustered) {
 	return PlacementAnalysis(context, options, fixed_joins, clustered).Run(plan);
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "plan/stage_graph.hpp"
+#include "planner/place/aligned_scans.hpp"
 #include "planner/place/choose_joins.hpp"
 #include "planner/place/partitioning.hpp"
-#include "planner/split/clustered_scan.hpp"
 
 #include "duckdb.hpp"
 
@@ -88,7 +88,7 @@ struct PlanPlacement {
 	//! Above the root, if that is on workers
 	std::optional<NeededExchange> root_exchange;
 	//! What the scans have to be cut by
-	ScanColumns in_place_by;
+	InPlaceScans in_place;
 	//! The first reason, in the order from the scans up
 	duckdb::string reason;
 	duckdb::string merge_strategy = "CONCAT";
@@ -100,6 +100,6 @@ struct PlanPlacement {
 PlanPlacement PlaceOperators(duckdb::ClientContext &context, duckdb::LogicalOperator &plan,
                              const PlannerOptions &options,
                              const std::unordered_set<const duckdb::LogicalOperator *> &fixed_joins,
-                             const ScanColumns &clustered);
+                             const ClusteredScans &clustered);
 
 } // namespace duckherder

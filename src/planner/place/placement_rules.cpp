@@ -283,6 +283,15 @@ OperatorPlacement PlaceSetOperation(ClientContext &context, LogicalSetOperation 
 	return placed;
 }
 
+std::optional<Partitioning::ClusteredPair> CanBeAligned(LogicalOperator &join, const JoinSides &sides) {
+	if (sides.is_fixed || !TraitsOf(join).may_shuffle || sides.left.placement != Placement::WORKERS ||
+	    sides.right.placement != Placement::WORKERS) {
+		return std::nullopt;
+	}
+	return Partitioning::FindCompared(sides.left.partitioning, sides.right.partitioning,
+	                                  EqualityKeys(join.Cast<LogicalComparisonJoin>()));
+}
+
 OperatorPlacement PlaceJoin(ClientContext &context, LogicalOperator &join, const JoinSides &sides,
                             const PlannerOptions &options) {
 	auto left = sides.left.placement;

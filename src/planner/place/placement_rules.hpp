@@ -40,6 +40,8 @@ struct JoinSides {
 	//! The right side is broadcast to whoever has rows of the left, which stay where and as they are
 	bool is_fixed;
 };
+//! The columns by whose ranges both sides would have to be cut so that none has to move; nothing if there are none.
+std::optional<Partitioning::ClusteredPair> CanBeAligned(duckdb::LogicalOperator &join, const JoinSides &sides);
 OperatorPlacement PlaceJoin(duckdb::ClientContext &context, duckdb::LogicalOperator &join, const JoinSides &sides,
                             const PlannerOptions &options);
 

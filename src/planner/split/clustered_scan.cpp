@@ -1,7 +1,9 @@
 #include "planner/split/clustered_scan.hpp"
 
 #include "engine/bound_scan.hpp"
+#include "engine/key_order.hpp"
 #include "engine/parquet_file.hpp"
+#include "planner/split/partition_information.hpp"
 
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/function/partition_stats.hpp"
@@ -16,51 +18,38 @@ using namespace duckdb;
 
 namespace {
 
-//! A column is given up if no two neighbours among so many row groups are apart: it is not what the file is sorted by
+//! A column is given up if no two neighbours among so many row groups are in order: it is not what the file is sorted
+//! by
 constexpr idx_t GROUPS_TRIED = 16;
 //! The largest piece may have so many times the rows of an average one, in percent
 constexpr idx_t LARGEST_PIECE_PERCENT = 150;
 
-//! Between the bounds that a footer has of these lie all values, in the order in which DuckDB compares them
-bool HasBounds(const LogicalType &type) {
-	switch (type.id()) {
-	case LogicalTypeId::TINYINT:
-	case LogicalTypeId::SMALLINT:
-	case LogicalTypeId::INTEGER:
-	case LogicalTypeId::BIGINT:
-	case LogicalTypeId::UTINYINT:
-	case LogicalTypeId::USMALLINT:
-	case LogicalTypeId::UINTEGER:
-	case LogicalTypeId::UBIGINT:
-	case LogicalTypeId::DATE:
-	case LogicalTypeId::TIMESTAMP:
-	case LogicalTypeId::TIMESTAMP_TZ:
-		return true;
-	case LogicalTypeId::DECIMAL:
-		return type.InternalType() != PhysicalType::INT128;
-	default:
-		return false;
-	}
-}
+//! Of all rows that the scans read, so many may be read by a second task, in percent
+constexpr idx_t READ_TWICE_PERCENT = 25;
 
-//! Smallest and largest value of one row group
-struct Bounds {
-	Value min;
-	Value max;
+//! What the bounds before and from a border on say of it
+enum class Border {
+	MIXED,    //! Values lie on both sides.
+	TOUCHING, //! One value may lie on both.
+	APART     //! None does.
 };
 
-//! Whether each and all after it have larger values than all before it, or smaller ones
-vector<bool> ApartFromAllBefore(const vector<Bounds> &bounds) {
+//! For each row group, what it is to cut before it
+vector<Border> BordersOf(const vector<KeyBounds> &bounds) {
 	// of those from each one on
 	auto rest = bounds;
 	for (idx_t i = bounds.size(); i-- > 1;) {
 		rest[i - 1].min = std::min(rest[i - 1].min, rest[i].min);
 		rest[i - 1].max = std::max(rest[i - 1].max, rest[i].max);
 	}
-	vector<bool> result(bounds.size(), false);
+	vector<Border> result(bounds.size(), Border::MIXED);
 	auto before = bounds[0];
 	for (idx_t i = 1; i < bounds.size(); i++) {
-		result[i] = before.max < rest[i].min || rest[i].max < before.min;
+		if (before.max < rest[i].min || rest[i].max < before.min) {
+			result[i] = Border::APART;
+		} else if (before.max == rest[i].min || rest[i].max == before.min) {
+			result[i] = Border::TOUCHING;
+		}
 		before.min = std::min(before.min, bounds[i].min);
 		before.max = std::max(before.max, bounds[i].max);
 	}
@@ -108,24 +97,23 @@ public:
 		return std::none_of(of_path.begin(), of_path.end(), [&](auto &hive) { return hive.index == column; });
 	}
 
-	//! Between which row groups no value of the column is shared: `true` at a row group that begins with new ones.
-	//! Empty if it is not known, or if the column is not sorted at all.
-	vector<bool> FreshValues(idx_t column) const {
-		vector<Bounds> bounds;
-		auto any_apart = false;
+	//! The bounds of all row groups; empty if they are not known, or if the column is not sorted at all.
+	vector<KeyBounds> BoundsOf(idx_t column) const {
+		vector<KeyBounds> bounds;
+		auto any_sorted = false;
 		for (auto &group : groups) {
 			auto found = BoundsOf(group, column);
 			if (!found) {
 				return {};
 			}
-			any_apart =
-			    any_apart || (!bounds.empty() && (bounds.back().max < found->min || found->max < bounds.back().min));
-			bounds.push_back(std::move(*found));
-			if (bounds.size() == GROUPS_TRIED && !any_apart) {
+			any_sorted =
+			    any_sorted || (!bounds.empty() && (bounds.back().max <= found->min || found->max <= bounds.back().min));
+			bounds.push_back(*found);
+			if (bounds.size() == GROUPS_TRIED && !any_sorted) {
 				return {};
 			}
 		}
-		return ApartFromAllBefore(bounds);
+		return bounds;
 	}
 
 private:
@@ -133,77 +121,77 @@ private:
 	vector<PartitionStatistics> groups;
 	vector<RowGroupInfo> row_groups;
 
-	static std::optional<Bounds> BoundsOf(const PartitionStatistics &group, idx_t column) {
+	static std::optional<KeyBounds> BoundsOf(const PartitionStatistics &group, idx_t column) {
 		StorageIndex index(column);
 		auto statistics = group.partition_row_group->GetColumnStatistics(index);
 		if (!statistics || statistics->CanHaveNull() || !NumericStats::HasMinMax(*statistics)) {
 			return std::nullopt;
 		}
-		return Bounds {NumericStats::Min(*statistics), NumericStats::Max(*statistics)};
+		return KeyBounds {KeyOf(NumericStats::Min(*statistics)), KeyOf(NumericStats::Max(*statistics))};
 	}
 };
 
-vector<idx_t> BordersOf(const vector<bool> &fresh) {
+vector<idx_t> ColumnsOf(const ClusteredScan &scan) {
 	vector<idx_t> result;
-	for (idx_t i = 0; i < fresh.size(); i++) {
-		if (fresh[i]) {
-			result.push_back(i);
-		}
+	for (auto &entry : scan.columns) {
+		result.push_back(entry.first);
 	}
 	return result;
+}
+
+//! By each of its columns, and by all of them at once
+bool CanBeCut(const std::shared_ptr<ClusteredScan> &scan, const PlannerOptions &options) {
+	auto least = MaxValue<idx_t>(options.workers, 2);
+	auto most = MaxValue<idx_t>(options.MaxTasks(), least);
+	auto columns = ColumnsOf(*scan);
+	return BalancedPieces(scan->row_groups, BordersBetweenValues(*scan, columns), least, most) > 0 ||
+	       (columns.size() == 1 && !CutByKey({{scan, columns[0]}}, least, most).empty());
 }
 
 } // namespace
 
-vector<idx_t> ClusteredColumnsOf(ClientContext &context, LogicalGet &get, const vector<idx_t> &candidates,
-                                 const PlannerOptions &options) {
-	vector<idx_t> result;
-	auto has_bounds = [&](idx_t column) {
-		return column < get.returned_types.size() && HasBounds(get.returned_types[column]);
+std::shared_ptr<const ClusteredScan> FindClusters(ClientContext &context, LogicalGet &get,
+                                                  const vector<idx_t> &candidates, const PlannerOptions &options) {
+	auto has_order = [&](idx_t column) {
+		return column < get.returned_types.size() && HasKeyOrder(get.returned_types[column]);
 	};
-	if (std::none_of(candidates.begin(), candidates.end(), has_bounds)) {
-		return result;
+	if (std::none_of(candidates.begin(), candidates.end(), has_order)) {
+		return nullptr;
 	}
 	GroupBounds known(context, get);
 	if (known.RowGroups().size() < 2) {
-		return result;
+		return nullptr;
 	}
-	vector<bool> common(known.RowGroups().size(), true);
+	auto result = std::make_shared<ClusteredScan>();
+	result->row_groups = known.RowGroups();
 	for (auto column : candidates) {
-		if (!has_bounds(column) || !known.IsFileColumn(column)) {
+		auto bounds = has_order(column) && known.IsFileColumn(column) ? known.BoundsOf(column) : vector<KeyBounds>();
+		if (bounds.empty()) {
 			continue;
 		}
-		auto fresh = known.FreshValues(column);
-		if (fresh.empty()) {
-			continue;
+		result->columns[column] = {get.returned_types[column], std::move(bounds)};
+		if (!CanBeCut(result, options)) {
+			result->columns.erase(column);
 		}
-		for (idx_t i = 0; i < fresh.size(); i++) {
-			fresh[i] = fresh[i] && common[i];
+	}
+	return result->columns.empty() ? nullptr : result;
+}
+
+vector<idx_t> BordersBetweenValues(const ClusteredScan &scan, const vector<idx_t> &columns) {
+	vector<bool> common(scan.row_groups.size(), true);
+	for (auto column : columns) {
+		auto borders = BordersOf(scan.columns.at(column).bounds);
+		for (idx_t i = 0; i < borders.size(); i++) {
+			common[i] = common[i] && borders[i] == Border::APART;
 		}
-		auto least = MaxValue<idx_t>(options.workers, 2);
-		if (BalancedPieces(known.RowGroups(), BordersOf(fresh), least, MaxValue<idx_t>(options.MaxTasks(), least)) >
-		    0) {
-			common = std::move(fresh);
-			result.push_back(column);
+	}
+	vector<idx_t> result;
+	for (idx_t i = 0; i < common.size(); i++) {
+		if (common[i]) {
+			result.push_back(i);
 		}
 	}
 	return result;
-}
-
-vector<idx_t> BordersBetweenValues(ClientContext &context, LogicalGet &get, const vector<idx_t> &columns) {
-	GroupBounds known(context, get);
-	vector<bool> common(known.RowGroups().size(), true);
-	for (auto column : columns) {
-		auto fresh = known.FreshValues(column);
-		if (fresh.empty()) {
-			throw IOException("The order of %s is not known any more: run the query again",
-			                  get.bind_data->Cast<MultiFileBindData>().file_list->GetFirstFile().path);
-		}
-		for (idx_t i = 0; i < fresh.size(); i++) {
-			common[i] = common[i] && fresh[i];
-		}
-	}
-	return BordersOf(common);
 }
 
 vector<idx_t> CutAtBorders(const vector<RowGroupInfo> &row_groups, const vector<idx_t> &borders, idx_t pieces) {
@@ -239,6 +227,117 @@ idx_t BalancedPieces(const vector<RowGroupInfo> &row_groups, const vector<idx_t>
 		}
 	}
 	return 0;
+}
+
+namespace {
+
+//! The row groups of a scan that have keys of a piece
+KeyPiece::Part PartOf(const KeyedScan &keyed, const KeyPiece &piece) {
+	KeyPiece::Part part;
+	auto &bounds = keyed.scan->columns.at(keyed.column).bounds;
+	for (idx_t group = 0; group < bounds.size(); group++) {
+		if (bounds[group].max < piece.first_key || bounds[group].min > piece.last_key) {
+			continue;
+		}
+		if (part.first_group == part.end_group) {
+			part.first_group = group;
+		}
+		part.end_group = group + 1;
+	}
+	for (auto group = part.first_group; group < part.end_group; group++) {
+		part.has_others = part.has_others || bounds[group].min < piece.first_key || bounds[group].max > piece.last_key;
+	}
+	return part;
+}
+
+KeyBounds BoundsBetween(const vector<KeyBounds> &bounds, idx_t first, idx_t end) {
+	auto result = bounds[first];
+	for (auto i = first + 1; i < end; i++) {
+		result.min = std::min(result.min, bounds[i].min);
+		result.max = std::max(result.max, bounds[i].max);
+	}
+	return result;
+}
+
+//! The keys of the pieces whose row groups begin at these; together they are all keys that there are.
+vector<KeyPiece> RangesBetween(const vector<KeyBounds> &bounds, const vector<idx_t> &begins) {
+	vector<KeyBounds> of_pieces;
+	for (idx_t i = 0; i < begins.size(); i++) {
+		of_pieces.push_back(BoundsBetween(bounds, begins[i], i + 1 < begins.size() ? begins[i + 1] : bounds.size()));
+	}
+	auto rising = of_pieces.size() < 2 || of_pieces[0].max <= of_pieces[1].min;
+	vector<KeyPiece> result;
+	for (idx_t i = 0; i < of_pieces.size(); i++) {
+		// each range begins at a key of its own, so that it ends before one of its neighbour
+		auto is_first = i == (rising ? 0 : of_pieces.size() - 1);
+		auto is_last = i == (rising ? of_pieces.size() - 1 : 0);
+		KeyPiece piece;
+		piece.first_key = is_first ? NumericLimits<int64_t>::Minimum() : of_pieces[i].min;
+		piece.last_key = is_last ? NumericLimits<int64_t>::Maximum() : of_pieces[rising ? i + 1 : i - 1].min - 1;
+		result.push_back(std::move(piece));
+	}
+	return result;
+}
+
+idx_t RowsOf(const ClusteredScan &scan, const KeyPiece::Part &part) {
+	idx_t rows = 0;
+	for (auto group = part.first_group; group < part.end_group; group++) {
+		rows += scan.row_groups[group].rows;
+	}
+	return rows;
+}
+
+//! Whether all pieces have something and about as much to read, and few rows are read twice
+bool IsWorthwhile(const vector<KeyedScan> &scans, const vector<KeyPiece> &pieces) {
+	idx_t total = 0;
+	for (auto &keyed : scans) {
+		total += keyed.scan->TotalRows();
+	}
+	idx_t read = 0;
+	idx_t largest = 0;
+	for (auto &piece : pieces) {
+		if (piece.parts[0].first_group == piece.parts[0].end_group) {
+			return false;
+		}
+		idx_t rows = 0;
+		for (idx_t i = 0; i < scans.size(); i++) {
+			rows += RowsOf(*scans[i].scan, piece.parts[i]);
+		}
+		read += rows;
+		largest = MaxValue(largest, rows);
+	}
+	return largest * 100 <= read / pieces.size() * LARGEST_PIECE_PERCENT &&
+	       read * 100 <= total * (100 + READ_TWICE_PERCENT);
+}
+
+} // namespace
+
+vector<KeyPiece> CutByKey(const vector<KeyedScan> &scans, idx_t least, idx_t most) {
+	auto &base = scans.at(0);
+	auto &bounds = base.scan->columns.at(base.column).bounds;
+	auto kinds = BordersOf(bounds);
+	vector<idx_t> borders;
+	for (idx_t i = 0; i < kinds.size(); i++) {
+		if (kinds[i] != Border::MIXED) {
+			borders.push_back(i);
+		}
+	}
+	for (auto pieces = MinValue<idx_t>(most, borders.size() + 1); pieces >= least && pieces > 0; pieces--) {
+		auto begins = CutAtBorders(base.scan->row_groups, borders, pieces);
+		if (begins.size() != pieces) {
+			continue;
+		}
+		auto result = RangesBetween(bounds, begins);
+		for (auto &piece : result) {
+			for (auto &scan : scans) {
+				piece.parts.push_back(PartOf(scan, piece));
+			}
+		}
+		if (IsWorthwhile(scans, result)) {
+			return result;
+		}
+	}
+	return {};
 }
 
 } // namespace duckherder

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "plan/pipeline_task.hpp"
+#include "planner/split/clustered_scan.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
@@ -9,13 +10,12 @@
 
 namespace duckherder {
 
-//! A row group as storage describes it
-struct RowGroupInfo {
-	//! Number of the file, 0 for tables
-	duckdb::idx_t file = 0;
-	//! First row: a rowid of the table, or a row number within the file
-	duckdb::idx_t row_start = 0;
-	duckdb::idx_t rows = 0;
+//! One of several scans of a stage that are cut by the same ranges of a key. It reads one file.
+struct AlignedScan {
+	KeyedScan keyed;
+	//! LogicalGet::table_index
+	duckdb::idx_t table_index = 0;
+	ScanFile file;
 };
 
 //! What storage knows of a scan before it runs. Never estimates: what is not known stays empty.
@@ -28,6 +28,8 @@ struct PartitionInformation {
 	bool row_groups_are_guesses = false;
 	//! Where alone the scan may be cut, as numbers of row groups in order; without them anywhere
 	std::optional<duckdb::vector<duckdb::idx_t>> borders;
+	//! Scans that are cut by the same ranges of a key, this one first; empty if it is not cut by one column
+	duckdb::vector<AlignedScan> aligned;
 	//! The source numbers its rows, so ranges of rows can be read
 	bool has_row_ids = false;
 

@@ -104,6 +104,52 @@ void SplitAtBorders(const PartitionInformation &information, idx_t task_count, i
 	}
 }
 
+//! The rows of the row groups, and which of them
+AlignedSplit AlignedSplitOf(const AlignedScan &scan, const KeyPiece &piece, const KeyPiece::Part &part) {
+	AlignedSplit result;
+	result.table_index = scan.table_index;
+	auto &groups = scan.keyed.scan->row_groups;
+	RowRange rows {0, 0};
+	if (part.first_group < part.end_group) {
+		rows = {groups[part.first_group].row_start,
+		        groups[part.end_group - 1].row_start + groups[part.end_group - 1].rows};
+	}
+	result.part = RowGroupSplit {{scan.file, rows}};
+	result.keys.column = scan.keyed.column;
+	if (part.has_others) {
+		result.keys.first = piece.first_key;
+		result.keys.last = piece.last_key;
+	}
+	return result;
+}
+
+//! All scans of the stage by the same ranges of the key. The planner has found that there is such a number of tasks.
+void SplitByKey(const PartitionInformation &information, idx_t task_count, const PlannerOptions &options,
+                PipelineTasks &result) {
+	result.kind = SplitKind::ROW_GROUP;
+	vector<KeyedScan> scans;
+	for (auto &scan : information.aligned) {
+		scans.push_back(scan.keyed);
+	}
+	auto least = MinValue<idx_t>(options.workers, task_count);
+	auto pieces = CutByKey(scans, least, task_count);
+	if (pieces.empty()) {
+		pieces = CutByKey(scans, least, MaxValue<idx_t>(options.MaxTasks(), 2));
+	}
+	if (pieces.empty() && scans.size() > 1) {
+		throw InternalException("Scans that are aligned cannot be cut alike");
+	}
+	for (auto &piece : pieces) {
+		auto base = AlignedSplitOf(information.aligned[0], piece, piece.parts[0]);
+		auto task = RowGroupTask(piece.parts[0].first_group, piece.parts[0].end_group - 1, std::move(base.part));
+		task.split.keys = base.keys;
+		for (idx_t i = 1; i < piece.parts.size(); i++) {
+			task.split.aligned.push_back(AlignedSplitOf(information.aligned[i], piece, piece.parts[i]));
+		}
+		result.tasks.push_back(std::move(task));
+	}
+}
+
 //! Fewer row groups than tasks: ranges of rows within them. Rows are counted through gaps between row groups.
 void SplitByRanges(const PartitionInformation &information, idx_t task_count, PipelineTasks &result) {
 	result.kind = SplitKind::RANGE;
@@ -217,8 +263,11 @@ void SplitFilesByCount(const PartitionInformation &information, idx_t task_count
 }
 
 void NumberRows(const PartitionInformation &information, PipelineTasks &result) {
-	idx_t row = 0;
-	auto &groups = information.row_groups;
+	// of the row groups, counted over all files
+	vector<idx_t> starts {0};
+	for (auto &group : information.row_groups) {
+		starts.push_back(starts.back() + group.rows);
+	}
 	for (idx_t i = 0; i < result.tasks.size(); i++) {
 		auto &task = result.tasks[i];
 		task.has_rows = true;
@@ -227,11 +276,8 @@ void NumberRows(const PartitionInformation &information, PipelineTasks &result) 
 			task.row_end = information.total_rows * (i + 1) / result.tasks.size();
 			continue;
 		}
-		task.row_start = row;
-		for (auto group = task.row_group_start; group <= task.row_group_end; group++) {
-			row += groups[group].rows;
-		}
-		task.row_end = row;
+		task.row_start = starts[task.row_group_start];
+		task.row_end = starts[task.row_group_end + 1];
 	}
 }
 
@@ -273,6 +319,21 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 		result.tasks.push_back(std::move(task));
 	}
 	result.natural_parallelism = 1;
+	return result;
+}
+
+AlignedScan AlignedScanOf(ClientContext &context, const StageScan &scan) {
+	return {{scan.clusters, scan.in_place_by.at(0)}, scan.table_index, FilesOf(context, scan.Get()).at(0)};
+}
+
+vector<AlignedScan> AlignedScansOf(ClientContext &context, const StagePlan &stage) {
+	vector<AlignedScan> result;
+	if (stage.scan->in_place_by.size() == 1) {
+		result.push_back(AlignedScanOf(context, *stage.scan));
+	}
+	for (auto &scan : stage.aligned_scans) {
+		result.push_back(AlignedScanOf(context, scan));
+	}
 	return result;
 }
 
@@ -355,7 +416,12 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 	if (information.files.size() > 1) {
 		SplitFilesByRows(information, task_count, result);
 	} else {
-		if (information.borders) {
+		if (!information.aligned.empty()) {
+			SplitByKey(information, task_count, options, result);
+		}
+		if (!result.tasks.empty()) {
+			// cut by the ranges of a key
+		} else if (information.borders) {
 			SplitAtBorders(information, task_count, options.workers, result);
 		} else if (task_count <= information.row_groups.size()) {
 			SplitByRowGroups(information, task_count, result);
@@ -386,8 +452,9 @@ ScanSplitter::ScanSplitter(ClientContext &context, const StagePlan &stage_p, con
 	try {
 		FailExtractionForTests();
 		information = GetPartitionInformation(context, get, files);
-		if (!stage.scan->in_place_by.empty()) {
-			information->borders = BordersBetweenValues(context, get, stage.scan->in_place_by);
+		if (stage.scan->clusters) {
+			information->borders = BordersBetweenValues(*stage.scan->clusters, stage.scan->in_place_by);
+			information->aligned = AlignedScansOf(context, stage);
 		}
 	} catch (const FileVersionException &) {
 		throw;
@@ -410,7 +477,7 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.total_tasks = static_cast<TaskId>(result.tasks.size());
 		task.split.table_index = stage.scan->table_index;
 		task.split.fed = stage.scan->reader == StageScan::Reader::FEED;
-		task.task_sql = row_number_hidden ? string() : sql.Write(task.split);
+		task.task_sql = row_number_hidden ? string() : sql.Write(task.split, stage.scan->Get());
 		auto split_files = task.split.Files();
 		auto rows = task.split.Rows();
 		auto name = split_files.empty() ? stage.scan->Get().function.name : split_files[0].path;

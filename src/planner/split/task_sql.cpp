@@ -1,5 +1,7 @@
 #include "planner/split/task_sql.hpp"
 
+#include "engine/key_order.hpp"
+
 #include "duckdb/parser/expression/comparison_expression.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/conjunction_expression.hpp"
@@ -17,9 +19,9 @@ using namespace duckdb;
 
 namespace {
 
-unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, idx_t value) {
+unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, Value value) {
 	return make_uniq<ComparisonExpression>(type, make_uniq<ColumnRefExpression>(column),
-	                                       make_uniq<ConstantExpression>(Value::UBIGINT(value)));
+	                                       make_uniq<ConstantExpression>(std::move(value)));
 }
 
 bool ReadsParquet(const TableFunctionRef &ref) {
@@ -81,10 +83,10 @@ struct SplitRestriction {
 		}
 		auto row_number = split.file ? "file_row_number" : "rowid";
 		if (split.rows.start > 0) {
-			Where(Compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, row_number, split.rows.start));
+			Where(Compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, row_number, Value::UBIGINT(split.rows.start)));
 		}
 		if (split.rows.end != ROWS_UNBOUNDED) {
-			Where(Compare(ExpressionType::COMPARE_LESSTHAN, row_number, split.rows.end));
+			Where(Compare(ExpressionType::COMPARE_LESSTHAN, row_number, Value::UBIGINT(split.rows.end)));
 		}
 		return true;
 	}
@@ -97,6 +99,19 @@ struct SplitRestriction {
 		    make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
 		    make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
 		return true;
+	}
+
+	//! Only rows with these keys
+	void Restrict(const KeyRange &keys, const LogicalGet &get) const {
+		auto compare = [&](ExpressionType type, int64_t key) {
+			Where(Compare(type, get.names.at(keys.column), KeyValue(get.returned_types.at(keys.column), key)));
+		};
+		if (keys.first > std::numeric_limits<int64_t>::min()) {
+			compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys.first);
+		}
+		if (keys.last < std::numeric_limits<int64_t>::max()) {
+			compare(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys.last);
+		}
 	}
 
 private:
@@ -146,13 +161,19 @@ TaskSqlWriter::TaskSqlWriter(const string &base_sql) {
 	}
 }
 
-string TaskSqlWriter::Write(const ScanSplit &split) const {
+string TaskSqlWriter::Write(const ScanSplit &split, const LogicalGet &get) const {
 	if (!statement) {
 		return string();
 	}
 	auto copy = unique_ptr_cast<SQLStatement, SelectStatement>(statement->Copy());
-	auto restricted = std::visit(SplitRestriction {copy->node->Cast<SelectNode>()}, split.part);
-	return restricted ? copy->ToString() : string();
+	SplitRestriction restriction {copy->node->Cast<SelectNode>()};
+	if (!std::visit(restriction, split.part)) {
+		return string();
+	}
+	if (!split.keys.IsUnbounded()) {
+		restriction.Restrict(split.keys, get);
+	}
+	return copy->ToString();
 }
 
 } // namespace duckherder

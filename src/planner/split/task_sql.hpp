@@ -4,6 +4,7 @@
 
 #include "duckdb.hpp"
 #include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
 
 namespace duckherder {
 
@@ -13,7 +14,8 @@ public:
 	//! `base_sql`: the user's statement. What cannot be expressed for one task gives empty strings.
 	explicit TaskSqlWriter(const duckdb::string &base_sql);
 
-	duckdb::string Write(const ScanSplit &split) const;
+	//! `get`: the scan that is split
+	duckdb::string Write(const ScanSplit &split, const duckdb::LogicalGet &get) const;
 
 private:
 	//! Null unless the statement is a SELECT over exactly one table
