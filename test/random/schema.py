@@ -36,7 +36,10 @@ OPTIMIZERS = ("expression_rewriter", "filter_pullup", "filter_pushdown", "empty_
               "late_materialization", "cte_inlining", "top_n_window_elimination", "row_group_pruner",
               "join_elimination", "common_subplan", "window_self_join")
 #: A schema has tables of these kinds
-MIXES = (("native",), ("parquet",), ("native", "parquet", "csv"), ("native", "parquet"), ("list",), ("native", "list"))
+MIXES = (("native",), ("parquet",), ("native", "parquet", "csv"), ("native", "parquet"), ("list",), ("native", "list"),
+         ("sorted",), ("sorted", "parquet"))
+#: Keys by which files are sorted: in some of its row groups each has values that no other one has
+SORTED_KEYS = ("i", "i // 2", "i // 7", "i // 3 * 2", "-(i // 5)", "i // 900", "i + 1000", "20000 - i")
 #: Without a way there and back, or of another type when they are read again
 NOT_IN_PARQUET = ("BIG", "TTZ", "BIT", "ARR", "UNI")
 NOT_IN_CSV = (*NOT_IN_PARQUET, "BLOB", "LINT", "LSTR", "ST", "MAP", "IVL", "ENUM")
@@ -243,15 +246,24 @@ def _with_list(rng: Random, table: Table) -> Table:
     return replace(table, columns=columns, listed=listed)
 
 
+def _sorted_table(rng: Random, number: int, columns: list[Column], key_type: str) -> Table:
+    """One file with many row groups, whose first column is the key that all of these tables have."""
+    value = rng.choice(SORTED_KEYS)
+    key = Column(columns[0].name, "INT", key_type, f"({value})::{key_type}", "//" not in value)
+    return Table(f"t{number}", (key, *columns[1:4]), rng.randrange(5000, 30000), "parquet", 1, SMALL_ROW_GROUP)
+
+
 def make_schema(rng: Random, storage_mixes: tuple[tuple[str, ...], ...] = MIXES) -> Schema:
     tables = []
     storage_mix = rng.choice(storage_mixes)
+    key_type = rng.choice(("BIGINT", "BIGINT", "INTEGER"))
     for number in range(rng.randrange(2, 6)):
-        storage = rng.choice(storage_mix)
+        kind_of_table = rng.choice(storage_mix)
+        storage = "parquet" if kind_of_table == "sorted" else kind_of_table
         missing = {"csv": NOT_IN_CSV, "parquet": NOT_IN_PARQUET, "list": NOT_IN_PARQUET}.get(storage, ())
         kinds = [kind for kind in KINDS if kind not in missing]
         chosen = rng.choices(kinds, [WEIGHTS.get(kind, 1.5) for kind in kinds], k=rng.randrange(1, 9))
-        if rng.random() < 0.8:
+        if rng.random() < 0.8 or kind_of_table == "sorted":
             chosen[0] = "INT"
         names: dict[str, int] = {}
         columns = []
@@ -266,6 +278,8 @@ def make_schema(rng: Random, storage_mixes: tuple[tuple[str, ...], ...] = MIXES)
             rows = rng.randrange(100_000, 300_000)
         table = Table(f"t{number}", tuple(columns), rows, storage, rng.choice((1, 1, 2, 5)),
                       SMALL_ROW_GROUP * rng.choice((1, 1, 2, 60)))
+        if kind_of_table == "sorted":
+            table = _sorted_table(rng, number, columns, key_type)
         if storage == "native":
             table = replace(table, edits=_edits(rng, table))
         elif storage == "list":
