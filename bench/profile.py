@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Where the time of one query goes: perf over all processes of both sides, plain DuckDB and a session with workers.
 
-usage: profile.py [--suite tpch] [--scale 10] [--workers 2] [--runs 3] [--embedded] [--top 25] QUERY
+usage: profile.py [--suite tpch] [--scale 10] [--workers 2] [--runs 3] [--tables native] [--embedded] [--top 25] QUERY
 
 Prints for each side the CPU seconds and freshly faulted pages of one run, the shares of our code, DuckDB, Arrow and
 gRPC, the C library and the kernel (its network and its memory apart), and the symbols that took most. Needs `perf` and
@@ -118,6 +118,7 @@ def main() -> int:
     parser.add_argument("query", help="a number of the suite, or SQL over its tables")
     parser.add_argument("--suite", choices=tuple(SUITES), default="tpch")
     parser.add_argument("--scale", "--sf", type=float, default=10.0, help=SCALE_HELP)
+    parser.add_argument("--tables", choices=("parquet", "native"), default="parquet")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of one thread (2)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--embedded", action="store_true", help="workers in the session's process instead")
@@ -131,7 +132,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         sides = start_sides(stack, options.workers, embedded=options.embedded)
         for side in sides:
-            suite.create_sources(side, data, "VIEW")
+            suite.create_sources(side, data, "TABLE" if options.tables == "native" else "VIEW")
             print(profile(side, sql, options.runs, options.top), end="\n\n", flush=True)
         numbers = last_statistics(sides[1], sql)
         print(f"{numbers.get('execution_mode')} {numbers.get('local_reason') or ''}")

@@ -1,5 +1,6 @@
 #include "coordinator/feed_scan.hpp"
 
+#include "coordinator/table_range.hpp"
 #include "engine/restrict_rows.hpp"
 #include "engine/scan_filter.hpp"
 
@@ -37,7 +38,9 @@ unique_ptr<LogicalGet> CloneScan(LogicalGet &get, unique_ptr<FunctionData> bind_
 //! A scan as DuckDB's planner would run it: the table scan, and above it at most a filter and a projection
 class ScanSource : public ChunkSource {
 public:
-	ScanSource(ClientContext &context_p, unique_ptr<LogicalGet> get) : context(context_p) {
+	//! `range_p`: null unless that has to be read instead of all that the function of the scan would read
+	ScanSource(ClientContext &context_p, unique_ptr<LogicalGet> get, std::unique_ptr<TableRange> range_p = nullptr)
+	    : context(context_p), range(std::move(range_p)) {
 		get->ResolveOperatorTypes();
 		types = get->types;
 		plan = make_uniq<PhysicalPlanGenerator>(context);
@@ -48,7 +51,7 @@ public:
 			op = op.get().children[0].get();
 		}
 		scan = op.get().Cast<PhysicalTableScan>();
-		if (scan->function.init_global) {
+		if (!range && scan->function.init_global) {
 			TableFunctionInitInput input(scan->bind_data.get(), scan->column_ids, scan->projection_ids,
 			                             scan->table_filters.get(), scan->extra_info.sample_options, scan.get());
 			global_state = scan->function.init_global(context, input);
@@ -63,6 +66,9 @@ public:
 	}
 
 	idx_t MaxReaders() const override {
+		if (range) {
+			return MaxValue<idx_t>(range->RowGroupCount(), 1);
+		}
 		// without a batch index only one reader can keep the order
 		return global_state && scan->function.get_partition_data ? global_state->MaxThreads() : 1;
 	}
@@ -98,6 +104,7 @@ public:
 	}
 
 	ClientContext &context;
+	const std::unique_ptr<TableRange> range;
 	vector<LogicalType> types;
 	unique_ptr<PhysicalPlanGenerator> plan;
 	optional_ptr<PhysicalTableScan> scan;
@@ -118,7 +125,9 @@ public:
 	    : source(source_p), stop(std::move(stop_p)), thread(source.context),
 	      execution(source.context, thread, nullptr) {
 		auto &scan = *source.scan;
-		if (scan.function.init_local) {
+		if (source.range) {
+			range_reader = std::make_unique<TableRange::Reader>(source.context, *source.range, scan);
+		} else if (scan.function.init_local) {
 			TableFunctionInitInput input(scan.bind_data.get(), scan.column_ids, scan.projection_ids,
 			                             scan.table_filters.get(), scan.extra_info.sample_options, &scan);
 			local_state = scan.function.init_local(execution, input, source.global_state.get());
@@ -152,6 +161,9 @@ public:
 	}
 
 	idx_t BatchIndex() const override {
+		if (range_reader) {
+			return range_reader->BatchIndex();
+		}
 		if (!source.scan->function.get_partition_data) {
 			return 0;
 		}
@@ -166,6 +178,10 @@ private:
 	//! for all threads when it has ended for the first. False once the function must not be called again; the last rows
 	//! may have come with that.
 	bool CallFunction(DataChunk &output) {
+		if (range_reader) {
+			range_reader->Next(output);
+			return output.size() > 0;
+		}
 		TableFunctionInput data(source.scan->bind_data.get(), local_state.get(), source.global_state.get());
 		data.async_result = AsyncResultType::IMPLICIT;
 		data.results_execution_mode = AsyncResult::ConvertToAsyncResultExecutionMode(
@@ -202,6 +218,8 @@ private:
 	ThreadContext thread;
 	ExecutionContext execution;
 	unique_ptr<LocalTableFunctionState> local_state;
+	//! In place of the function
+	std::unique_ptr<TableRange::Reader> range_reader;
 	vector<unique_ptr<OperatorState>> step_states;
 	//! Input of each step
 	vector<unique_ptr<DataChunk>> inputs;
@@ -323,11 +341,19 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	auto stream = std::get_if<FeedSplit>(&split.part);
 	if (!stream) {
 		auto clone = CloneScan(get, get.bind_data->Copy());
-		RestrictRows(context, *clone, COLUMN_IDENTIFIER_ROW_ID, split);
+		std::unique_ptr<TableRange> range;
+		if (TableRange::CanRead(get, split)) {
+			range = std::make_unique<TableRange>(context, get, split.Rows());
+			ScanSplit to_filter;
+			to_filter.part = RangeSplit {{std::nullopt, {range->FirstRowToFilter(), ROWS_UNBOUNDED}}};
+			RestrictRows(context, *clone, COLUMN_IDENTIFIER_ROW_ID, to_filter);
+		} else {
+			RestrictRows(context, *clone, COLUMN_IDENTIFIER_ROW_ID, split);
+		}
 		for (auto &filter : filters) {
 			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
 		}
-		return std::make_shared<ScanSource>(context, std::move(clone));
+		return std::make_shared<ScanSource>(context, std::move(clone), std::move(range));
 	}
 	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
