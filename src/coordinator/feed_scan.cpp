@@ -4,12 +4,15 @@
 #include "engine/restrict_rows.hpp"
 #include "engine/scan_filter.hpp"
 
+#include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/execution_context.hpp"
 #include "duckdb/execution/operator/scan/physical_table_scan.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/settings.hpp"
 #include "duckdb/parallel/async_result.hpp"
 #include "duckdb/parallel/thread_context.hpp"
+#include "duckdb/planner/operator/logical_filter.hpp"
+#include "duckdb/planner/operator/logical_projection.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -35,17 +38,48 @@ unique_ptr<LogicalGet> CloneScan(LogicalGet &get, unique_ptr<FunctionData> bind_
 	return clone;
 }
 
-//! A scan as DuckDB's planner would run it: the table scan, and above it at most a filter and a projection
+unique_ptr<LogicalOperator> CloneStep(const LogicalOperator &step, unique_ptr<LogicalOperator> child) {
+	unique_ptr<LogicalOperator> clone;
+	if (step.type == LogicalOperatorType::LOGICAL_FILTER) {
+		auto filter = make_uniq<LogicalFilter>();
+		filter->projection_map = step.Cast<LogicalFilter>().projection_map;
+		clone = std::move(filter);
+	} else {
+		clone = make_uniq<LogicalProjection>(step.Cast<LogicalProjection>().table_index,
+		                                     vector<unique_ptr<Expression>>());
+	}
+	for (auto &expression : step.expressions) {
+		clone->expressions.push_back(expression->Copy());
+	}
+	clone->children.push_back(std::move(child));
+	if (step.has_estimated_cardinality) {
+		clone->SetEstimatedCardinality(step.estimated_cardinality);
+	}
+	return clone;
+}
+
+//! A scan and its steps, ready to be planned
+unique_ptr<LogicalOperator> CloneSteps(unique_ptr<LogicalGet> get, const FeedScan::Steps &steps) {
+	unique_ptr<LogicalOperator> result = std::move(get);
+	for (auto &step : steps) {
+		result = CloneStep(*step, std::move(result));
+	}
+	ColumnBindingResolver resolver;
+	resolver.VisitOperator(*result);
+	result->ResolveOperatorTypes();
+	return result;
+}
+
+//! A scan as DuckDB's planner would run it: the table scan, and above it filters and projections
 class ScanSource : public ChunkSource {
 public:
 	//! `range_p`: null unless that has to be read instead of all that the function of the scan would read
-	ScanSource(ClientContext &context_p, unique_ptr<LogicalGet> get, std::unique_ptr<TableRange> range_p = nullptr)
-	    : context(context_p), range(std::move(range_p)) {
-		get->ResolveOperatorTypes();
-		types = get->types;
+	ScanSource(ClientContext &context_p, unique_ptr<LogicalOperator> scan_and_steps,
+	           std::unique_ptr<TableRange> range_p = nullptr)
+	    : context(context_p), range(std::move(range_p)), types(scan_and_steps->types) {
 		plan = make_uniq<PhysicalPlanGenerator>(context);
 		plan->ArenaRef();
-		reference<PhysicalOperator> op = plan->CreatePlan(static_cast<LogicalOperator &>(*get));
+		reference<PhysicalOperator> op = plan->CreatePlan(*scan_and_steps);
 		while (op.get().type != PhysicalOperatorType::TABLE_SCAN) {
 			steps.insert(steps.begin(), op);
 			op = op.get().children[0].get();
@@ -324,7 +358,8 @@ public:
 	using ScanSource::ScanSource;
 };
 
-FeedScan::FeedScan(ClientContext &context_p, LogicalGet &get_p) : context(context_p), get(get_p) {
+FeedScan::FeedScan(ClientContext &context_p, LogicalGet &get_p, const Steps &steps_p)
+    : context(context_p), get(get_p), steps(steps_p) {
 }
 
 FeedScan::~FeedScan() {
@@ -353,7 +388,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 		for (auto &filter : filters) {
 			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
 		}
-		return std::make_shared<ScanSource>(context, std::move(clone), std::move(range));
+		return std::make_shared<ScanSource>(context, CloneSteps(std::move(clone), steps), std::move(range));
 	}
 	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
@@ -361,7 +396,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	}
 	if (!shared) {
 		// most table functions cannot copy what they bound
-		shared = std::make_shared<Impl>(context, CloneScan(get, std::move(get.bind_data)));
+		shared = std::make_shared<Impl>(context, CloneSteps(CloneScan(get, std::move(get.bind_data)), steps));
 		if (shared->MaxReaders() < stream->readers) {
 			turns = std::make_shared<TurnsSource>(shared);
 		}

@@ -21,11 +21,13 @@ struct FeedFilter {
 };
 
 //! Reads a scan of the user's session for tasks: with the scan's own table function, under the query's own transaction,
-//! projection and filters pushed in. Made per execution; Open is thread-safe.
-//! Lifetimes: `context` must be in a query and `get` must stay until all sources and readers are gone.
+//! projection and filters pushed in, and with the steps above it. Made per execution; Open is thread-safe.
+//! Lifetimes: `context` must be in a query and `get`, `steps` must stay until all sources and readers are gone.
 class FeedScan {
 public:
-	FeedScan(duckdb::ClientContext &context, duckdb::LogicalGet &get);
+	using Steps = duckdb::vector<duckdb::unique_ptr<duckdb::LogicalOperator>>;
+	//! `steps`: filters and projections above the scan, from the lowest on
+	FeedScan(duckdb::ClientContext &context, duckdb::LogicalGet &get, const Steps &steps);
 	~FeedScan();
 
 	//! The rows of one split. Splits by rows open a scan each. Splits of kind FEED share one scan: each row goes to
@@ -48,6 +50,7 @@ private:
 	class Impl;
 	duckdb::ClientContext &context;
 	duckdb::LogicalGet &get;
+	const Steps &steps;
 	std::mutex lock;
 	//! The one scan behind all splits of kind FEED
 	std::shared_ptr<Impl> shared;

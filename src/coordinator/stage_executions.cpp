@@ -136,7 +136,7 @@ void StageExecutions::Prepare() {
 			execution.repeatable = execution.repeatable && execution.split.kind != SplitKind::FEED;
 		}
 		if (execution.scan && execution.scan->reader == StageScan::Reader::FEED) {
-			execution.feed = std::make_unique<FeedScan>(context, *execution.scan->feed_scan);
+			execution.feed = std::make_unique<FeedScan>(context, *execution.scan->feed_scan, execution.scan->feed_steps);
 		}
 		for (auto input : planned.inputs) {
 			auto &exchange = plan.stages[input].output;

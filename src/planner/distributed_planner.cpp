@@ -4,6 +4,7 @@
 #include "planner/cut/adaptive_joins.hpp"
 #include "planner/cut/cut_stages.hpp"
 #include "planner/cut/describe_stage.hpp"
+#include "planner/cut/feed_steps.hpp"
 #include "planner/cut/key_filters.hpp"
 #include "planner/cut/skippable_stages.hpp"
 #include "planner/place/check_support.hpp"
@@ -159,6 +160,7 @@ constexpr PlannerPass PASSES[] = {
     {"connect_key_filters", false, [](Planning &p) { ConnectKeyFilters(p.key_filters, p.result.stages); }},
     {"skip_if_empty", true, [](Planning &p) { SkipIfEmptyInput(p.joins.skippable, p.result.stages); }},
     {"adaptive_joins", true, [](Planning &p) { LeaveJoinsOpen(p.joins.adaptive, p.result.stages); }},
+    {"move_steps_into_feeds", true, [](Planning &p) { MoveStepsIntoFeeds(p.result.stages); }},
     {"describe_stages", false, [](Planning &p) { Describe(p.result); }},
 };
 

@@ -32,7 +32,11 @@ string DescribeScan(const LogicalGet &get) {
 
 string DescribeInput(const LogicalExchangeScan &scan, const StagePlan &stage, const DistributedPlan &plan) {
 	if (scan.source.is_feed) {
-		return DescribeScan(stage.scan->Get());
+		string steps;
+		for (auto &step : stage.scan->feed_steps) {
+			steps = step->GetName() + " in the session <- " + steps;
+		}
+		return steps + DescribeScan(stage.scan->Get());
 	}
 	auto kind = plan.stages[scan.source.stage].output.kind;
 	return string("EXCHANGE_") + ExchangeKindName(kind) + " of stage " + to_string(scan.source.stage);

@@ -23,6 +23,8 @@ struct StageScan {
 	duckdb::LogicalGet *scan = nullptr;
 	//! Taken out of the plan for FEED
 	duckdb::unique_ptr<duckdb::LogicalGet> feed_scan;
+	//! Filters and projections that the driver runs on what `feed_scan` reads, from the lowest on; without children
+	duckdb::vector<duckdb::unique_ptr<duckdb::LogicalOperator>> feed_steps;
 	//! The order of the rows matters to the result, so what cannot be split by ranges must be read by one task
 	bool order_matters = true;
 	//! Columns of the scan that operators of the stage need together: it is cut between their values. These are numbers
