@@ -65,7 +65,12 @@ void LookUpKeys(DataChunk &arguments, ExpressionState &state, Vector &result) {
 	result.SetVectorType(VectorType::FLAT_VECTOR);
 	auto passes = FlatVector::GetData<bool>(result);
 	uint64_t passed = 0;
-	for (idx_t i = 0; i < count; i++) {
+	auto all_valid = format.validity.AllValid();
+	for (idx_t i = 0; i < count && all_valid; i++) {
+		passes[i] = look_up.keys->MayContain(hash_data[i]);
+		passed += passes[i] ? 1 : 0;
+	}
+	for (idx_t i = 0; i < count && !all_valid; i++) {
 		passes[i] = format.validity.RowIsValid(format.sel->get_index(i)) && look_up.keys->MayContain(hash_data[i]);
 		passed += passes[i] ? 1 : 0;
 	}

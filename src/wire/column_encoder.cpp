@@ -3,6 +3,7 @@
 #include <arrow/array/data.h>
 #include <arrow/status.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace duckherder {
@@ -216,6 +217,13 @@ template <class T, class SOURCE>
 void Gather(const SOURCE &source, uint8_t *target) {
 	auto from = source.template Data<T>();
 	auto to = reinterpret_cast<T *>(target);
+	if (source.AllValid() && source.format.sel->IsSet()) {
+		auto indexes = source.format.sel->data() + source.rows.start;
+		for (idx_t i = 0; i < source.rows.count; i++) {
+			to[i] = from[indexes[i]];
+		}
+		return;
+	}
 	for (idx_t i = 0; i < source.rows.count; i++) {
 		auto index = source.Index(i);
 		to[i] = index == RowSet::MISSING ? T() : from[index];
@@ -224,9 +232,14 @@ void Gather(const SOURCE &source, uint8_t *target) {
 
 } // namespace
 
+void ColumnEncoder::ReserveData(int64_t bytes) {
+	// A batch will be about as large as the one before it, and is not copied while it grows.
+	Check(data.Reserve(data.length() == 0 ? std::max(bytes, last_data_bytes) : bytes));
+}
+
 void ColumnEncoder::AppendFixed(const Source &source) {
 	auto bytes = static_cast<int64_t>(source.rows.count * width);
-	Check(data.Reserve(bytes));
+	ReserveData(bytes);
 	auto target = data.mutable_data() + data.length();
 	if (source.contiguous && source.format.validity.AllValid()) {
 		memcpy(target, source.format.data + source.rows.start * width, static_cast<size_t>(bytes));
@@ -272,7 +285,7 @@ void ColumnEncoder::AppendStrings(const Source &source) {
 		auto index = source.Index(i);
 		AppendOffset(index == RowSet::MISSING ? 0 : strings[index].GetSize());
 	}
-	Check(data.Reserve(last_offset - data.length()));
+	ReserveData(last_offset - data.length());
 	for (idx_t i = 0; i < count; i++) {
 		auto index = source.Index(i);
 		if (index != RowSet::MISSING) {
@@ -288,7 +301,7 @@ void ColumnEncoder::AppendDenseStrings(const string_t *strings, idx_t count) {
 	auto bytes = last_offset - data.length();
 	// a short string is copied with all the room that it has in its string_t, which costs less than to look how long it
 	// is
-	Check(data.Reserve(bytes + static_cast<int64_t>(string_t::INLINE_LENGTH)));
+	ReserveData(bytes + static_cast<int64_t>(string_t::INLINE_LENGTH));
 	auto target = data.mutable_data() + data.length();
 	for (idx_t i = 0; i < count; i++) {
 		auto size = strings[i].GetSize();
@@ -326,6 +339,7 @@ std::shared_ptr<arrow::ArrayData> ColumnEncoder::Finish(const std::shared_ptr<ar
 		buffers.push_back(Take(offsets.Finish()));
 	}
 	if (children.empty() && physical_type != PhysicalType::STRUCT) {
+		last_data_bytes = data.length();
 		buffers.push_back(Take(data.Finish()));
 	}
 	std::vector<std::shared_ptr<arrow::ArrayData>> child_data;

@@ -42,6 +42,8 @@ private:
 	struct Source;
 
 	void AppendValidity(const Source &source);
+	//! Makes room for as many more bytes of values
+	void ReserveData(int64_t bytes);
 	void AppendFixed(const Source &source);
 	void AppendStrings(const Source &source);
 	void AppendDenseStrings(const duckdb::string_t *strings, duckdb::idx_t count);
@@ -54,6 +56,8 @@ private:
 	int64_t length = 0;
 	int64_t null_count = 0;
 	int64_t last_offset = 0;
+	//! Bytes of `data` in the last array that was finished
+	int64_t last_data_bytes = 0;
 	arrow::TypedBufferBuilder<bool> validity;
 	//! LIST and VARCHAR: the ends of the values before `data` or the child, beginning with 0
 	arrow::TypedBufferBuilder<int64_t> offsets;
