@@ -94,8 +94,9 @@ constexpr uint64_t CONTROL_MESSAGE_BYTES_MAX = 256ULL << 20;
 //! A message holds objects within objects to at most this depth, since decoding a plan of so many levels still leaves
 //! room on the stack of a thread.
 constexpr uint64_t NESTED_OBJECTS_MAX = 4096;
-//! A worker queues this many batches of a feed. gRPC's flow control holds back the rest at the session.
-constexpr uint32_t FEED_QUEUE_BATCHES = 8;
+//! A worker queues this much of a feed ahead of its task, or one batch that is larger. gRPC's flow control holds back
+//! the rest at the session, where each thread that reads the feed has one batch at a time.
+constexpr uint64_t FEED_QUEUE_BYTES = 16ULL << 20;
 //! A wait looks this often whether its query was interrupted. The user does not notice a delay as short as this.
 constexpr uint64_t WAIT_SLICE_MS = 20;
 //! A control call that moves no data fails after this time, since its answer needs no long work.

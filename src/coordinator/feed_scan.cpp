@@ -45,8 +45,8 @@ unique_ptr<LogicalOperator> CloneStep(const LogicalOperator &step, unique_ptr<Lo
 		filter->projection_map = step.Cast<LogicalFilter>().projection_map;
 		clone = std::move(filter);
 	} else {
-		clone = make_uniq<LogicalProjection>(step.Cast<LogicalProjection>().table_index,
-		                                     vector<unique_ptr<Expression>>());
+		clone =
+		    make_uniq<LogicalProjection>(step.Cast<LogicalProjection>().table_index, vector<unique_ptr<Expression>>());
 	}
 	for (auto &expression : step.expressions) {
 		clone->expressions.push_back(expression->Copy());
@@ -59,7 +59,7 @@ unique_ptr<LogicalOperator> CloneStep(const LogicalOperator &step, unique_ptr<Lo
 }
 
 //! A scan and its steps, ready to be planned
-unique_ptr<LogicalOperator> CloneSteps(unique_ptr<LogicalGet> get, const FeedScan::Steps &steps) {
+unique_ptr<LogicalOperator> CloneSteps(unique_ptr<LogicalGet> get, const vector<unique_ptr<LogicalOperator>> &steps) {
 	unique_ptr<LogicalOperator> result = std::move(get);
 	for (auto &step : steps) {
 		result = CloneStep(*step, std::move(result));
@@ -75,8 +75,9 @@ class ScanSource : public ChunkSource {
 public:
 	//! `range_p`: null unless that has to be read instead of all that the function of the scan would read
 	ScanSource(ClientContext &context_p, unique_ptr<LogicalOperator> scan_and_steps,
-	           std::unique_ptr<TableRange> range_p = nullptr)
-	    : context(context_p), range(std::move(range_p)), types(scan_and_steps->types) {
+	           std::unique_ptr<TableRange> range_p = nullptr, idx_t sending_threads_p = 1)
+	    : context(context_p), range(std::move(range_p)), types(scan_and_steps->types),
+	      sending_threads(sending_threads_p) {
 		plan = make_uniq<PhysicalPlanGenerator>(context);
 		plan->ArenaRef();
 		reference<PhysicalOperator> op = plan->CreatePlan(*scan_and_steps);
@@ -105,6 +106,10 @@ public:
 		}
 		// without a batch index only one reader can keep the order
 		return global_state && scan->function.get_partition_data ? global_state->MaxThreads() : 1;
+	}
+
+	idx_t SendingThreads() const override {
+		return MinValue(MaxReaders(), sending_threads);
 	}
 
 	std::unique_ptr<ChunkReader> OpenReader() override;
@@ -140,6 +145,7 @@ public:
 	ClientContext &context;
 	const std::unique_ptr<TableRange> range;
 	vector<LogicalType> types;
+	const idx_t sending_threads;
 	unique_ptr<PhysicalPlanGenerator> plan;
 	optional_ptr<PhysicalTableScan> scan;
 	vector<reference<PhysicalOperator>> steps;
@@ -358,8 +364,8 @@ public:
 	using ScanSource::ScanSource;
 };
 
-FeedScan::FeedScan(ClientContext &context_p, LogicalGet &get_p, const Steps &steps_p)
-    : context(context_p), get(get_p), steps(steps_p) {
+FeedScan::FeedScan(ClientContext &context_p, const StageScan &scan, idx_t sending_threads_p)
+    : context(context_p), get(scan.Get()), steps(scan.feed_steps), sending_threads(sending_threads_p) {
 }
 
 FeedScan::~FeedScan() {
@@ -388,7 +394,8 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 		for (auto &filter : filters) {
 			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
 		}
-		return std::make_shared<ScanSource>(context, CloneSteps(std::move(clone), steps), std::move(range));
+		return std::make_shared<ScanSource>(context, CloneSteps(std::move(clone), steps), std::move(range),
+		                                    sending_threads);
 	}
 	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",

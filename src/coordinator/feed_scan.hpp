@@ -2,6 +2,7 @@
 
 #include "engine/key_set.hpp"
 #include "plan/pipeline_task.hpp"
+#include "planner/interface/distributed_plan.hpp"
 #include "protocol/chunk_source.hpp"
 
 #include "duckdb.hpp"
@@ -22,12 +23,11 @@ struct FeedFilter {
 
 //! Reads a scan of the user's session for tasks: with the scan's own table function, under the query's own transaction,
 //! projection and filters pushed in, and with the steps above it. Made per execution; Open is thread-safe.
-//! Lifetimes: `context` must be in a query and `get`, `steps` must stay until all sources and readers are gone.
+//! Lifetimes: `context` must be in a query and `scan` must stay until all sources and readers are gone.
 class FeedScan {
 public:
-	using Steps = duckdb::vector<duckdb::unique_ptr<duckdb::LogicalOperator>>;
-	//! `steps`: filters and projections above the scan, from the lowest on
-	FeedScan(duckdb::ClientContext &context, duckdb::LogicalGet &get, const Steps &steps);
+	//! `sending_threads`: at most as many read the rows of one split for a worker in another process, in any order
+	FeedScan(duckdb::ClientContext &context, const StageScan &scan, duckdb::idx_t sending_threads);
 	~FeedScan();
 
 	//! The rows of one split. Splits by rows open a scan each. Splits of kind FEED share one scan: each row goes to
@@ -50,7 +50,9 @@ private:
 	class Impl;
 	duckdb::ClientContext &context;
 	duckdb::LogicalGet &get;
-	const Steps &steps;
+	//! Filters and projections above it, from the lowest on
+	const duckdb::vector<duckdb::unique_ptr<duckdb::LogicalOperator>> &steps;
+	const duckdb::idx_t sending_threads;
 	std::mutex lock;
 	//! The one scan behind all splits of kind FEED
 	std::shared_ptr<Impl> shared;

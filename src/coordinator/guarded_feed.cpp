@@ -56,6 +56,10 @@ duckdb::idx_t GuardedFeed::MaxReaders() const {
 	return source->MaxReaders();
 }
 
+duckdb::idx_t GuardedFeed::SendingThreads() const {
+	return source->SendingThreads();
+}
+
 std::unique_ptr<ChunkReader> GuardedFeed::OpenReader() {
 	try {
 		return std::make_unique<Reader>(*this);

@@ -22,6 +22,7 @@ public:
 
 	const duckdb::vector<duckdb::LogicalType> &Types() const override;
 	duckdb::idx_t MaxReaders() const override;
+	duckdb::idx_t SendingThreads() const override;
 	std::unique_ptr<ChunkReader> OpenReader() override;
 	void Cancel() override;
 

@@ -6,6 +6,7 @@
 #include "common/contains.hpp"
 #include "planner/place/choose_joins.hpp"
 
+#include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "duckdb/planner/operator/logical_empty_result.hpp"
 
@@ -111,6 +112,16 @@ bool StageExecutions::HasDeferredTaskCount(StageId id) const {
 	return reads_partitions || planned.adaptive_join || planned.skip_if_empty || reads_adaptive;
 }
 
+idx_t StageExecutions::SendingThreads(const StageScan &scan) const {
+	if (scan.order_matters) {
+		return 1;
+	}
+	// Each worker reads one task of the stage at a time, and together they keep the session's threads busy.
+	auto threads = duckdb::NumericCast<idx_t>(duckdb::TaskScheduler::GetScheduler(context).NumberOfThreads());
+	auto workers = std::max<idx_t>(plan.options.workers, 1);
+	return (threads + workers - 1) / workers;
+}
+
 void StageExecutions::Prepare() {
 	auto sql = context.GetCurrentQuery();
 	for (auto &planned : plan.stages) {
@@ -136,7 +147,7 @@ void StageExecutions::Prepare() {
 			execution.repeatable = execution.repeatable && execution.split.kind != SplitKind::FEED;
 		}
 		if (execution.scan && execution.scan->reader == StageScan::Reader::FEED) {
-			execution.feed = std::make_unique<FeedScan>(context, *execution.scan->feed_scan, execution.scan->feed_steps);
+			execution.feed = std::make_unique<FeedScan>(context, *execution.scan, SendingThreads(*execution.scan));
 		}
 		for (auto input : planned.inputs) {
 			auto &exchange = plan.stages[input].output;

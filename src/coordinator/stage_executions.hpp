@@ -136,6 +136,8 @@ private:
 	};
 
 	uint64_t OutputBytes(StageId stage) const;
+	//! How many threads of the session read the rows of one task for a worker in another process
+	duckdb::idx_t SendingThreads(const StageScan &scan) const;
 	void Merge(StageId probe);
 	void MakeEmpty(StageExecution &execution);
 	void AssignTasks(StageExecution &execution);

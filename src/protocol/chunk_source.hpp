@@ -53,6 +53,10 @@ public:
 	virtual const duckdb::vector<duckdb::LogicalType> &Types() const = 0;
 	//! More readers than this would find nothing to do.
 	virtual duckdb::idx_t MaxReaders() const = 0;
+	//! How many threads read it for another process; one where the rows have to travel in their order.
+	virtual duckdb::idx_t SendingThreads() const {
+		return 1;
+	}
 	virtual std::unique_ptr<ChunkReader> OpenReader() = 0;
 	//! Opens the only reader of a source that was asked to encode its rows. All other sources return null.
 	virtual std::unique_ptr<BatchReader> OpenBatchReader() {

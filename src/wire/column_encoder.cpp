@@ -233,8 +233,9 @@ void Gather(const SOURCE &source, uint8_t *target) {
 } // namespace
 
 void ColumnEncoder::ReserveData(int64_t bytes) {
-	// A batch will be about as large as the one before it, and is not copied while it grows.
-	Check(data.Reserve(data.length() == 0 ? std::max(bytes, last_data_bytes) : bytes));
+	// A batch will be about as large as the one before it, so it need not be copied while it grows.
+	auto expected = last_data_bytes + last_data_bytes / 8;
+	Check(data.Reserve(data.length() == 0 ? std::max(bytes, expected) : bytes));
 }
 
 void ColumnEncoder::AppendFixed(const Source &source) {

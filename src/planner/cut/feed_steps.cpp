@@ -1,6 +1,7 @@
 #include "planner/cut/feed_steps.hpp"
 
 #include "engine/exchange_scan.hpp"
+#include "planner/cut/may_fail.hpp"
 #include "wire/chunk_codec.hpp"
 
 #include "duckdb/planner/expression/bound_function_expression.hpp"
@@ -33,9 +34,10 @@ idx_t WidthOf(const vector<LogicalType> &types) {
 //! Functions of strings and structs that take no longer than it takes to send what they read. The work of all others
 //! is shared among the workers.
 bool IsCheapFunction(const BoundFunctionExpression &function) {
-	static const std::set<string> CHEAP = {"~~",          "!~~",    "prefix",         "suffix",
-	                                       "contains",    "substr", "substring",      "struct_extract",
-	                                       "starts_with", "strlen", "struct_extract_at"};
+	static const std::set<string> CHEAP = {
+	    "~~",     "!~~",       "prefix", "suffix",         "starts_with",       "contains",
+	    "substr", "substring", "strlen", "struct_extract", "struct_extract_at",
+	};
 	auto &name = function.function.name;
 	return CHEAP.count(name) > 0 || StringUtil::StartsWith(name, "__internal_compress_") ||
 	       std::all_of(function.children.begin(), function.children.end(),
@@ -53,52 +55,72 @@ bool IsCheap(const Expression &expression) {
 	return result;
 }
 
-bool MayMove(const LogicalOperator &op, bool is_root) {
-	auto is_projection = op.type == LogicalOperatorType::LOGICAL_PROJECTION;
-	if ((!is_projection && op.type != LogicalOperatorType::LOGICAL_FILTER) || (is_projection && is_root) ||
-	    op.types.empty()) {
-		return false;
-	}
-	return std::all_of(op.types.begin(), op.types.end(), HasWireType) &&
-	       std::all_of(op.expressions.begin(), op.expressions.end(),
-	                   [](auto &expression) { return !expression->IsVolatile() && IsCheap(*expression); });
+bool HasLimit(const LogicalOperator &op) {
+	return op.type == LogicalOperatorType::LOGICAL_LIMIT ||
+	       std::any_of(op.children.begin(), op.children.end(), [](auto &child) { return HasLimit(*child); });
 }
 
 //! Where an operator hangs in its fragment
 using Place = reference<unique_ptr<LogicalOperator>>;
 
-//! Adds the operators above the feed that may move, from the lowest on up to the first that has to stay. True while
-//! there was none of these yet.
-bool FindSteps(unique_ptr<LogicalOperator> &op, bool is_root, vector<Place> &steps) {
-	auto scan = dynamic_cast<LogicalExchangeScan *>(op.get());
-	if (scan && scan->source.is_feed) {
-		return true;
+//! Looks for the operators above the feed of one fragment that may move.
+class StepFinder {
+public:
+	//! The session reads ahead, so that a step could fail on rows behind those that a LIMIT wants: `may_fail` is false
+	//! then.
+	explicit StepFinder(bool may_fail_p) : may_fail(may_fail_p) {
 	}
-	for (auto &child : op->children) {
-		if (FindSteps(child, false, steps)) {
-			auto moves = MayMove(*op, is_root);
-			if (moves) {
-				steps.push_back(op);
-			}
-			return moves;
-		}
-	}
-	return false;
-}
 
-//! How many of the steps are worth it: up to the last one that filters, or that leaves rows as narrow as any before
-idx_t CountWorthMoving(const vector<Place> &steps, idx_t width) {
-	idx_t result = 0;
-	for (idx_t i = 0; i < steps.size(); i++) {
-		auto &step = *steps[i].get();
-		auto step_width = WidthOf(step.types);
-		if (step.type == LogicalOperatorType::LOGICAL_FILTER || step_width <= width) {
-			result = i + 1;
+	//! Adds them from the lowest on up to the first that has to stay. True while there was none of these yet.
+	bool Find(unique_ptr<LogicalOperator> &op, bool is_root) {
+		auto scan = dynamic_cast<LogicalExchangeScan *>(op.get());
+		if (scan && scan->source.is_feed) {
+			return true;
 		}
-		width = MinValue(width, step_width);
+		for (auto &child : op->children) {
+			if (Find(child, false)) {
+				auto moves = MayMove(*op, is_root);
+				if (moves) {
+					steps.push_back(op);
+				}
+				return moves;
+			}
+		}
+		return false;
 	}
-	return result;
-}
+
+	//! How many of them are worth it: up to the last one that filters, or that leaves rows as narrow as any before
+	idx_t CountWorthMoving(idx_t width) const {
+		idx_t result = 0;
+		for (idx_t i = 0; i < steps.size(); i++) {
+			auto &step = *steps[i].get();
+			auto step_width = WidthOf(step.types);
+			if (step.type == LogicalOperatorType::LOGICAL_FILTER || step_width <= width) {
+				result = i + 1;
+			}
+			width = MinValue(width, step_width);
+		}
+		return result;
+	}
+
+	vector<Place> steps;
+
+private:
+	bool MayMove(const LogicalOperator &op, bool is_root) const {
+		auto is_projection = op.type == LogicalOperatorType::LOGICAL_PROJECTION;
+		if ((!is_projection && op.type != LogicalOperatorType::LOGICAL_FILTER) || (is_projection && is_root) ||
+		    op.types.empty()) {
+			return false;
+		}
+		auto moves = [&](const unique_ptr<Expression> &expression) {
+			return !expression->IsVolatile() && IsCheap(*expression) && (may_fail || !MayFail(*expression));
+		};
+		return std::all_of(op.types.begin(), op.types.end(), HasWireType) &&
+		       std::all_of(op.expressions.begin(), op.expressions.end(), moves);
+	}
+
+	const bool may_fail;
+};
 
 void Move(unique_ptr<LogicalOperator> &op, StageScan &stage_scan) {
 	auto bindings = op->GetColumnBindings();
@@ -115,16 +137,17 @@ void Move(unique_ptr<LogicalOperator> &op, StageScan &stage_scan) {
 } // namespace
 
 void MoveStepsIntoFeeds(vector<StagePlan> &stages) {
+	auto has_limit = std::any_of(stages.begin(), stages.end(), [](auto &stage) { return HasLimit(*stage.fragment); });
 	for (auto &stage : stages) {
 		if (!stage.scan || !stage.scan->feed_scan) {
 			continue;
 		}
 		stage.fragment->ResolveOperatorTypes();
-		vector<Place> steps;
-		FindSteps(stage.fragment, true, steps);
-		auto count = CountWorthMoving(steps, WidthOf(stage.scan->feed_scan->types));
+		StepFinder finder(!has_limit);
+		finder.Find(stage.fragment, true);
+		auto count = finder.CountWorthMoving(WidthOf(stage.scan->feed_scan->types));
 		for (idx_t i = 0; i < count; i++) {
-			Move(steps[i].get(), *stage.scan);
+			Move(finder.steps[i].get(), *stage.scan);
 		}
 	}
 }

@@ -1,10 +1,9 @@
 #include "planner/cut/skippable_stages.hpp"
 
 #include "common/contains.hpp"
+#include "planner/cut/may_fail.hpp"
 #include "planner/cut/stage_order.hpp"
 
-#include "duckdb/planner/expression/bound_cast_expression.hpp"
-#include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
 
 namespace duckherder {
@@ -12,33 +11,6 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
-
-//! Whether every value of one type has its like in the other
-bool IsWidening(const LogicalType &from, const LogicalType &to) {
-	if (from == to || (to.id() == LogicalTypeId::VARCHAR && !to.IsJSONType())) {
-		return true;
-	}
-	return from.IsNumeric() && to.IsNumeric() && LogicalType::ForceMaxLogicalType(from, to) == to;
-}
-
-bool HasNarrowingCast(const Expression &expression) {
-	if (expression.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
-		auto &cast = expression.Cast<BoundCastExpression>();
-		if (!cast.try_cast && !IsWidening(cast.child->return_type, cast.return_type)) {
-			return true;
-		}
-	}
-	auto result = false;
-	ExpressionIterator::EnumerateChildren(expression,
-	                                      [&](const Expression &child) { result = result || HasNarrowingCast(child); });
-	return result;
-}
-
-//! Some row may make it fail. DuckDB's own CanThrow believes that a cast to a larger type cannot, even if there is no
-//! such cast.
-bool MayFail(const Expression &expression) {
-	return expression.CanThrow() || HasNarrowingCast(expression);
-}
 
 bool ExpressionsMayFail(LogicalOperator &op) {
 	auto result = false;

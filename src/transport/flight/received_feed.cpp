@@ -47,11 +47,15 @@ ReceivedFeed::ReceivedFeed(duckdb::vector<duckdb::LogicalType> types_p) : types(
 }
 
 void ReceivedFeed::Push(std::shared_ptr<arrow::RecordBatch> batch) {
+	auto bytes = BytesOf(*batch);
 	std::unique_lock<std::mutex> guard(lock);
-	changed.wait(guard, [&] { return queue.size() < limits::FEED_QUEUE_BATCHES || discarding || cancelled || ended; });
+	changed.wait(guard, [&] {
+		return queue.empty() || queued_bytes + bytes <= limits::FEED_QUEUE_BYTES || discarding || cancelled || ended;
+	});
 	rows += static_cast<uint64_t>(batch->num_rows());
 	if (!discarding && !cancelled && !ended) {
-		queue.push_back(std::move(batch));
+		queued_bytes += bytes;
+		queue.push_back({std::move(batch), bytes});
 		changed.notify_all();
 	}
 }
@@ -76,7 +80,7 @@ void ReceivedFeed::Fail(const std::exception &failure) {
 	if (!ended) {
 		ended = true;
 		error = duckdb::ErrorData(failure);
-		queue.clear();
+		DropQueue();
 	}
 	changed.notify_all();
 }
@@ -84,8 +88,13 @@ void ReceivedFeed::Fail(const std::exception &failure) {
 void ReceivedFeed::Discard() {
 	std::lock_guard<std::mutex> guard(lock);
 	discarding = true;
-	queue.clear();
+	DropQueue();
 	changed.notify_all();
+}
+
+void ReceivedFeed::DropQueue() {
+	queue.clear();
+	queued_bytes = 0;
 }
 
 std::shared_ptr<arrow::RecordBatch> ReceivedFeed::Take(idx_t &batch_index) {
@@ -100,7 +109,8 @@ std::shared_ptr<arrow::RecordBatch> ReceivedFeed::Take(idx_t &batch_index) {
 	if (queue.empty()) {
 		return nullptr;
 	}
-	auto batch = std::move(queue.front());
+	auto batch = std::move(queue.front().rows);
+	queued_bytes -= queue.front().bytes;
 	queue.pop_front();
 	batch_index = ++taken;
 	changed.notify_all();
@@ -135,7 +145,7 @@ std::unique_ptr<ChunkReader> ReceivedFeed::OpenReader() {
 void ReceivedFeed::Cancel() {
 	std::lock_guard<std::mutex> guard(lock);
 	cancelled = true;
-	queue.clear();
+	DropQueue();
 	changed.notify_all();
 }
 

@@ -47,11 +47,20 @@ private:
 	//! Null at the end. Throws how the feed ended if that was no good end.
 	std::shared_ptr<arrow::RecordBatch> Take(duckdb::idx_t &batch_index);
 
+	//! With the lock
+	void DropQueue();
+
 	const duckdb::vector<duckdb::LogicalType> types;
 	std::mutex lock;
 	std::function<void()> on_first_reader;
 	std::condition_variable changed;
-	std::deque<std::shared_ptr<arrow::RecordBatch>> queue;
+	struct Batch {
+		std::shared_ptr<arrow::RecordBatch> rows;
+		uint64_t bytes = 0;
+	};
+	std::deque<Batch> queue;
+	//! Of all batches in the queue
+	uint64_t queued_bytes = 0;
 	duckdb::idx_t taken = 0;
 	uint64_t rows = 0;
 	bool ended = false;

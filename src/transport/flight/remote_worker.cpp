@@ -1,19 +1,15 @@
 #include "transport/flight/remote_worker.hpp"
 
-#include "wire/chunk_codec.hpp"
 #include "wire/errors.hpp"
 #include "wire/messages.hpp"
 #include "common/limits.hpp"
+#include "transport/flight/feed_sender.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight/known_stages.hpp"
 #include "transport/flight/remote_output.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
-
-#include <arrow/record_batch.h>
-
-#include <atomic>
 
 namespace duckherder {
 
@@ -24,86 +20,6 @@ using flight_protocol::FrameKind;
 namespace flight = arrow::flight;
 
 namespace {
-
-//! Sends the rows of a feed, on a thread of its own: the task may end before it has read them all.
-class FeedSender {
-public:
-	FeedSender(flight::FlightStreamWriter &writer_p, std::shared_ptr<ChunkSource> feed_p)
-	    : writer(writer_p), feed(std::move(feed_p)) {
-	}
-
-	//! Not before the worker has said that it reads the feed: of one that refuses the task nothing was taken.
-	//! Idempotent
-	void Start() {
-		if (feed && !thread.joinable()) {
-			thread = std::thread([this] { Run(); });
-		}
-	}
-
-	~FeedSender() {
-		Stop();
-	}
-
-	//! Nobody needs the rest
-	void Stop() {
-		stopping = true;
-		if (thread.joinable()) {
-			thread.join();
-		}
-	}
-
-private:
-	void Run() {
-		try {
-			auto status = Send();
-			// A stream that does not take our rows tells its reader why.
-			if (!status.ok()) {
-				feed->Cancel();
-			}
-		} catch (std::exception &error) {
-			auto ignored = writer.WriteMetadata(FrameBuffer(flight_protocol::ErrorFrame(ToTaskError(error, ""))));
-			static_cast<void>(ignored);
-		}
-	}
-
-	arrow::Status Send() {
-		ChunkEncoder encoder(feed->Types());
-		auto reader = feed->OpenReader();
-		duckdb::DataChunk chunk;
-		chunk.Initialize(duckdb::Allocator::DefaultAllocator(), feed->Types());
-		ARROW_RETURN_NOT_OK(writer.Begin(encoder.Schema()));
-		while (!stopping) {
-			chunk.Reset();
-			reader->Next(chunk);
-			if (chunk.size() == 0) {
-				break;
-			}
-			duckdb::idx_t position = 0;
-			while (position < chunk.size()) {
-				if (auto batch = encoder.Append(chunk, position)) {
-					ARROW_RETURN_NOT_OK(Write(*batch));
-				}
-			}
-		}
-		if (stopping) {
-			return arrow::Status::OK();
-		}
-		if (auto batch = encoder.Flush()) {
-			ARROW_RETURN_NOT_OK(Write(*batch));
-		}
-		return writer.WriteMetadata(FrameBuffer(flight_protocol::EndFrame(encoder.RowCount())));
-	}
-
-	arrow::Status Write(const arrow::RecordBatch &batch) {
-		ARROW_ASSIGN_OR_RAISE(auto frame, flight_protocol::RowsFrame(batch));
-		return writer.WriteWithMetadata(batch, std::move(frame));
-	}
-
-	flight::FlightStreamWriter &writer;
-	std::shared_ptr<ChunkSource> feed;
-	std::atomic<bool> stopping {false};
-	std::thread thread;
-};
 
 //! Ends a call whatever became of it; left to itself Arrow would complain to stderr about one that was cut.
 class CallEnd {

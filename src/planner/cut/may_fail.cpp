@@ -1,0 +1,39 @@
+#include "planner/cut/may_fail.hpp"
+
+#include "duckdb/planner/expression/bound_cast_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+namespace {
+
+//! Whether every value of one type has its like in the other
+bool IsWidening(const LogicalType &from, const LogicalType &to) {
+	if (from == to || (to.id() == LogicalTypeId::VARCHAR && !to.IsJSONType())) {
+		return true;
+	}
+	return from.IsNumeric() && to.IsNumeric() && LogicalType::ForceMaxLogicalType(from, to) == to;
+}
+
+bool HasNarrowingCast(const Expression &expression) {
+	if (expression.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
+		auto &cast = expression.Cast<BoundCastExpression>();
+		if (!cast.try_cast && !IsWidening(cast.child->return_type, cast.return_type)) {
+			return true;
+		}
+	}
+	auto result = false;
+	ExpressionIterator::EnumerateChildren(expression,
+	                                      [&](const Expression &child) { result = result || HasNarrowingCast(child); });
+	return result;
+}
+
+} // namespace
+
+bool MayFail(const Expression &expression) {
+	return expression.CanThrow() || HasNarrowingCast(expression);
+}
+
+} // namespace duckherder
