@@ -88,7 +88,7 @@ void FeedSender::ReadAndWrite() {
 	std::lock_guard<std::mutex> guard(failing);
 	if (!failed) {
 		failure = thrown;
-		broken_stream = status;
+		broken_stream = std::move(status);
 		failed = true;
 	}
 }
