@@ -32,11 +32,12 @@ string DescribeScan(const LogicalGet &get) {
 
 string DescribeInput(const LogicalExchangeScan &scan, const StagePlan &stage, const DistributedPlan &plan) {
 	if (scan.source.is_feed) {
-		string steps;
-		for (auto &step : stage.scan->feed_steps) {
-			steps = step->GetName() + " in the session <- " + steps;
+		auto &steps = stage.scan->feed_steps;
+		string result;
+		for (auto step = steps.rbegin(); step != steps.rend(); step++) {
+			result += (*step)->GetName() + " in the session <- ";
 		}
-		return steps + DescribeScan(stage.scan->Get());
+		return result + DescribeScan(stage.scan->Get());
 	}
 	auto kind = plan.stages[scan.source.stage].output.kind;
 	return string("EXCHANGE_") + ExchangeKindName(kind) + " of stage " + to_string(scan.source.stage);
