@@ -44,6 +44,9 @@ public:
 		duckdb::idx_t column;
 	};
 	void AddClustered(const Clustered &column);
+	bool IsClustered() const {
+		return !clustered.empty();
+	}
 	//! What holds if the scan is cut by this column only, and `aligned` ones by the same ranges of their only one
 	Partitioning OnlyBy(const Clustered &column, const duckdb::vector<duckdb::idx_t> &aligned) const;
 	//! The scan's column that brings together rows which are equal in all of these, if the scan is cut by it

@@ -19,6 +19,9 @@ constexpr idx_t GATHERED_GROUPS_MAX = 20000;
 //! As many input rows as this for each group make partial aggregates worthwhile even where rows are together already
 constexpr idx_t ROWS_PER_GROUP_MIN = 16;
 
+//! So many times the usual limit a side may have that is broadcast because of its estimate to where rows are clustered
+constexpr uint64_t TRUSTED_WHERE_CLUSTERED = 8;
+
 //! On workers with many tasks, once the rows of the only child are partitioned by these keys
 OperatorPlacement Shuffled(const vector<reference<Expression>> &keys, bool ordered) {
 	OperatorPlacement placed(Placement::WORKERS, Partitioning::By(keys));
@@ -117,7 +120,10 @@ bool IsAdaptive(ClientContext &context, LogicalOperator &join, JoinStrategy stra
 	    FindBroadcastSide(join) != (broadcasts_right ? BroadcastSide::RIGHT : BroadcastSide::LEFT)) {
 		return false;
 	}
-	return LargestBytes(context, *join.children[broadcasts_right ? 1 : 0]) > options.broadcast_limit_bytes;
+	// in a shuffle, what is above could not stay where it is any more
+	auto stays = (broadcasts_right ? sides.left : sides.right).partitioning.IsClustered();
+	auto trusted_bytes = options.broadcast_limit_bytes * (stays ? TRUSTED_WHERE_CLUSTERED : 1);
+	return LargestBytes(context, *join.children[broadcasts_right ? 1 : 0]) > trusted_bytes;
 }
 
 //! Both sides are partitioned, or one is broadcast once its size is known.
