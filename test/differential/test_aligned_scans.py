@@ -34,7 +34,7 @@ JOINS = [
     "SELECT h.k, h.name, m.i FROM {heads} h LEFT JOIN {many} m ON m.k = h.k AND m.g < 500",
     "SELECT m.i, m.k, h.k, h.name FROM {many} m RIGHT JOIN {heads} h ON m.k = h.k",
     "SELECT m.i, m.k, h.k FROM {many} m FULL JOIN {heads} h ON m.k = h.k",
-    "SELECT i, k FROM {many} WHERE k IN (SELECT k FROM {heads} WHERE v < 30)",
+    "SELECT g, count(*) FROM {many} WHERE k IN (SELECT k FROM {heads} WHERE v < 30) GROUP BY g",
     "SELECT k, name FROM {heads} SEMI JOIN {many} USING (k)",
     "SELECT k, name FROM {heads} ANTI JOIN {many} USING (k)",
     "SELECT i FROM {many} ANTI JOIN {heads} USING (k)",

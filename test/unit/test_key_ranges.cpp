@@ -132,6 +132,26 @@ TEST(KeyRanges, AValueMayLieOnBothSidesOfABorder) {
 	ExpectExact({base}, Cut({base}, 2, 2));
 }
 
+TEST(KeyRanges, ThousandsOfWorkersAndRowGroups) {
+	vector<vector<int64_t>> base;
+	vector<vector<int64_t>> heads;
+	for (int64_t group = 0; group < 20000; group++) {
+		base.push_back({group * 10, group * 10 + 3, group * 10 + 10});
+		if (group % 4 == 0) {
+			heads.push_back({group * 10, group * 10 + 39});
+		}
+	}
+	auto pieces = Cut({base, heads}, 1000, 4000);
+	EXPECT_GE(pieces.size(), 1000U);
+	ExpectExact({{base.begin(), base.begin() + 200}, {heads.begin(), heads.begin() + 50}}, pieces);
+	// each of the tasks would read all of one row group
+	vector<int64_t> wide;
+	for (int64_t i = 0; i < 100; i++) {
+		wide.push_back(i * 2000);
+	}
+	EXPECT_TRUE(Cut({base, heads, {wide}}, 1000, 4000).empty());
+}
+
 TEST(KeyRanges, NotWhereOneValueIsEverywhere) {
 	EXPECT_TRUE(Cut({{{7, 7}, {7, 7}, {7, 7}, {7, 7}}}, 2, 4).empty());
 }

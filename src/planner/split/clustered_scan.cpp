@@ -131,6 +131,12 @@ private:
 	}
 };
 
+//! The next number of pieces to try, 0 after the last one: with thousands of workers not each of them
+idx_t FewerPieces(idx_t pieces, idx_t least) {
+	constexpr idx_t STEPS = 16;
+	return pieces <= least ? 0 : MaxValue(pieces - MaxValue<idx_t>(pieces / STEPS, 1), least);
+}
+
 vector<idx_t> ColumnsOf(const ClusteredScan &scan) {
 	vector<idx_t> result;
 	for (auto &entry : scan.columns) {
@@ -215,7 +221,8 @@ vector<idx_t> CutAtBorders(const vector<RowGroupInfo> &row_groups, const vector<
 
 idx_t BalancedPieces(const vector<RowGroupInfo> &row_groups, const vector<idx_t> &borders, idx_t least, idx_t most) {
 	auto total = row_groups.back().row_start + row_groups.back().rows;
-	for (auto pieces = MinValue<idx_t>(most, borders.size() + 1); pieces >= least && pieces > 0; pieces--) {
+	for (auto pieces = MinValue<idx_t>(most, borders.size() + 1); pieces >= least && pieces > 0;
+	     pieces = FewerPieces(pieces, least)) {
 		auto begins = CutAtBorders(row_groups, borders, pieces);
 		idx_t largest = 0;
 		for (idx_t i = 0; i < begins.size(); i++) {
@@ -231,24 +238,49 @@ idx_t BalancedPieces(const vector<RowGroupInfo> &row_groups, const vector<idx_t>
 
 namespace {
 
-//! The row groups of a scan that have keys of a piece
-KeyPiece::Part PartOf(const KeyedScan &keyed, const KeyPiece &piece) {
-	KeyPiece::Part part;
-	auto &bounds = keyed.scan->columns.at(keyed.column).bounds;
-	for (idx_t group = 0; group < bounds.size(); group++) {
-		if (bounds[group].max < piece.first_key || bounds[group].min > piece.last_key) {
-			continue;
+//! Finds the row groups of one scan that have keys of a range, without looking at all of them.
+class RowGroupFinder {
+public:
+	explicit RowGroupFinder(const vector<KeyBounds> &bounds_p)
+	    : bounds(bounds_p), up_to(bounds_p), from(bounds_p), rising(bounds_p.front().min <= bounds_p.back().min) {
+		for (idx_t i = 1; i < bounds.size(); i++) {
+			up_to[i] = Both(up_to[i - 1], up_to[i]);
 		}
-		if (part.first_group == part.end_group) {
-			part.first_group = group;
+		for (idx_t i = bounds.size(); i-- > 1;) {
+			from[i - 1] = Both(from[i - 1], from[i]);
 		}
-		part.end_group = group + 1;
 	}
-	for (auto group = part.first_group; group < part.end_group; group++) {
-		part.has_others = part.has_others || bounds[group].min < piece.first_key || bounds[group].max > piece.last_key;
+
+	KeyPiece::Part Find(const KeyPiece &piece) const {
+		// those before have smaller keys only, or larger ones if they fall; and those behind the other way round
+		auto first = std::partition_point(up_to.begin(), up_to.end(), [&](const KeyBounds &before) {
+			return rising ? before.max < piece.first_key : before.min > piece.last_key;
+		});
+		auto end = std::partition_point(from.begin(), from.end(), [&](const KeyBounds &rest) {
+			return rising ? rest.min <= piece.last_key : rest.max >= piece.first_key;
+		});
+		KeyPiece::Part part;
+		part.first_group = NumericCast<idx_t>(first - up_to.begin());
+		part.end_group = MaxValue<idx_t>(NumericCast<idx_t>(end - from.begin()), part.first_group);
+		for (auto group = part.first_group; group < part.end_group; group++) {
+			part.has_others =
+			    part.has_others || bounds[group].min < piece.first_key || bounds[group].max > piece.last_key;
+		}
+		return part;
 	}
-	return part;
-}
+
+private:
+	const vector<KeyBounds> &bounds;
+	//! Of each row group and all before it
+	vector<KeyBounds> up_to;
+	//! Of each row group and all after it
+	vector<KeyBounds> from;
+	const bool rising;
+
+	static KeyBounds Both(const KeyBounds &left, const KeyBounds &right) {
+		return {std::min(left.min, right.min), std::max(left.max, right.max)};
+	}
+};
 
 KeyBounds BoundsBetween(const vector<KeyBounds> &bounds, idx_t first, idx_t end) {
 	auto result = bounds[first];
@@ -322,15 +354,20 @@ vector<KeyPiece> CutByKey(const vector<KeyedScan> &scans, idx_t least, idx_t mos
 			borders.push_back(i);
 		}
 	}
-	for (auto pieces = MinValue<idx_t>(most, borders.size() + 1); pieces >= least && pieces > 0; pieces--) {
+	vector<RowGroupFinder> finders;
+	for (auto &scan : scans) {
+		finders.emplace_back(scan.scan->columns.at(scan.column).bounds);
+	}
+	for (auto pieces = MinValue<idx_t>(most, borders.size() + 1); pieces >= least && pieces > 0;
+	     pieces = FewerPieces(pieces, least)) {
 		auto begins = CutAtBorders(base.scan->row_groups, borders, pieces);
 		if (begins.size() != pieces) {
 			continue;
 		}
 		auto result = RangesBetween(bounds, begins);
 		for (auto &piece : result) {
-			for (auto &scan : scans) {
-				piece.parts.push_back(PartOf(scan, piece));
+			for (auto &finder : finders) {
+				piece.parts.push_back(finder.Find(piece));
 			}
 		}
 		if (IsWorthwhile(scans, result)) {

@@ -14,7 +14,6 @@
 namespace duckherder {
 
 using duckdb::IOException;
-using flight_protocol::FrameBuffer;
 using flight_protocol::FrameKind;
 
 namespace flight = arrow::flight;
