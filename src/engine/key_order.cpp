@@ -2,8 +2,6 @@
 
 #include "duckdb/common/types/value.hpp"
 
-#include <limits>
-
 namespace duckherder {
 
 using namespace duckdb;
@@ -69,6 +67,17 @@ Value KeyValue(const LogicalType &type, int64_t key) {
 		throw InternalException("Values of type %s are no keys", type.ToString());
 	}
 	return Value::Numeric(type, key);
+}
+
+vector<std::pair<ExpressionType, Value>> ComparisonsOf(const KeyRange &keys, const LogicalType &type) {
+	vector<std::pair<ExpressionType, Value>> result;
+	if (keys.first > NumericLimits<int64_t>::Minimum()) {
+		result.emplace_back(ExpressionType::COMPARE_GREATERTHANOREQUALTO, KeyValue(type, keys.first));
+	}
+	if (keys.last < NumericLimits<int64_t>::Maximum()) {
+		result.emplace_back(ExpressionType::COMPARE_LESSTHANOREQUALTO, KeyValue(type, keys.last));
+	}
+	return result;
 }
 
 } // namespace duckherder

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "plan/scan_split.hpp"
+
 #include "duckdb.hpp"
 
 #include <cstdint>
+#include <utility>
 
 namespace duckherder {
 
@@ -17,5 +20,9 @@ int64_t KeyOf(const duckdb::Value &value);
 
 //! The value of this type that has this key, which must be that of some value
 duckdb::Value KeyValue(const duckdb::LogicalType &type, int64_t key);
+
+//! What a key in this range is compared with, and how; nothing if all values of the type are in it
+duckdb::vector<std::pair<duckdb::ExpressionType, duckdb::Value>> ComparisonsOf(const KeyRange &keys,
+                                                                               const duckdb::LogicalType &type);
 
 } // namespace duckherder

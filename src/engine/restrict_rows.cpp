@@ -97,16 +97,8 @@ void RestrictKeys(LogicalGet &get, const KeyRange &keys) {
 	if (keys.column >= get.returned_types.size() || !ScansColumn(get, keys.column)) {
 		throw InternalException("The scan %s has no column %llu to be cut by", get.function.name, keys.column);
 	}
-	auto &type = get.returned_types[keys.column];
-	auto push = [&](ExpressionType comparison, int64_t key) {
-		get.table_filters.PushFilter(ColumnIndex(keys.column),
-		                             make_uniq<ConstantFilter>(comparison, KeyValue(type, key)));
-	};
-	if (keys.first > NumericLimits<int64_t>::Minimum()) {
-		push(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys.first);
-	}
-	if (keys.last < NumericLimits<int64_t>::Maximum()) {
-		push(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys.last);
+	for (auto &[comparison, key] : ComparisonsOf(keys, get.returned_types[keys.column])) {
+		get.table_filters.PushFilter(ColumnIndex(keys.column), make_uniq<ConstantFilter>(comparison, key));
 	}
 }
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.pair import Pair
+from support.pair import Pair, plan_of
 from support.session import Connection, distribute_everything, local_session, plain_session
 
 ROWS = 60_000
@@ -121,11 +121,6 @@ def pair(tmp_path_factory):
             result.execute(f"CREATE VIEW {path.stem} AS FROM '{path}'")
         result.execute("CREATE TABLE dim AS SELECT i AS g, 'label ' || i AS label FROM range(0, 1000, 7) r(i)")
         yield result
-
-
-def plan_of(con: Connection, sql: str) -> str:
-    """Words may stand on several lines of a box."""
-    return " ".join(con.execute(f"EXPLAIN {sql}").fetchall()[0][1].replace("│", " ").split())
 
 
 @pytest.mark.timeout(60)

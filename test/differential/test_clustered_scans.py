@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from support.pair import Pair
+from support.pair import Pair, plan_of
 from support.session import Connection, distribute_everything, local_session, plain_session
 
 ROWS = 100_000
@@ -101,11 +101,6 @@ def pair(tmp_path_factory):
         result.execute(f"CREATE VIEW several AS FROM '{base}/several/*.parquet'",
                        f"CREATE VIEW hive AS FROM read_parquet('{base}/hive/*/*.parquet', hive_partitioning = true)")
         yield result
-
-
-def plan_of(con: Connection, sql: str) -> str:
-    """Words may stand on several lines of a box."""
-    return " ".join(con.execute(f"EXPLAIN {sql}").fetchall()[0][1].replace("│", " ").split())
 
 
 @pytest.mark.timeout(60)

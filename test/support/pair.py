@@ -28,6 +28,11 @@ def last_query(con: Connection, sql: str) -> dict:
     return mine[-1]
 
 
+def plan_of(con: Connection, sql: str) -> str:
+    """What EXPLAIN shows, in one line: words may stand on several lines of a box."""
+    return " ".join(con.execute(f"EXPLAIN {sql}").fetchall()[0][1].replace("│", " ").split())
+
+
 def tasks_of(con: Connection, query_id: str) -> list[dict]:
     return rows_as_dicts(con, f"FROM duckherder_tasks() WHERE query_id = '{query_id}' ORDER BY stage_id, task_id")
 

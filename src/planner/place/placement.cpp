@@ -277,7 +277,6 @@ private:
 		const Above below {false, false};
 		auto before = result;
 		auto ctes_before = shared_ctes;
-		auto outer = std::make_pair(local_delim_join, shared_delim_join);
 		auto source = SourceOf(join);
 		auto source_placed = Visit(*join.children[source], below);
 		std::optional<OperatorPlacement> placed;
@@ -287,8 +286,10 @@ private:
 			auto aligned = result.in_place.AlignedWith(key->table_index);
 			source_placed.partitioning = source_placed.partitioning.OnlyBy(*key, aligned);
 			result.operators.at(join.children[source].get()).partitioning = source_placed.partitioning;
+			auto outer = local_delim_join;
 			local_delim_join = join;
 			auto other_placed = Visit(*join.children[1 - source], below);
+			local_delim_join = outer;
 			auto &left = source == 0 ? source_placed : other_placed;
 			auto &right = source == 0 ? other_placed : source_placed;
 			auto by = CanBeAligned(join, {left, right, false, false});
@@ -296,9 +297,7 @@ private:
 			    Align(result.in_place, clustered, by->left, by->right, options)) {
 				placed = OperatorPlacement(Placement::WORKERS, OfAlignedJoin(join, *by));
 			}
-			local_delim_join = outer.first;
 		}
-		shared_delim_join = outer.second;
 		if (!placed) {
 			result = std::move(before);
 			shared_ctes = std::move(ctes_before);

@@ -123,10 +123,13 @@ AlignedSplit AlignedSplitOf(const AlignedScan &scan, const KeyPiece &piece, cons
 	return result;
 }
 
-//! All scans of the stage by the same ranges of the key. The planner has found that there is such a number of tasks.
-void SplitByKey(const PartitionInformation &information, idx_t task_count, const PlannerOptions &options,
+//! All scans of the stage by the same ranges of the key. The planner has found a number of tasks for which that is
+//! worth it if there are several. Returns false if it is not cut by a key, or one scan is better cut elsewhere.
+bool SplitByKey(const PartitionInformation &information, idx_t task_count, const PlannerOptions &options,
                 PipelineTasks &result) {
-	result.kind = SplitKind::ROW_GROUP;
+	if (information.aligned.empty()) {
+		return false;
+	}
 	vector<KeyedScan> scans;
 	for (auto &scan : information.aligned) {
 		scans.push_back(scan.keyed);
@@ -139,6 +142,7 @@ void SplitByKey(const PartitionInformation &information, idx_t task_count, const
 	if (pieces.empty() && scans.size() > 1) {
 		throw InternalException("Scans that are aligned cannot be cut alike");
 	}
+	result.kind = SplitKind::ROW_GROUP;
 	for (auto &piece : pieces) {
 		auto base = AlignedSplitOf(information.aligned[0], piece, piece.parts[0]);
 		auto task = RowGroupTask(piece.parts[0].first_group, piece.parts[0].end_group - 1, std::move(base.part));
@@ -148,6 +152,7 @@ void SplitByKey(const PartitionInformation &information, idx_t task_count, const
 		}
 		result.tasks.push_back(std::move(task));
 	}
+	return !pieces.empty();
 }
 
 //! Fewer row groups than tasks: ranges of rows within them. Rows are counted through gaps between row groups.
@@ -170,6 +175,17 @@ void SplitByRanges(const PartitionInformation &information, idx_t task_count, Pi
 		RowRange rows {i > 0 ? first_row : 0, i + 1 < task_count ? locate(end).second : ROWS_UNBOUNDED};
 		result.tasks.push_back(
 		    RowGroupTask(first_group, locate(end - 1).first, RangeSplit {{OnlyFile(information), rows}}));
+	}
+}
+
+//! A table, or one file
+void SplitOneSource(const PartitionInformation &information, idx_t task_count, idx_t workers, PipelineTasks &result) {
+	if (information.borders) {
+		SplitAtBorders(information, task_count, workers, result);
+	} else if (task_count <= information.row_groups.size()) {
+		SplitByRowGroups(information, task_count, result);
+	} else {
+		SplitByRanges(information, task_count, result);
 	}
 }
 
@@ -416,17 +432,8 @@ PipelineTasks SplitByInformation(const PartitionInformation &information, const 
 	if (information.files.size() > 1) {
 		SplitFilesByRows(information, task_count, result);
 	} else {
-		if (!information.aligned.empty()) {
-			SplitByKey(information, task_count, options, result);
-		}
-		if (!result.tasks.empty()) {
-			// cut by the ranges of a key
-		} else if (information.borders) {
-			SplitAtBorders(information, task_count, options.workers, result);
-		} else if (task_count <= information.row_groups.size()) {
-			SplitByRowGroups(information, task_count, result);
-		} else {
-			SplitByRanges(information, task_count, result);
+		if (!SplitByKey(information, task_count, options, result)) {
+			SplitOneSource(information, task_count, options.workers, result);
 		}
 		for (auto &task : result.tasks) {
 			task.partition_indices.resize(information.files.size());

@@ -103,14 +103,8 @@ struct SplitRestriction {
 
 	//! Only rows with these keys
 	void Restrict(const KeyRange &keys, const LogicalGet &get) const {
-		auto compare = [&](ExpressionType type, int64_t key) {
-			Where(Compare(type, get.names.at(keys.column), KeyValue(get.returned_types.at(keys.column), key)));
-		};
-		if (keys.first > std::numeric_limits<int64_t>::min()) {
-			compare(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys.first);
-		}
-		if (keys.last < std::numeric_limits<int64_t>::max()) {
-			compare(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys.last);
+		for (auto &[comparison, key] : ComparisonsOf(keys, get.returned_types.at(keys.column))) {
+			Where(Compare(comparison, get.names.at(keys.column), key));
 		}
 	}
 
