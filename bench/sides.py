@@ -141,11 +141,13 @@ def start_plain(stack: contextlib.ExitStack, threads: int) -> Side:
     return plain
 
 
-def start_session(stack: contextlib.ExitStack, workers: int, threads: int = 1, embedded: bool = False) -> Side:
+def start_session(stack: contextlib.ExitStack, workers: int, threads: int = 1, embedded: bool = False,
+                  worker_options: list[str] | None = None) -> Side:
     """A session with that many workers, each of so many threads."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
     use_new_token(directory)
-    cluster = stack.enter_context(Cluster(directory, workers=0 if embedded else workers, threads=threads))
+    cluster = stack.enter_context(Cluster(directory, workers=0 if embedded else workers, threads=threads,
+                                          worker_options=worker_options))
     ours = stack.enter_context(Side("duckherder", True, [node.pid for node in cluster.workers.values()]))
     if embedded:
         ours.execute(f"SELECT duckherder_start_local_server(0, {workers})")

@@ -21,7 +21,7 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
                                    QueryRecorder::Entry record_p)
     : context(context_p), plan(plan_p), services(std::move(services_p)), options(std::move(options_p)),
       journal(services.recorder, std::move(record_p)), outputs(context_p.interrupted),
-      dispatcher(journal.Id(), services, filters, outputs), stages(context_p, plan_p) {
+      dispatcher(journal.Id(), services, keys, outputs), stages(context_p, plan_p) {
 }
 
 void QueryCoordinator::OnWorkersDone(std::function<void()> action) {
@@ -191,10 +191,18 @@ void QueryCoordinator::NoteResult(AttemptCall &call, TaskResult &result) {
 void QueryCoordinator::ResolveTaskCount(StageId stage) {
 	try {
 		std::variant<StageExecutions::Sized, StageExecutions::Merged> decision;
+		auto bounds_from = plan.stages[stage].bounds_from;
+		std::vector<std::string> bounds;
+		if (bounds_from) {
+			bounds = keys.samples.Bounds(*bounds_from, plan.stages[stage].output.partition_count);
+		}
 		{
 			std::lock_guard<std::mutex> guard(lock);
 			if (scheduler->Ended()) {
 				return;
+			}
+			if (bounds_from) {
+				stages.SetBounds(stage, std::move(bounds));
 			}
 			decision = stages.Resolve(stage);
 		}

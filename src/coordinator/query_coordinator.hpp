@@ -109,7 +109,7 @@ private:
 	const CoordinatorServices services;
 	const CoordinatorOptions options;
 	QueryJournal journal;
-	RuntimeFilters filters;
+	ReportedKeys keys;
 	GatherOutputs outputs;
 	TaskDispatcher dispatcher;
 	uint64_t started_at_us = 0;

@@ -109,7 +109,7 @@ bool StageExecutions::HasDeferredTaskCount(StageId id) const {
 	auto reads_partitions = !planned.scan && planned.partitions > 1;
 	auto reads_adaptive = std::any_of(planned.inputs.begin(), planned.inputs.end(),
 	                                  [&](StageId input) { return plan.stages[input].adaptive_join.has_value(); });
-	return reads_partitions || planned.adaptive_join || planned.skip_if_empty || reads_adaptive;
+	return reads_partitions || planned.adaptive_join || planned.skip_if_empty || planned.bounds_from || reads_adaptive;
 }
 
 idx_t StageExecutions::SendingThreads(const StageScan &scan) const {
@@ -232,6 +232,12 @@ uint64_t StageExecutions::OutputBytes(StageId stage) const {
 		result = std::accumulate(task.begin(), task.end(), result);
 	}
 	return result;
+}
+
+void StageExecutions::SetBounds(StageId stage, std::vector<std::string> bounds) {
+	auto &execution = executions[stage];
+	execution.outcome.decision = "cut into " + std::to_string(bounds.size() + 1) + " ranges";
+	execution.stage.output.bounds = std::move(bounds);
 }
 
 std::variant<StageExecutions::Sized, StageExecutions::Merged> StageExecutions::Resolve(StageId stage) {

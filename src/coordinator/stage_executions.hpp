@@ -72,6 +72,9 @@ public:
 	//! What a task of a stage has put out, the bytes by partition
 	void NoteOutput(StageId stage, TaskId task, uint64_t rows, const std::vector<uint64_t> &partition_bytes);
 
+	//! The bounds of the ranges that its tasks divide their rows into; before they get the stage's exchange
+	void SetBounds(StageId stage, std::vector<std::string> bounds);
+
 	//! The stage became part of its reader, which broadcasts the other side of the join
 	struct Merged {
 		StageId into = 0;

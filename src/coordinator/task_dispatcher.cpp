@@ -10,9 +10,9 @@ namespace duckherder {
 using duckdb::idx_t;
 using duckdb::IOException;
 
-TaskDispatcher::TaskDispatcher(QueryId query_p, const CoordinatorServices &services_p, RuntimeFilters &filters_p,
+TaskDispatcher::TaskDispatcher(QueryId query_p, const CoordinatorServices &services_p, ReportedKeys &keys_p,
                                GatherOutputs &outputs_p)
-    : query(std::move(query_p)), services(services_p), filters(filters_p), outputs(outputs_p) {
+    : query(std::move(query_p)), services(services_p), keys(keys_p), outputs(outputs_p) {
 }
 
 TaskResult TaskDispatcher::Run(AttemptCall &call) {
@@ -24,7 +24,7 @@ TaskResult TaskDispatcher::Run(AttemptCall &call) {
 		if (request.split.fed) {
 			feed = OpenFeed(call, pruned);
 		} else {
-			request.scan_filters = filters.ForTask(request.stage_id, call.filters);
+			request.scan_filters = keys.filters.ForTask(request.stage_id, call.filters);
 		}
 		result = CallWorker(call, feed);
 		if (result.failed && feed && feed->Error()) {
@@ -32,7 +32,10 @@ TaskResult TaskDispatcher::Run(AttemptCall &call) {
 		}
 		if (!result.failed) {
 			CheckPartitions(call, result);
-			filters.Add(request.stage_id, DecodeKeys(call, result));
+			keys.filters.Add(request.stage_id, DecodeKeys(call, result));
+			if (request.output.SamplesKeys()) {
+				keys.samples.Add({request.stage_id, request.task_id}, KeySample::Decode(result.key_sample));
+			}
 			result.pruned_rows += *pruned;
 		}
 	} catch (std::exception &error) {
@@ -52,7 +55,7 @@ TaskResult TaskDispatcher::Run(AttemptCall &call) {
 std::shared_ptr<GuardedFeed> TaskDispatcher::OpenFeed(AttemptCall &call,
                                                       const std::shared_ptr<std::atomic<uint64_t>> &pruned) {
 	auto &request = call.request;
-	auto feed_filters = filters.ForFeed(request.stage_id, call.filters, pruned);
+	auto feed_filters = keys.filters.ForFeed(request.stage_id, call.filters, pruned);
 	auto feed = std::make_shared<GuardedFeed>(call.feed->Open(request.split, request.task_id, feed_filters));
 	std::lock_guard<std::mutex> guard(lock);
 	open_feeds[TaskKey {request.stage_id, request.task_id}] = feed;

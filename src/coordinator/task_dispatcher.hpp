@@ -4,6 +4,7 @@
 #include "coordinator/feed_scan.hpp"
 #include "coordinator/gather_outputs.hpp"
 #include "coordinator/guarded_feed.hpp"
+#include "coordinator/key_samples.hpp"
 #include "coordinator/runtime_filters.hpp"
 #include "scheduler/scheduler_types.hpp"
 
@@ -14,6 +15,12 @@
 #include <vector>
 
 namespace duckherder {
+
+//! What the tasks of a query have told of the keys of their rows.
+struct ReportedKeys {
+	RuntimeFilters filters;
+	KeySamples samples;
+};
 
 //! One attempt, with all that its thread needs to know, so that it takes no lock of the coordinator.
 struct AttemptCall {
@@ -31,10 +38,10 @@ struct AttemptCall {
 //! Run only, and what it is given outlives this.
 class TaskDispatcher {
 public:
-	TaskDispatcher(QueryId query, const CoordinatorServices &services, RuntimeFilters &filters, GatherOutputs &outputs);
+	TaskDispatcher(QueryId query, const CoordinatorServices &services, ReportedKeys &keys, GatherOutputs &outputs);
 
-	//! Runs an attempt to its end, from its feed to its result, and waits for it. The keys that it has collected are
-	//! with the filters then. Every failure is in the result.
+	//! Runs an attempt to its end, from its feed to its result, and waits for it. What it has told of its keys is with
+	//! the keys then. Every failure is in the result.
 	TaskResult Run(AttemptCall &call);
 	//! The result has been used, and the feed of the task is not needed any more.
 	void Forget(TaskKey task);
@@ -65,7 +72,7 @@ private:
 
 	const QueryId query;
 	const CoordinatorServices &services;
-	RuntimeFilters &filters;
+	ReportedKeys &keys;
 	GatherOutputs &outputs;
 	std::mutex lock;
 	std::map<TaskKey, std::shared_ptr<ChunkSource>> open_feeds;

@@ -103,6 +103,11 @@ void OutputBuffer::MergeKeys(const std::vector<KeySet> &collected) {
 	}
 }
 
+void OutputBuffer::AddSample(KeySample::Part part) {
+	std::lock_guard<std::mutex> guard(lock);
+	sample.Add(std::move(part));
+}
+
 void OutputBuffer::Finish() {
 	SampleSpill();
 	partitions.resize(partition_count);

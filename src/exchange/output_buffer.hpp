@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/key_sample.hpp"
 #include "engine/key_set.hpp"
 #include "protocol/chunk_source.hpp"
 
@@ -46,6 +47,13 @@ public:
 	}
 	//! Adds what one writer has collected. Thread-safe, before Finish.
 	void MergeKeys(const std::vector<KeySet> &collected);
+
+	//! Adds what one writer has taken of the sort keys. Thread-safe, before Finish.
+	void AddSample(KeySample::Part part);
+	//! After Finish
+	const KeySample &Sample() const {
+		return sample;
+	}
 
 	//! Looks how much the database has in temporary files. Thread-safe.
 	void SampleSpill();
@@ -101,6 +109,7 @@ private:
 	std::vector<uint64_t> partition_rows;
 	std::vector<uint64_t> partition_bytes;
 	std::vector<KeySet> key_sets;
+	KeySample sample;
 	std::atomic<uint64_t> spilled_bytes {0};
 };
 

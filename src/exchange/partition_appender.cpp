@@ -65,16 +65,20 @@ void AddStringBytes(Vector &vector, idx_t count, const uint32_t *partitions, std
 } // namespace
 
 PartitionAppender::PartitionAppender(OutputBuffer &buffer_p, OutputLane &lane_p, const Exchange &exchange)
-    : buffer(buffer_p), lane(lane_p), sorted_rows(STANDARD_VECTOR_SIZE), partition_ends(buffer_p.PartitionCount(), 0),
+    : buffer(buffer_p), lane(lane_p), keeps_rows(exchange.kind != ExchangeKind::SAMPLE),
+      sorted_rows(STANDARD_VECTOR_SIZE), partition_ends(buffer_p.PartitionCount(), 0),
       bytes(buffer_p.PartitionCount(), 0), collected_keys(exchange.collected_keys) {
 	for (auto &keys : buffer.KeySets()) {
 		key_sets.push_back(keys.EmptyCopy());
 	}
 	travelling.InitializeEmpty(buffer.Types());
 	if (buffer.PartitionCount() > 1) {
-		partitioner = std::make_unique<Partitioner>(exchange.key_columns, buffer.PartitionCount());
+		partitioner = std::make_unique<Partitioner>(exchange);
 		slice.InitializeEmpty(buffer.Types());
 		waiting.resize(buffer.PartitionCount());
+	}
+	if (exchange.SamplesKeys()) {
+		sampler = std::make_unique<KeySampler>(exchange.key_columns, exchange.key_orders);
 	}
 }
 
@@ -84,6 +88,12 @@ void PartitionAppender::Append(DataChunk &rows, idx_t order) {
 	}
 	if (chunks++ % CHUNKS_PER_SAMPLE == 0) {
 		buffer.SampleSpill();
+	}
+	if (sampler) {
+		sampler->Add(rows);
+	}
+	if (!keeps_rows) {
+		return;
 	}
 	for (idx_t i = 0; i < key_sets.size(); i++) {
 		key_sets[i].Add(rows.data.at(collected_keys[i].column), rows.size());
@@ -206,6 +216,9 @@ void PartitionAppender::Finish() {
 	waiting.clear();
 	buffer.AddBytes(bytes);
 	buffer.MergeKeys(key_sets);
+	if (sampler) {
+		buffer.AddSample(sampler->Finish());
+	}
 }
 
 } // namespace duckherder

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "exchange/output_buffer.hpp"
+#include "engine/key_sample.hpp"
 #include "exchange/partitioner.hpp"
 #include "plan/stage_graph.hpp"
 
@@ -31,8 +32,11 @@ private:
 
 	OutputBuffer &buffer;
 	OutputLane &lane;
+	const bool keeps_rows;
 	//! Absent with one partition
 	std::unique_ptr<Partitioner> partitioner;
+	//! Absent if nobody asks for a sample
+	std::unique_ptr<KeySampler> sampler;
 	//! The columns that travel
 	duckdb::DataChunk travelling;
 	duckdb::DataChunk slice;

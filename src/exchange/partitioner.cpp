@@ -2,6 +2,9 @@
 
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 
+#include <algorithm>
+#include <string_view>
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -22,20 +25,51 @@ inline uint32_t PartitionOfHash(hash_t hash, uint32_t partition_count) {
 	return static_cast<uint32_t>(((hash >> 32) * partition_count) >> 32);
 }
 
+//! Where rows go round robin, keys are only sampled
+std::vector<uint32_t> PartitionKeys(const Exchange &exchange) {
+	return exchange.kind == ExchangeKind::ROUND_ROBIN ? std::vector<uint32_t>() : exchange.key_columns;
+}
+
 } // namespace
 
-Partitioner::Partitioner(std::vector<uint32_t> key_columns_p, uint32_t partition_count_p)
-    : key_columns(std::move(key_columns_p)), partition_count(partition_count_p), hashes(LogicalType::HASH),
-      partitions(STANDARD_VECTOR_SIZE) {
+Partitioner::Partitioner(const Exchange &exchange)
+    : key_columns(PartitionKeys(exchange)), bounds(exchange.bounds), partition_count(exchange.partition_count),
+      hashes(LogicalType::HASH), partitions(STANDARD_VECTOR_SIZE) {
+	if (bounds.size() >= partition_count) {
+		throw InternalException("%llu bounds of %llu partitions", idx_t(bounds.size()), idx_t(partition_count));
+	}
+	if (exchange.kind == ExchangeKind::RANGE) {
+		sort_keys.emplace(exchange.key_columns, exchange.key_orders);
+	}
 }
 
 const uint32_t *Partitioner::Partition(DataChunk &chunk) {
-	auto count = chunk.size();
 	if (key_columns.empty()) {
-		std::fill_n(partitions.begin(), count, next_partition);
+		std::fill_n(partitions.begin(), chunk.size(), next_partition);
 		next_partition = (next_partition + 1) % partition_count;
-		return partitions.data();
+	} else if (sort_keys) {
+		ByRange(chunk);
+	} else {
+		ByHash(chunk);
 	}
+	return partitions.data();
+}
+
+void Partitioner::ByRange(DataChunk &chunk) {
+	auto count = chunk.size();
+	auto &keys = sort_keys->Of(chunk);
+	UnifiedVectorFormat format;
+	keys.ToUnifiedFormat(count, format);
+	auto strings = UnifiedVectorFormat::GetData<string_t>(format);
+	for (idx_t i = 0; i < count; i++) {
+		auto &key = strings[format.sel->get_index(i)];
+		auto above = std::upper_bound(bounds.begin(), bounds.end(), std::string_view(key.GetData(), key.GetSize()));
+		partitions[i] = static_cast<uint32_t>(above - bounds.begin());
+	}
+}
+
+void Partitioner::ByHash(DataChunk &chunk) {
+	auto count = chunk.size();
 	for (idx_t i = 0; i < key_columns.size(); i++) {
 		auto &key = chunk.data.at(key_columns[i]);
 		if (i == 0) {
@@ -49,7 +83,6 @@ const uint32_t *Partitioner::Partition(DataChunk &chunk) {
 	for (idx_t i = 0; i < count; i++) {
 		partitions[i] = PartitionOfHash(hash_data[i], partition_count);
 	}
-	return partitions.data();
 }
 
 } // namespace duckherder

@@ -18,16 +18,20 @@ void CollectStages(const DistributedPlan &plan, StageId stage, std::set<StageId>
 	for (auto input : plan.stages[stage].inputs) {
 		CollectStages(plan, input, result);
 	}
+	if (plan.stages[stage].bounds_from) {
+		CollectStages(plan, *plan.stages[stage].bounds_from, result);
+	}
 }
 
 string DescribeOutput(const StagePlan &stage) {
 	auto text = StringUtil::Replace(StringUtil::Lower(ExchangeKindName(stage.output.kind)), "_", " ");
-	if (stage.output.kind == ExchangeKind::HASH) {
+	if (!stage.output.key_columns.empty()) {
 		string keys;
-		for (auto column : stage.output.key_columns) {
-			keys += (keys.empty() ? "#" : ", #") + to_string(column);
+		for (idx_t i = 0; i < stage.output.key_columns.size(); i++) {
+			keys += (keys.empty() ? "#" : ", #") + to_string(stage.output.key_columns[i]);
+			keys += !stage.output.key_orders.empty() && stage.output.key_orders[i].descending ? " DESC" : "";
 		}
-		text += " by (" + keys + ")";
+		text += (stage.output.kind == ExchangeKind::ROUND_ROBIN ? ", sampled by (" : " by (") + keys + ")";
 	}
 	if (IsPartitioned(stage.output.kind)) {
 		text += ", " + to_string(stage.output.partition_count) + " partitions";

@@ -14,6 +14,10 @@ const char *ExchangeKindName(ExchangeKind kind) {
 		return "GATHER";
 	case ExchangeKind::ROUND_ROBIN:
 		return "ROUND_ROBIN";
+	case ExchangeKind::RANGE:
+		return "RANGE";
+	case ExchangeKind::SAMPLE:
+		return "SAMPLE";
 	}
 	return "UNKNOWN";
 }

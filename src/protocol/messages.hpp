@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! The number is raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 10;
+constexpr uint32_t PROTOCOL_VERSION = 11;
 
 //! How a node is reached: "inproc" is this process, any other location is "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -99,6 +99,8 @@ struct TaskResult {
 	std::vector<std::string> inline_rows;
 	//! The key sets are encoded, in the order of the exchange's collected_keys.
 	std::vector<std::string> key_sets;
+	//! The sample is an encoded KeySample, or empty if the exchange asks for none.
+	std::string key_sample;
 	//! This is the most that was seen in the worker's temporary files while the task wrote its output, whoever put it
 	//! there.
 	uint64_t spilled_bytes = 0;

@@ -60,14 +60,22 @@ void Fields(FIELDS &fields, T &key) {
 	fields.Field(11, "log2_bits", key.log2_bits);
 }
 
+template <class FIELDS, Is<KeyOrder> T>
+void Fields(FIELDS &fields, T &order) {
+	fields.Field(10, "descending", order.descending);
+	fields.Field(11, "nulls_first", order.nulls_first);
+}
+
 template <class FIELDS, Is<Exchange> T>
 void Fields(FIELDS &fields, T &exchange) {
-	fields.Enum(10, "kind", exchange.kind, ExchangeKind::ROUND_ROBIN);
+	fields.Enum(10, "kind", exchange.kind, LAST_EXCHANGE_KIND);
 	fields.List(11, "key_columns", exchange.key_columns);
 	fields.Field(12, "partition_count", exchange.partition_count);
 	fields.Field(13, "column_count", exchange.column_count);
 	fields.Field(14, "ordered", exchange.ordered);
 	fields.Objects(15, "collected_keys", exchange.collected_keys);
+	fields.Objects(16, "key_orders", exchange.key_orders);
+	fields.List(17, "bounds", exchange.bounds);
 }
 
 //! A struct that lists its fields itself
@@ -126,7 +134,7 @@ void Fields(FIELDS &fields, T &output) {
 template <class FIELDS, Is<StageInput> T>
 void Fields(FIELDS &fields, T &input) {
 	fields.Field(10, "stage", input.stage);
-	fields.Enum(11, "kind", input.kind, ExchangeKind::ROUND_ROBIN);
+	fields.Enum(11, "kind", input.kind, LAST_EXCHANGE_KIND);
 	fields.Objects(12, "outputs", input.outputs);
 	fields.Field(13, "whole", input.whole);
 	fields.Field(14, "partition_count", input.partition_count);
@@ -186,6 +194,7 @@ void Fields(FIELDS &fields, T &result) {
 	fields.List(17, "key_sets", result.key_sets);
 	fields.Field(18, "spilled_bytes", result.spilled_bytes);
 	fields.List(19, "inline_rows", result.inline_rows);
+	fields.Field(20, "key_sample", result.key_sample);
 }
 
 template <class FIELDS, Is<FetchRequest> T>

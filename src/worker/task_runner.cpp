@@ -3,6 +3,7 @@
 #include "wire/error_hints.hpp"
 #include "wire/errors.hpp"
 #include "engine/fragment.hpp"
+#include "engine/sorted_files.hpp"
 #include "engine/plan_statement.hpp"
 #include "wire/row_codec.hpp"
 #include "engine/scan_file.hpp"
@@ -186,6 +187,9 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		for (auto &keys : output->KeySets()) {
 			result.key_sets.push_back(keys.Encode());
 		}
+		if (request.output.SamplesKeys()) {
+			result.key_sample = output->Sample().Encode();
+		}
 	} catch (const std::exception &error) {
 		result = TaskResult();
 		result.failed = true;
@@ -317,6 +321,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	FilterScan(*plan, request, inputs.pruned_rows);
 	ConnectJoinFilters(context, *plan);
 	ApplyKeyRanges(*plan, request.split);
+	WriteInOrder(context, *plan, request.task_id);
 	if (request.split.Kind() != SplitKind::NONE && !request.split.fed) {
 		CountScan(*plan, request.split.table_index, *inputs.scans);
 	}

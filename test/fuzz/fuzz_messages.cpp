@@ -48,6 +48,8 @@ TaskRequest SampleRequest() {
 	request.output.partition_count = 4;
 	request.output.column_count = 3;
 	request.output.collected_keys.emplace_back();
+	request.output.key_orders = {{false, true}, {true, false}};
+	request.output.bounds = {"a", "b"};
 	request.split.part = FileSplit {{ScanFile("a.parquet"), ScanFile("b.parquet")}};
 	StageInput input;
 	input.outputs.resize(2);
@@ -66,6 +68,7 @@ TaskResult SampleResult() {
 	result.partition_bytes = {10, 1ULL << 40};
 	result.inline_rows = {"a", ""};
 	result.key_sets = {"keys"};
+	result.key_sample = "sample";
 	result.duration_us = 12;
 	return result;
 }

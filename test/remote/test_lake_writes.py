@@ -98,6 +98,29 @@ def test_rows_that_a_shuffle_made(client, plain, read):  # noqa: F811
         assert_same(fetch(plain, query), fetch(client, query), query)
 
 
+@pytest.mark.parametrize("rows", ("FROM origin", "SELECT i, max(s) AS s, k FROM origin GROUP BY i, k"))
+def test_sorted_rows(client, plain, read, rows):  # noqa: F811
+    """Each worker sorts a range of the rows, and the lake lists the files in the order of these."""
+    create = f"CREATE TABLE t AS {rows} ORDER BY k DESC, i"
+    insert = f"INSERT INTO t {rows} WHERE i % 3 = 1 ORDER BY k, i DESC" if rows.startswith("FROM") else create
+    for con in (client, plain):
+        con.execute(create)
+    assert "RANGE" in explained(client, create), explained(client, create)
+    assert last_run(client, create)[0] == "DISTRIBUTED"
+    order = "SELECT i, k FROM {} ORDER BY k DESC, i"
+    # read as they lie there
+    assert at_driver(client, "SELECT i, k FROM t") == fetch(plain, order.format("t")).rows
+    assert files_of(client, "t") >= 2
+    if insert != create:
+        for con in (client, plain):
+            con.execute(insert)
+        assert last_run(client, insert)[0] == "DISTRIBUTED"
+        expected = fetch(plain, order.format("origin")).rows
+        expected += fetch(plain, "SELECT i, k FROM origin WHERE i % 3 = 1 ORDER BY k, i DESC").rows
+        assert at_driver(client, "SELECT i, k FROM t") == expected
+        check(client, plain, "t")
+
+
 def test_insert(client, plain, read):  # noqa: F811
     """Columns left out, columns in another order, casts, and a second statement after the first."""
     statements = ("INSERT INTO t (s, i) SELECT s, i FROM origin WHERE i < 300000",

@@ -42,9 +42,14 @@ inline auto Members(const ScanFilter &m) {
 	return std::tie(column, text);
 }
 
+inline auto Members(const KeyOrder &m) {
+	auto &[descending, nulls_first] = m;
+	return std::tie(descending, nulls_first);
+}
+
 inline auto Members(const Exchange &m) {
-	auto &[kind, key_columns, partition_count, column_count, ordered, collected] = m;
-	return std::tie(kind, key_columns, partition_count, column_count, ordered, collected);
+	auto &[kind, key_columns, key_orders, bounds, partition_count, column_count, ordered, collected] = m;
+	return std::tie(kind, key_columns, key_orders, bounds, partition_count, column_count, ordered, collected);
 }
 
 inline auto Members(const OutputSlice &m) {
@@ -119,10 +124,10 @@ inline auto Members(const TaskError &m) {
 }
 
 inline auto Members(const TaskResult &m) {
-	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets, spilled,
-	       duration_us] = m;
+	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets, key_sample,
+	       spilled, duration_us] = m;
 	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets,
-	                spilled, duration_us);
+	                key_sample, spilled, duration_us);
 }
 
 inline auto Members(const FetchRequest &m) {
@@ -212,6 +217,8 @@ inline TaskRequest SampleTaskRequest() {
 	request.output.column_count = 5;
 	request.output.ordered = false;
 	request.output.collected_keys = {{3, 20}, {1, 18}};
+	request.output.key_orders = {{true, false}, {false, true}, {true, true}};
+	request.output.bounds = {std::string("\0low", 4), "high \xFF"};
 	request.split.table_index = 1ULL << 40;
 	request.split.fed = true;
 	request.split.part = SampleParts().back();
@@ -244,6 +251,7 @@ inline TaskResult SampleTaskResult() {
 	result.pruned_rows = 77;
 	result.inline_rows = {std::string("\0rows", 5), "", "more"};
 	result.key_sets = {"one", std::string("\0two", 4)};
+	result.key_sample = std::string("\0a sample \xFF", 11);
 	result.spilled_bytes = 1ULL << 33;
 	result.duration_us = 42;
 	return result;

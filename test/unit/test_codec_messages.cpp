@@ -99,7 +99,7 @@ TEST(CodecMessages, EveryValueOfAnEnumTravels) {
 	}
 	EXPECT_EQ(kinds.size(), std::variant_size_v<SplitPart>);
 	for (auto kind : {ExchangeKind::RESULT, ExchangeKind::HASH, ExchangeKind::BROADCAST, ExchangeKind::GATHER,
-	                  ExchangeKind::ROUND_ROBIN}) {
+	                  ExchangeKind::ROUND_ROBIN, ExchangeKind::RANGE, ExchangeKind::SAMPLE}) {
 		request.output.kind = kind;
 		request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, kind)});
 		EXPECT_TRUE(DecodeMessage<TaskRequest>(EncodeMessage(request)) == request);
@@ -127,7 +127,7 @@ TEST(CodecMessages, UnknownValuesOfAnEnumAreRefused) {
 	*differs = static_cast<char>(std::variant_size_v<SplitPart>);
 	EXPECT_THROW(DecodeMessage<TaskRequest>(bytes), SerializationException);
 	request = SampleTaskRequest();
-	request.output.kind = static_cast<ExchangeKind>(5);
+	request.output.kind = static_cast<ExchangeKind>(static_cast<uint8_t>(LAST_EXCHANGE_KIND) + 1);
 	EXPECT_THROW(DecodeMessage<TaskRequest>(EncodeMessage(request)), SerializationException);
 	request = SampleTaskRequest();
 	request.inputs = std::make_shared<const StageInputs>(StageInputs {SampleInput(1, static_cast<ExchangeKind>(255))});

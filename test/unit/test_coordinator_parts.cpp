@@ -151,9 +151,9 @@ TEST(RuntimeFilters, AreMadeOfTheKeysOfAllTasksOnce) {
 TEST(TaskDispatcher, HangsUpOnWorkersThatDoNotConfirm) {
 	Services given;
 	std::atomic<bool> interrupted {false};
-	RuntimeFilters filters;
+	ReportedKeys keys;
 	GatherOutputs outputs(interrupted);
-	TaskDispatcher dispatcher("q", given.services, filters, outputs);
+	TaskDispatcher dispatcher("q", given.services, keys, outputs);
 	dispatcher.HangUp();
 	dispatcher.StopAll({{"w0", "grpc://w0"}});
 	EXPECT_TRUE(dispatcher.Stopped());
@@ -169,9 +169,9 @@ TEST(TaskDispatcher, HangsUpOnWorkersThatDoNotConfirm) {
 TEST(TaskDispatcher, SaysThatAWorkerIsUnreachable) {
 	Services given;
 	std::atomic<bool> interrupted {false};
-	RuntimeFilters filters;
+	ReportedKeys keys;
 	GatherOutputs outputs(interrupted);
-	TaskDispatcher dispatcher("q", given.services, filters, outputs);
+	TaskDispatcher dispatcher("q", given.services, keys, outputs);
 	AttemptCall call;
 	call.worker = {"w0", "grpc://w0"};
 	auto result = dispatcher.Run(call);

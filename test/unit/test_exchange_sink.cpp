@@ -279,7 +279,7 @@ TEST(Partitioner, EqualKeysMeetAndBitsAreMixed) {
 	auto partitions = [&](const std::string &values, uint32_t count) {
 		auto result = connection.Query("SELECT * FROM (VALUES " + values + ") t(a)");
 		EXPECT_FALSE(result->HasError()) << result->GetError();
-		Partitioner partitioner({0}, count);
+		Partitioner partitioner(Hash(count));
 		auto chunk = result->Fetch();
 		auto data = partitioner.Partition(*chunk);
 		return std::vector<uint32_t>(data, data + chunk->size());
@@ -296,7 +296,7 @@ TEST(Partitioner, EqualKeysMeetAndBitsAreMixed) {
 
 	// every partition gets its share, and so does every value of the bits that DuckDB's hash tables use in it
 	auto result = connection.Query("SELECT i, hash(i) FROM range(200000) t(i)");
-	Partitioner partitioner({0}, 8);
+	Partitioner partitioner(Hash(8));
 	std::map<uint32_t, std::map<uint64_t, uint64_t>> low_bits, radix_bits, salt_bits;
 	while (auto chunk = result->Fetch()) {
 		auto data = partitioner.Partition(*chunk);

@@ -151,6 +151,13 @@ private:
 		stage.few_tasks = stage.writes_files;
 		Cut(stage.fragment, &stage, AboveInStage {exchange.exchange.ordered, true, exchange.has_local_step});
 		stage.fragment->ResolveOperatorTypes();
+		if (exchange.children.size() > 1) {
+			CutExchange(exchange.children[1], nullptr, false);
+		}
+		stage.bounds_from = exchange.bounds_from;
+		if (stage.bounds_from && !Contains(stage.inputs, *stage.bounds_from)) {
+			stage.after.push_back(*stage.bounds_from);
+		}
 		if (stage.id != stages.size()) {
 			throw InternalException("Exchange %d is cut as stage %d", stage.id, stages.size());
 		}
@@ -169,6 +176,7 @@ private:
 		scan->reader = ReaderOf(get);
 		scan->table_index = get.table_index;
 		scan->order_matters = order_matters;
+		scan->samples_rows = stage.output.kind == ExchangeKind::SAMPLE;
 		auto columns = in_place.columns.find(get.table_index);
 		if (columns != in_place.columns.end()) {
 			scan->in_place_by = columns->second;

@@ -32,6 +32,8 @@ struct StageScan {
 	duckdb::vector<duckdb::idx_t> in_place_by;
 	//! Where it can be cut so, if it has to be
 	std::shared_ptr<const ClusteredScan> clusters;
+	//! Each task reads only some of its rows: a sample is all that is asked for
+	bool samples_rows = false;
 
 	duckdb::LogicalGet &Get() const {
 		return feed_scan ? *feed_scan : *scan;
@@ -86,6 +88,9 @@ struct StagePlan {
 	uint64_t estimated_rows = 1;
 	std::optional<AdaptiveJoin> adaptive_join;
 	std::optional<SkipIfEmpty> skip_if_empty;
+	//! The bounds of its RANGE exchange come from the sort keys that the tasks of this stage have sampled. It is an
+	//! input, or one of `after`.
+	std::optional<StageId> bounds_from;
 	//! Each task does something beside the work on its rows: it builds a hash table of a broadcast input (probably), or
 	//! writes a file of its own. Few tasks are better then
 	bool few_tasks = false;

@@ -2,6 +2,8 @@
 
 #include "planner/place/place_exchange.hpp"
 #include "planner/place/placement_rules.hpp"
+#include "engine/sorted_files.hpp"
+#include "planner/place/sort_sample.hpp"
 #include "planner/rewrite/copy_write.hpp"
 #include "planner/rewrite/lake_write.hpp"
 #include "planner/rewrite/share_delim_join.hpp"
@@ -49,14 +51,48 @@ private:
 	}
 
 	void Put(unique_ptr<LogicalOperator> &op, const NeededExchange &needed) {
+		if (needed.kind == ExchangeKind::RANGE) {
+			PutByRange(op, needed);
+			return;
+		}
 		if (needed.kind != ExchangeKind::HASH) {
 			PutExchange(op, next_number++, MakeExchange(needed));
 			return;
 		}
 		op->ResolveOperatorTypes();
 		auto columns = ColumnsOf(*op);
-		PutHashExchange(binder, op, next_number++, MakeExchange(needed),
-		                needed.keys.empty() ? References(columns) : needed.keys);
+		PutKeyedExchange(binder, op, next_number++, MakeExchange(needed),
+		                 needed.keys.empty() ? References(columns) : needed.keys);
+	}
+
+	//! A stage before samples the sort keys. Where the rows come from a scan it reads some of that; else it makes all
+	//! rows, which wait for the bounds at the workers that have made them.
+	void PutByRange(unique_ptr<LogicalOperator> &op, const NeededExchange &needed) {
+		auto sampled = next_number++;
+		unique_ptr<LogicalOperator> sample;
+		if (CanSample(*op)) {
+			sample = KeysOfRows(context, binder, *op, needed.keys);
+			Exchange keys;
+			keys.kind = ExchangeKind::SAMPLE;
+			keys.ordered = false;
+			keys.key_orders = needed.orders;
+			for (uint32_t i = 0; i < needed.keys.size(); i++) {
+				keys.key_columns.push_back(i);
+			}
+			PutExchange(sample, sampled, std::move(keys));
+		} else {
+			auto rows = MakeExchange({ExchangeKind::ROUND_ROBIN, false, {}});
+			rows.key_orders = needed.orders;
+			PutKeyedExchange(binder, op, sampled, std::move(rows), needed.keys);
+		}
+		auto by_range = MakeExchange(needed);
+		by_range.key_orders = needed.orders;
+		PutKeyedExchange(binder, op, next_number++, std::move(by_range), needed.keys);
+		auto &exchange = op->Cast<LogicalExchange>();
+		exchange.bounds_from = sampled;
+		if (sample) {
+			exchange.children.push_back(std::move(sample));
+		}
 	}
 
 	void Rewrite(unique_ptr<LogicalOperator> &op) {
@@ -155,17 +191,31 @@ private:
 		}
 	}
 
+	//! Each of the tasks that write has a range of the sorted rows
+	bool IsSortedByRange(const LogicalOperator &rows) const {
+		auto found = placement.operators.find(&rows);
+		if (found != placement.operators.end() && found->second.step == PlacementStep::RANGE_ORDER) {
+			return true;
+		}
+		return rows.type == LogicalOperatorType::LOGICAL_PROJECTION && IsSortedByRange(*rows.children[0]);
+	}
+
 	void RewriteWrite(unique_ptr<LogicalOperator> &op, PlacementStep step) {
 		auto in_many_tasks = placement.operators.at(op->children[0].get()).placement == Placement::WORKERS;
+		auto sorted = IsSortedByRange(*op->children[0]);
 		Rewrite(op->children[0]);
-		const NeededExchange to_session {ExchangeKind::RESULT, false, {}};
+		// the files are listed in the order of their rows
+		const NeededExchange to_session {ExchangeKind::RESULT, sorted, {}};
 		if (step == PlacementStep::WRITE_COPY) {
-			SplitCopy(context, op);
+			SplitCopy(context, op, sorted);
 		} else if (!PlanLakeWrite(context, binder, op)) {
 			Put(op->children[0], to_session);
 			return;
 		}
 		auto &copy = op->children[0]->Cast<LogicalCopyToFile>();
+		if (sorted && step == PlacementStep::WRITE_LAKE && !copy.partition_output) {
+			KeepOrder(copy, copy.rotate || copy.file_size_bytes.IsValid());
+		}
 		if (copy.partition_output && in_many_tasks) {
 			// few files: each partition is written by one task
 			auto columns = ColumnsOf(*copy.children[0]);

@@ -5,10 +5,13 @@
 #include "duckdb.hpp"
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 
+#include <optional>
+
 namespace duckherder {
 
 //! Marks where a plan will be cut into stages. Until the cut it hands rows through, so that the plan still runs on one
-//! node. It shows `bindings` for its child's columns: columns that were appended only to be hashed stay invisible.
+//! node. It shows `bindings` for its child's columns: columns that were appended only to be keys stay invisible.
+//! A second child, if there is one, is an exchange of kind SAMPLE, whose stage runs before.
 class LogicalExchange : public duckdb::LogicalExtensionOperator {
 public:
 	//! Exchanges are numbered in the order in which the plan is cut.
@@ -21,6 +24,8 @@ public:
 	//! What is directly below, but for a projection of ours, is a part of an operator above, which each task runs on
 	//! what it has, whatever that is.
 	bool has_local_step = false;
+	//! RANGE: the exchange whose stage samples the sort keys, which is below this one
+	std::optional<StageId> bounds_from;
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,

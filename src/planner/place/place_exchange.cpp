@@ -54,8 +54,8 @@ void PutExchange(unique_ptr<LogicalOperator> &op, StageId number, Exchange excha
 	op->ResolveOperatorTypes();
 }
 
-void PutHashExchange(Binder &binder, unique_ptr<LogicalOperator> &op, StageId number, Exchange exchange,
-                     const vector<reference<Expression>> &keys) {
+void PutKeyedExchange(Binder &binder, unique_ptr<LogicalOperator> &op, StageId number, Exchange exchange,
+                      const vector<reference<Expression>> &keys) {
 	op->ResolveOperatorTypes();
 	auto bindings = op->GetColumnBindings();
 	vector<unique_ptr<Expression>> computed;

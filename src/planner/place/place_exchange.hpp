@@ -12,10 +12,10 @@ duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> ColumnsOf(duckdb::Logical
 //! Puts an exchange of this number above an operator.
 void PutExchange(duckdb::unique_ptr<duckdb::LogicalOperator> &op, StageId number, Exchange exchange);
 
-//! Puts an exchange above that partitions by the values of expressions over the operator's columns; what has to be
-//! computed for that does not travel.
-void PutHashExchange(duckdb::Binder &binder, duckdb::unique_ptr<duckdb::LogicalOperator> &op, StageId number,
-                     Exchange exchange, const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys);
+//! Puts an exchange above whose keys are expressions over the operator's columns; what has to be computed for that does
+//! not travel.
+void PutKeyedExchange(duckdb::Binder &binder, duckdb::unique_ptr<duckdb::LogicalOperator> &op, StageId number,
+                      Exchange exchange, const duckdb::vector<duckdb::reference<duckdb::Expression>> &keys);
 
 //! The part of a DISTINCT, sort, top-N or limit that each task can do before all rows are together; null if there is
 //! none.

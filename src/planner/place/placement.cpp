@@ -215,10 +215,11 @@ private:
 	}
 
 	//! Workers write the files of a lake's table, which the session registers, or those of a COPY. DuckDB and DuckLake
-	//! write such files on several threads, in no order.
+	//! write such files on several threads, in no order. If the rows are sorted, files that follow each other are.
 	OperatorPlacement PlaceWrite(LogicalOperator &op, Above above, bool fills_lake) {
 		OperatorPlacement placed;
-		if (OnWorkers(Visit(*op.children[0], Above {above.only_final, false}).placement)) {
+		auto sorted = fills_lake || CanCopySorted(op);
+		if (OnWorkers(Visit(*op.children[0], Above {above.only_final, false, sorted}).placement)) {
 			placed.step = fills_lake ? PlacementStep::WRITE_LAKE : PlacementStep::WRITE_COPY;
 		}
 		return placed;

@@ -31,6 +31,7 @@ enum class PlacementStep {
 	LOCAL_DISTINCT,  //! the same operator in each task, below the exchange
 	LOCAL_ORDER,     //! a sort, top-N or limit in each task, below the exchange
 	SHUFFLE_JOIN,    //! both sides meet by the hash of some of the equality keys
+	RANGE_ORDER,     //! rows meet by ranges of its sort key, and each task sorts its own
 	WRITE_COPY,      //! workers write the files of a COPY
 	WRITE_LAKE       //! workers write the files of a lake's table
 };
@@ -39,8 +40,10 @@ enum class PlacementStep {
 struct NeededExchange {
 	ExchangeKind kind = ExchangeKind::RESULT;
 	bool ordered = false;
-	//! HASH: expressions over the child's columns, which are part of the plan; none: all columns of the child
+	//! HASH, RANGE: expressions over the child's columns, which are part of the plan; none: all columns of the child
 	duckdb::vector<duckdb::reference<duckdb::Expression>> keys;
+	//! RANGE: how rows are sorted by each key
+	std::vector<KeyOrder> orders = {};
 };
 
 //! How the sides of a SHUFFLE_JOIN meet.

@@ -6,6 +6,7 @@
 
 #include "duckdb/main/settings.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
+#include "duckdb/planner/operator/logical_order.hpp"
 
 namespace duckherder {
 
@@ -33,6 +34,19 @@ OperatorPlacement Shuffled(const vector<reference<Expression>> &keys, bool order
 OperatorPlacement Gathered(bool ordered) {
 	OperatorPlacement placed(Placement::SINGLE);
 	placed.exchanges[0] = {ExchangeKind::GATHER, ordered, {}};
+	return placed;
+}
+
+//! On workers with many tasks, each of which sorts a range of the rows: these follow each other in the order of tasks.
+OperatorPlacement PlaceByRange(const LogicalOrder &order) {
+	OperatorPlacement placed(Placement::WORKERS);
+	placed.step = PlacementStep::RANGE_ORDER;
+	NeededExchange by_range {ExchangeKind::RANGE, false, {}};
+	for (auto &key : order.orders) {
+		by_range.keys.push_back(*key.expression);
+		by_range.orders.push_back({key.type == OrderType::DESCENDING, key.null_order == OrderByNullType::NULLS_FIRST});
+	}
+	placed.exchanges[0] = std::move(by_range);
 	return placed;
 }
 
@@ -168,7 +182,8 @@ OperatorPlacement Broadcast(const OperatorPlacement &other, idx_t child, Placeme
 } // namespace
 
 Above Above::Below(const LogicalOperator &op, bool keeps_final) const {
-	return Above {only_final && keeps_final, ResultDependsOnInputOrder(op, order_matters)};
+	auto still_sorted = sorted_files && op.type == LogicalOperatorType::LOGICAL_PROJECTION;
+	return Above {only_final && keeps_final, ResultDependsOnInputOrder(op, order_matters), still_sorted};
 }
 
 void CloseForSession(OperatorPlacement &placed, idx_t child, Placement child_placement, bool ordered) {
@@ -227,6 +242,9 @@ OperatorPlacement PlaceDistinct(LogicalDistinct &distinct, const OperatorPlaceme
 OperatorPlacement PlaceOrderOrLimit(LogicalOperator &op, const OperatorPlacement &child, Above above) {
 	if (child.placement != Placement::WORKERS) {
 		return child.placement;
+	}
+	if (above.sorted_files && op.type == LogicalOperatorType::LOGICAL_ORDER_BY) {
+		return PlaceByRange(op.Cast<LogicalOrder>());
 	}
 	auto ordered = op.type != LogicalOperatorType::LOGICAL_TOP_N;
 	auto placed = Gathered(ordered);

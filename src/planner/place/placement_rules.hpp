@@ -16,6 +16,8 @@ struct Above {
 	//! Only the final gather is above: projections, ORDER BY, LIMIT, top-N
 	bool only_final = true;
 	bool order_matters = true;
+	//! Only projections are above, and files that the workers write in order
+	bool sorted_files = false;
 
 	//! What holds for the children of `op`.
 	Above Below(const duckdb::LogicalOperator &op, bool keeps_final) const;

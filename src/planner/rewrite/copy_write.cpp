@@ -1,5 +1,6 @@
 #include "planner/rewrite/copy_write.hpp"
 
+#include "engine/sorted_files.hpp"
 #include "planner/rewrite/written_files.hpp"
 
 #include "duckdb/common/file_system.hpp"
@@ -10,6 +11,8 @@
 #include "duckdb/parser/parsed_data/copy_info.hpp"
 #include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_empty_result.hpp"
+
+#include <algorithm>
 
 namespace duckherder {
 
@@ -25,6 +28,10 @@ constexpr idx_t COUNT_OF_STATISTICS = 1;
 constexpr idx_t SIZE_OF_STATISTICS = 2;
 
 constexpr idx_t TAG_LENGTH = 8;
+
+//! The names of files that a task writes one after another are in the order of their milliseconds. Smaller files could
+//! be written within the same one.
+constexpr idx_t SORTED_FILE_BYTES_MIN = 1000 * 1000;
 
 struct CopyDoneState : public GlobalSinkState {
 	explicit CopyDoneState(ClientContext &context, const vector<LogicalType> &types) : rows(context, types) {
@@ -119,6 +126,8 @@ public:
 				files.TryRemoveFile(file);
 			}
 		}
+		// those of sorted rows are in the order of their names
+		std::sort(state.files.begin(), state.files.end());
 		if (state.count == 0) {
 			// what is written then, if anything, is for DuckDB's own COPY to say
 			copy.write_empty_file = writes_empty_file;
@@ -240,7 +249,16 @@ bool CopiesToManyFiles(ClientContext &context, const LogicalOperator &op, const 
 	       IsShared(FileSystem::GetFileSystem(context).ExpandPath(copy.file_path), options);
 }
 
-void SplitCopy(ClientContext &context, unique_ptr<LogicalOperator> &op) {
+bool CanCopySorted(const LogicalOperator &op) {
+	if (op.type != LogicalOperatorType::LOGICAL_COPY_TO_FILE) {
+		return false;
+	}
+	auto &copy = op.Cast<LogicalCopyToFile>();
+	auto rotates_often = copy.file_size_bytes.IsValid() && copy.file_size_bytes.GetIndex() < SORTED_FILE_BYTES_MIN;
+	return !copy.partition_output && !rotates_often;
+}
+
+void SplitCopy(ClientContext &context, unique_ptr<LogicalOperator> &op, bool sorted) {
 	auto tag = UUID::ToString(UUID::GenerateRandomUUID()).substr(0, TAG_LENGTH);
 	auto rows = std::move(op->children[0]);
 	op->children[0] = make_uniq<LogicalEmptyResult>(rows->types, rows->GetColumnBindings());
@@ -249,7 +267,8 @@ void SplitCopy(ClientContext &context, unique_ptr<LogicalOperator> &op) {
 	auto &part = copied->Cast<LogicalCopyToFile>();
 	part.use_tmp_file = false;
 	// unlike {i} never the same at two workers, or at a worker that tries again
-	part.filename_pattern.SetFilenamePattern("data_" + tag + "_{uuidv7}");
+	part.filename_pattern.SetFilenamePattern("data_" + tag + (sorted ? string("_") + TASK_NUMBER_MARK : "") +
+	                                         "_{uuidv7}");
 	part.overwrite_mode = CopyOverwriteMode::COPY_OVERWRITE_OR_IGNORE;
 	// one file by all threads of a task: threads of their own would leave small ones
 	part.per_thread_output = false;
@@ -260,6 +279,9 @@ void SplitCopy(ClientContext &context, unique_ptr<LogicalOperator> &op) {
 	// for DuckDB a COPY by partitions that does not write empty files is one to a single file
 	part.write_empty_file = part.partition_output;
 	part.preserve_order = PreserveOrderType::DONT_PRESERVE_ORDER;
+	if (sorted) {
+		KeepOrder(part, part.file_size_bytes.IsValid());
+	}
 	part.children[0] = std::move(rows);
 	part.SetEstimatedCardinality(1);
 	part.ResolveOperatorTypes();

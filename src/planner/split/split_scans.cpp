@@ -338,6 +338,29 @@ PipelineTasks SplitFeed(const StagePlan &stage, const PlannerOptions &options) {
 	return result;
 }
 
+//! Of each task one row group, or one file where nothing is known of row groups
+void TakeSample(const std::optional<PartitionInformation> &information, PipelineTasks &result) {
+	if (result.kind != SplitKind::ROW_GROUP && result.kind != SplitKind::FILE) {
+		return;
+	}
+	for (auto &task : result.tasks) {
+		auto *files = std::get_if<FileSplit>(&task.split.part);
+		if (information && !information->row_groups.empty() && task.row_group_end > task.row_group_start) {
+			result.kind = SplitKind::ROW_GROUP;
+			auto group = task.row_group_start;
+			std::optional<ScanFile> file;
+			for (auto &first : task.split.Files().first(1)) {
+				file = first;
+			}
+			task.split.part = RowsBetweenGroups(*information, std::move(file), group, group);
+			task.row_group_end = group;
+			task.row_end = task.row_start + information->row_groups[group].rows;
+		} else if (files) {
+			files->files.resize(1);
+		}
+	}
+}
+
 AlignedScan AlignedScanOf(ClientContext &context, const StageScan &scan) {
 	return {{scan.clusters, scan.in_place_by.at(0)}, scan.table_index, FilesOf(context, scan.Get()).at(0)};
 }
@@ -478,6 +501,9 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 	auto result = information ? SplitByInformation(*information, options, few_tasks)
 	              : failure   ? SplitWithoutInformation(stage, options, files, *failure)
 	                          : SplitFeed(stage, options);
+	if (stage.scan->samples_rows) {
+		TakeSample(information, result);
+	}
 	for (idx_t i = 0; i < result.tasks.size(); i++) {
 		auto &task = result.tasks[i];
 		task.task_id = static_cast<TaskId>(i);
