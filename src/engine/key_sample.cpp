@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace duckherder {
 
@@ -96,8 +97,8 @@ KeySampler::KeySampler(std::vector<uint32_t> columns, const std::vector<KeyOrder
 }
 
 double KeySampler::Random() {
-	// neither 0 nor 1
-	return (static_cast<double>(random() >> 11) + 0.5) / static_cast<double>(1ULL << 53);
+	// its logarithm is finite
+	return std::max(random.NextRandom(), std::numeric_limits<double>::min());
 }
 
 void KeySampler::LeaveOut() {
@@ -122,7 +123,7 @@ void KeySampler::Add(DataChunk &rows) {
 				LeaveOut();
 			}
 		} else {
-			places.push_back(random() % KeySample::WRITER_KEYS_MAX);
+			places.push_back(random.NextRandomInteger() % KeySample::WRITER_KEYS_MAX);
 			LeaveOut();
 		}
 	}

@@ -2,7 +2,8 @@
 
 #include "engine/sort_keys.hpp"
 
-#include <random>
+#include "duckdb/common/random_engine.hpp"
+
 #include <string>
 #include <vector>
 
@@ -52,7 +53,7 @@ private:
 
 	SortKeys sort_keys;
 	KeySample::Part part;
-	std::mt19937_64 random;
+	duckdb::RandomEngine random;
 	uint64_t next_row = 0;
 	double weight = 1;
 };
