@@ -18,9 +18,12 @@ namespace {
 //! that smaller ones would only cost memory.
 constexpr idx_t UNIT_ROWS = limits::ROW_GROUP_ROWS;
 
-//! With more partitions than this the blocks that are being written are not kept in memory between two appends:
-//! together they could be more than the memory limit.
-constexpr uint32_t PINNED_PARTITIONS_MAX = 16;
+//! The blocks that are being written, one of fixed sizes and one of strings for each partition, are kept in memory
+//! between two appends if together they have at most this part of the memory limit.
+constexpr idx_t PINNED_MEMORY_PARTS = 16;
+
+//! A partition that has so many bytes in the blocks that partitions share has blocks of its own from then on.
+constexpr idx_t SHARED_BLOCKS_BYTES_MAX = 256 << 10;
 
 } // namespace
 
@@ -32,6 +35,11 @@ OutputLane::OutputLane(OutputBuffer &buffer_p)
       allocator(make_shared_ptr<ColumnDataAllocator>(BufferManager::GetBufferManager(buffer_p.Database()))),
       slots(new Slot[buffer_p.PartitionCount()]) {
 	allocator->MakeShared();
+	for (auto &type : buffer.Types()) {
+		row_bytes += GetTypeIdSize(type.InternalType());
+	}
+	auto &manager = BufferManager::GetBufferManager(buffer.Database());
+	pinned = 2 * buffer.PartitionCount() * manager.GetBlockSize() <= manager.GetMaxMemory() / PINNED_MEMORY_PARTS;
 }
 
 OutputLane::~OutputLane() {
@@ -43,21 +51,30 @@ void OutputLane::Append(uint32_t partition, DataChunk &rows, idx_t order) {
 	}
 	auto &slot = slots[partition];
 	std::lock_guard<std::mutex> guard(slot.lock);
-	auto pinned = buffer.PartitionCount() <= PINNED_PARTITIONS_MAX;
-	if (!slot.rows) {
-		slot.rows = make_uniq<ColumnDataCollection>(allocator, buffer.Types());
-		slot.rows->InitializeAppend(slot.append);
-	} else if (!pinned) {
-		slot.rows->InitializeAppend(slot.append);
+	auto &collection = RowsOf(slot);
+	if (slot.runs.empty() || slot.runs.back().order != order || slot.runs.back().rows != &collection) {
+		slot.runs.push_back({&collection, order, collection.Count(), 0});
 	}
-	if (slot.runs.empty() || slot.runs.back().order != order) {
-		slot.runs.push_back({order, slot.rows->Count(), 0});
-	}
-	slot.rows->Append(slot.append, rows);
+	collection.Append(slot.append, rows);
 	slot.runs.back().row_count += rows.size();
 	if (!pinned) {
 		slot.append.current_chunk_state.handles.clear();
 	}
+}
+
+ColumnDataCollection &OutputLane::RowsOf(Slot &slot) {
+	auto shared_is_full = [&] { return slot.rows.back()->Count() * row_bytes >= SHARED_BLOCKS_BYTES_MAX; };
+	if (slot.rows.empty()) {
+		slot.rows.push_back(make_uniq<ColumnDataCollection>(allocator, buffer.Types()));
+	} else if (slot.rows.size() == 1 && buffer.PartitionCount() > 1 && shared_is_full()) {
+		auto &manager = BufferManager::GetBufferManager(buffer.Database());
+		slot.rows.push_back(make_uniq<ColumnDataCollection>(manager, buffer.Types()));
+		slot.append = ColumnDataAppendState();
+	} else if (pinned) {
+		return *slot.rows.back();
+	}
+	slot.rows.back()->InitializeAppend(slot.append);
+	return *slot.rows.back();
 }
 
 OutputBuffer::OutputBuffer(shared_ptr<DatabaseInstance> db_p, vector<LogicalType> types_p, uint32_t partition_count_p)
@@ -127,7 +144,7 @@ void OutputBuffer::FinishPartition(uint32_t partition) {
 		auto &slot = lane->slots[partition];
 		slot.append = ColumnDataAppendState();
 		for (auto &run : slot.runs) {
-			runs.push_back({run.order, {slot.rows.get(), run.row_start, run.row_count}});
+			runs.push_back({run.order, {run.rows, run.row_start, run.row_count}});
 		}
 		slot.runs = std::vector<OutputLane::Run>();
 	}

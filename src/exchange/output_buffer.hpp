@@ -129,20 +129,30 @@ private:
 
 	//! Rows with the same order
 	struct Run {
+		const duckdb::ColumnDataCollection *rows;
 		duckdb::idx_t order;
 		duckdb::idx_t row_start;
 		duckdb::idx_t row_count;
 	};
 	struct Slot {
 		std::mutex lock;
-		duckdb::unique_ptr<duckdb::ColumnDataCollection> rows;
+		//! The first has blocks that partitions share, the second, for what comes when that is large, its own
+		std::vector<duckdb::unique_ptr<duckdb::ColumnDataCollection>> rows;
 		duckdb::ColumnDataAppendState append;
 		std::vector<Run> runs;
 	};
 
+	//! Where the next rows of a partition go
+	duckdb::ColumnDataCollection &RowsOf(Slot &slot);
+
 	OutputBuffer &buffer;
-	//! Shared by the partitions: a block of its own for each would be 256 KB for a handful of rows
+	//! Shared by the partitions: a block of its own for each would be 256 KB for a handful of rows. But who reads one
+	//! partition of many loads all of such blocks, if they have moved to disk.
 	duckdb::shared_ptr<duckdb::ColumnDataAllocator> allocator;
+	//! Of the values of a row that have a fixed size
+	duckdb::idx_t row_bytes = 0;
+	//! The blocks that are being written stay in memory between two appends.
+	bool pinned;
 	//! One per partition
 	std::unique_ptr<Slot[]> slots;
 };
