@@ -228,6 +228,14 @@ constexpr uint32_t WORKERS_MAX = 1000;
 constexpr uint32_t EMBEDDED_WORKERS_MAX = 64;
 //! An exchange has at most this many partitions, because every task of its stage writes to each of them.
 constexpr uint32_t STAGE_PARTITIONS_MAX = 4096;
+
+//! A worker sorts the rows of one task in its memory if they have at most this part of it: DuckDB copies the keys, and
+//! the rows once more while it writes them.
+constexpr uint64_t SORT_MEMORY_PARTS = 2;
+//! Smaller ranges are not worth the files that they end in.
+constexpr uint64_t SORTED_BYTES_MIN = 64ULL << 20;
+//! More ranges than this an exchange is not planned with.
+constexpr uint64_t RANGES_MAX = 1024;
 //! The views show this many finished queries,
 constexpr uint32_t HISTORY_QUERIES_MAX = 1000;
 //! or fewer if they have more than this many tasks together. Both bound the memory of the records.

@@ -327,6 +327,11 @@ void StageExecutions::AssignTasks(StageExecution &execution) {
 	}
 	AssignmentOptions options;
 	options.wanted_tasks = plan.options.Partitions();
+	for (auto input : execution.stage.inputs) {
+		if (executions[input].stage.output.kind == ExchangeKind::RANGE) {
+			options.wanted_tasks = plan.options.Ranges(OutputBytes(input));
+		}
+	}
 	options.min_task_bytes = plan.options.min_task_bytes;
 	auto assignment = AssignPartitions(inputs, execution.partitions, options);
 	for (auto &part : assignment) {

@@ -72,6 +72,11 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	planning.could_run_there = true;
 	planning.options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
 	planning.options.seeded = session->seeded;
+	auto smallest =
+	    std::min_element(workers.begin(), workers.end(), [](const WorkerInfo &left, const WorkerInfo &right) {
+		    return left.memory_limit_bytes < right.memory_limit_bytes;
+	    });
+	planning.options.worker_memory_bytes = smallest->memory_limit_bytes;
 	planning.candidate = PrepareForDistribution(context, *plan, planning.options, planning.reason);
 	if (planning.candidate) {
 		// now: either side may have loaded one since the worker was registered

@@ -2,6 +2,7 @@
 
 #include "common/limits.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -17,6 +18,8 @@ struct PlannerOptions {
 	uint32_t tasks_per_worker = limits::TASKS_PER_WORKER_DEFAULT;
 	//! Build sides estimated above this many bytes are shuffled instead of broadcast
 	uint64_t broadcast_limit_bytes = limits::BROADCAST_BYTES;
+	//! The memory limit of the smallest worker; 0 if that is not known
+	uint64_t worker_memory_bytes = 0;
 	//! Partitions of an exchange are read together until they have this many bytes
 	uint64_t min_task_bytes = limits::TASK_BYTES_MIN;
 	//! Keys of finished build sides filter the scans of other stages
@@ -40,6 +43,13 @@ struct PlannerOptions {
 	uint32_t Partitions() const {
 		auto partitions = workers == 1 ? 1 : workers * 2;
 		return partitions < limits::STAGE_PARTITIONS_MAX ? partitions : limits::STAGE_PARTITIONS_MAX;
+	}
+	//! Consuming tasks of a range exchange of so many bytes: as many as of a hash exchange, or more, so that a worker
+	//! sorts the rows of each in its memory
+	uint32_t Ranges(uint64_t bytes) const {
+		auto in_memory = std::max(worker_memory_bytes / limits::SORT_MEMORY_PARTS, limits::SORTED_BYTES_MIN);
+		auto wanted = workers == 1 || worker_memory_bytes == 0 ? 0 : bytes / in_memory;
+		return static_cast<uint32_t>(std::max<uint64_t>(std::min<uint64_t>(wanted, limits::RANGES_MAX), Partitions()));
 	}
 };
 

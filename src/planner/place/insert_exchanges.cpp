@@ -87,6 +87,7 @@ private:
 		}
 		auto by_range = MakeExchange(needed);
 		by_range.key_orders = needed.orders;
+		by_range.partition_count = options.Ranges(EstimatedBytes(*op));
 		PutKeyedExchange(binder, op, next_number++, std::move(by_range), needed.keys);
 		auto &exchange = op->Cast<LogicalExchange>();
 		exchange.bounds_from = sampled;
