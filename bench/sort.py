@@ -20,6 +20,7 @@ from sides import Run, Side, start_plain, start_session  # noqa: E402
 from support.suites import SUITES  # noqa: E402
 
 ORDER = "l_shipdate, l_comment"
+SOURCES = "lineitem sorted into files"
 #: In the order of the files' names. A window without frame and partitions reads its rows one after another.
 IN_ORDER = """
     SELECT count(*), count(*) FILTER (key < before), sum(hash(key)) FROM (
@@ -61,8 +62,9 @@ class Sorting:
         self.peaks: list[list[int]] = []
 
     def run(self) -> None:
+        if self.target.is_file():
+            self.target.unlink()
         shutil.rmtree(self.target, ignore_errors=True)
-        self.target.unlink(missing_ok=True) if self.target.is_file() else None
         for pid in self.side.pids:
             forget_peak(pid)
         self.runs.append(self.side.run(self.sql))
@@ -103,6 +105,20 @@ def table(plain: Sorting, ours: Sorting, files: int, problems: list[str]) -> str
         "", "Rows in order, and equal to those of the source: " + (", ".join(problems) or "yes") + "."])
 
 
+def section(data: str, options: argparse.Namespace, body: str) -> str:
+    return f"""{report.title(data, SOURCES)}
+
+`COPY (FROM lineitem ORDER BY {ORDER}) TO …`: {options.workers} worker processes of one thread and {options.memory} MB
+each against one stock process of {options.workers} threads and {options.workers * options.memory} MB, which writes one
+file. {report.counted(options.runs)}, both sides by turns; CPU is user and system time of all processes of the side. The
+peaks are the most memory that a process had in any run.
+
+{body}
+
+{report.origin()}
+"""
+
+
 def main() -> int:
     options = arguments()
     suite = SUITES["tpch"]
@@ -123,14 +139,10 @@ def main() -> int:
         files = len(list(ours.target.iterdir()))
         problems = [problem for sorting in (plain, ours) if (problem := sorting.problem(side))]
         body = table(plain, ours, files, problems)
-    setup = (f"`COPY (FROM lineitem ORDER BY {ORDER})`: {options.workers} worker processes of one thread and "
-             f"{options.memory} MB each against one stock process of {options.workers} threads and "
-             f"{options.workers * options.memory} MB, which writes one file.")
-    data = f"Sorting {suite.data(options.scale)}"
-    text = report.section(data, "lineitem into files", setup, options.runs, body)
+    text = section(suite.data(options.scale), options, body)
     print(text)
     if options.write:
-        report.write(data, "lineitem into files", text)
+        report.write(suite.data(options.scale), SOURCES, text)
     return 1 if problems else 0
 
 
