@@ -143,7 +143,7 @@ def start_plain(stack: contextlib.ExitStack, threads: int) -> Side:
 
 def start_session(stack: contextlib.ExitStack, workers: int, threads: int = 1, embedded: bool = False,
                   worker_options: list[str] | None = None) -> Side:
-    """A session with that many workers, each of so many threads."""
+    """A session with that many workers, each of so many threads, which it uses whether that pays or not."""
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
     use_new_token(directory)
     cluster = stack.enter_context(Cluster(directory, workers=0 if embedded else workers, threads=threads,
@@ -156,6 +156,17 @@ def start_session(stack: contextlib.ExitStack, workers: int, threads: int = 1, e
         ours.execute("SET threads = 1")
     for name, node in cluster.workers.items():
         ours.execute(f"SELECT duckherder_register_worker('{name}', '{node.location}')")
+    return ours
+
+
+def start_borrower(stack: contextlib.ExitStack, workers: int, threads: int) -> Side:
+    """A session with the workers of a driver, which it uses where that is estimated to pay."""
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duckherder-bench-")))
+    use_new_token(directory)
+    cluster = stack.enter_context(Cluster(directory, workers, threads, with_driver=True))
+    assert cluster.driver
+    ours = stack.enter_context(Side("duckherder", True, [node.pid for node in cluster.workers.values()]))
+    ours.execute(f"SELECT duckherder_register_or_replace_driver('{cluster.driver.host}', {cluster.driver.port})")
     return ours
 
 

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 import report  # noqa: E402
 from clients import SUITE, Clients, Outcome, Setup, Stream, make_streams  # noqa: E402
 from sides import cpu_seconds  # noqa: E402
-from support.cluster import Cluster, use_new_token  # noqa: E402
+from support.cluster import BY_ROWS, Cluster, use_new_token  # noqa: E402
 from support.compare import fetch  # noqa: E402
 from support.session import plain_session  # noqa: E402
 from support.suites import numbers  # noqa: E402
@@ -112,7 +112,8 @@ def measure_all(options: argparse.Namespace) -> tuple[list[str], list[str]]:
         plain_setup = Setup(data, queries, rows, [f"SET threads = {options.workers}"], False)
         # The sessions only finish what the workers send
         our_setup = Setup(data, queries, rows, [
-            "SET threads = 1", f"SELECT duckherder_register_or_replace_driver('{driver.host}', {driver.port})"], True)
+            "SET threads = 1", BY_ROWS,
+            f"SELECT duckherder_register_or_replace_driver('{driver.host}', {driver.port})"], True)
         for clients in numbers(options.clients):
             streams = make_streams(list(queries), clients, options.streams, options.seed)
             plain = measure(plain_setup, [streams], [])

@@ -2,6 +2,7 @@
 
 #include "cluster/cluster.hpp"
 #include "coordinator/dispatch_pool.hpp"
+#include "coordinator/measured_costs.hpp"
 #include "history/query_recorder.hpp"
 #include "protocol/worker_service.hpp"
 #include "scheduler/affinity_map.hpp"
@@ -22,6 +23,8 @@ struct CoordinatorServices {
 	std::shared_ptr<DispatchPool> pool;
 	std::shared_ptr<AffinityMap> affinity;
 	std::shared_ptr<QueryRecorder> recorder;
+	//! Null: nobody asks what queries have cost
+	std::shared_ptr<MeasuredCosts> costs;
 	//! Brings the cluster's list up to date if others keep it; may wait for the network, does not throw. Does nothing
 	//! if that was done within the last heartbeat interval, or, `at_once`, just now
 	std::function<void(bool at_once)> refresh_workers;

@@ -1,6 +1,7 @@
 #include "coordinator/gather_source.hpp"
 
 #include "coordinator/query_coordinator.hpp"
+#include "planner/place/plan_work.hpp"
 #include "wire/errors.hpp"
 #include "wire/row_codec.hpp"
 
@@ -60,7 +61,7 @@ bool GatherReader::NextIfThere(DataChunk &chunk) {
 			if (parent.coordinator->Outputs().Interrupted()) {
 				throw duckdb::InterruptException();
 			}
-			reader->Next(chunk);
+			ReadNext(chunk);
 		} catch (std::exception &error) {
 			GiveUp(error);
 			chunk.Reset();
@@ -72,6 +73,13 @@ bool GatherReader::NextIfThere(DataChunk &chunk) {
 		}
 		Close();
 	}
+}
+
+void GatherReader::ReadNext(DataChunk &chunk) {
+	auto start = parent.coordinator->NowUs();
+	reader->Next(chunk);
+	read_us += parent.coordinator->NowUs() - start;
+	read_bytes += chunk.size() * MovedRowBytes(chunk.GetTypes());
 }
 
 void GatherReader::GiveUp(const std::exception &error) {
@@ -117,9 +125,14 @@ void GatherReader::Drop() {
 	source.reset();
 	worker.reset();
 	used = false;
+	read_bytes = 0;
+	read_us = 0;
 }
 
 void GatherReader::Close() {
+	if (worker) {
+		parent.coordinator->NoteTransfer(read_bytes, read_us);
+	}
 	Drop();
 	parent.coordinator->OutputConsumed({parent.stage, task});
 	claimed = false;

@@ -48,6 +48,7 @@ public:
 	duckdb::idx_t BatchIndex() const override;
 
 private:
+	void ReadNext(duckdb::DataChunk &chunk);
 	//! Whether the output is there, or the end; opens it
 	bool Ready();
 	void Open(const GatherOutputs::Output &output);
@@ -68,6 +69,9 @@ private:
 	Attempt attempt = 0;
 	std::shared_ptr<ChunkSource> source;
 	std::unique_ptr<ChunkReader> reader;
+	//! What has come of the output by now, and how long that took
+	uint64_t read_bytes = 0;
+	uint64_t read_us = 0;
 };
 
 } // namespace duckherder

@@ -167,7 +167,7 @@ void QueryCoordinator::NoteResult(AttemptCall &call, TaskResult &result) {
 		}
 	}
 	if (counts) {
-		journal.NoteResult(request, result);
+		journal.NoteResult(request, result, services.clock->NowUs() - started_at_us);
 	}
 	if (!result.failed) {
 		if (counts) {
@@ -361,6 +361,12 @@ std::shared_ptr<ChunkSource> QueryCoordinator::OpenOutput(TaskKey task, const Ga
 	return source;
 }
 
+void QueryCoordinator::NoteTransfer(uint64_t bytes, uint64_t duration_us) {
+	if (services.costs) {
+		services.costs->NoteTransfer(bytes, duration_us);
+	}
+}
+
 void QueryCoordinator::OutputConsumed(TaskKey task) {
 	HandleEvent(event::TaskOutputConsumed {task});
 }
@@ -411,6 +417,9 @@ void QueryCoordinator::Quiesce() {
 
 void QueryCoordinator::Finish(const std::string &state, const std::string &error) {
 	Quiesce();
+	if (services.costs && state == "SUCCEEDED") {
+		services.costs->NoteStages(journal.Tasks(), plan.stages.size(), journal.LastResultTime());
+	}
 	journal.Finish(state, error, services.clock->NowUs() - started_at_us);
 }
 

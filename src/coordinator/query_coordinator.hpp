@@ -70,6 +70,11 @@ public:
 	std::optional<TaskId> TaskCount(StageId stage);
 	//! Fetches the output from its worker; cut off if the query is interrupted
 	std::shared_ptr<ChunkSource> OpenOutput(TaskKey task, const GatherOutputs::Output &output);
+	//! The session waited so long for these bytes of a worker's output, and decoded them.
+	void NoteTransfer(uint64_t bytes, uint64_t duration_us);
+	uint64_t NowUs() const {
+		return services.clock->NowUs();
+	}
 	void OutputConsumed(TaskKey task);
 	//! The session could not read this output, and has used nothing of it: another one will be ready, or the query
 	//! fails

@@ -66,7 +66,10 @@ size_t QueryJournal::NoteStart(const TaskRequest &request, bool speculative) {
 	return started;
 }
 
-void QueryJournal::NoteResult(const TaskRequest &request, const TaskResult &result) {
+void QueryJournal::NoteResult(const TaskRequest &request, const TaskResult &result, uint64_t since_start_us) {
+	if (!result.failed) {
+		last_result_us = since_start_us;
+	}
 	recorder->Update(record, [&](QueryRecord &query) {
 		auto &task = Find(query, {request.stage_id, request.task_id});
 		task.worker_id = request.worker_id;

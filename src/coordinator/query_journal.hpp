@@ -32,14 +32,18 @@ public:
 	void AddTasks(StageId stage, const std::vector<DistributedPipelineTask> &tasks);
 	//! Returns how many tasks of the stage have started by now.
 	size_t NoteStart(const TaskRequest &request, bool speculative);
-	//! The result of an attempt that counts
-	void NoteResult(const TaskRequest &request, const TaskResult &result);
+	//! The result of an attempt that counts, which came so long after the query's start
+	void NoteResult(const TaskRequest &request, const TaskResult &result, uint64_t since_start_us);
 	//! One of two attempts has failed, and this one goes on.
 	void NoteRemaining(const TaskInfo &remaining);
 	//! The worker of each of the first `count` tasks of a stage
 	std::vector<WorkerId> Assigned(StageId stage, size_t count) const;
 	//! The tasks of all stages, as they are now
 	std::vector<TaskHistory> Tasks() const;
+	//! How long after the query's start the last result came that was not a failure; 0 if there is none
+	uint64_t LastResultTime() const {
+		return last_result_us;
+	}
 	//! How the query has ended. Calls after the first one do nothing.
 	void Finish(const std::string &state, const std::string &error, uint64_t duration_us);
 
@@ -53,6 +57,7 @@ private:
 	//! By stage, likewise
 	std::vector<size_t> started_tasks;
 	std::atomic<bool> finished {false};
+	std::atomic<uint64_t> last_result_us {0};
 };
 
 } // namespace duckherder

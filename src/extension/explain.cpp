@@ -134,7 +134,7 @@ bool IsLastGather(const DistributedPlan &plan, StageId root) {
 }
 
 string DescribePasses(const DistributedPlan &plan) {
-	string text;
+	auto text = plan.estimate;
 	for (auto &pass : plan.pass_times) {
 		text += (text.empty() ? "" : "\n") + string(pass.name) + ": " + InMilliseconds(pass.duration_us);
 	}

@@ -25,6 +25,8 @@ public:
 	                                uint32_t workers) = 0;
 	//! Ends server and workers; says whether there was one. Their queries fail.
 	virtual bool StopServer(Cluster &cluster) = 0;
+	//! Whether StartServer has started one that still runs.
+	virtual bool ServerRuns() = 0;
 	//! A worker that other drivers can register. Returns its location.
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.

@@ -7,9 +7,12 @@
 #include "extension/local_notice.hpp"
 #include "extension/settings.hpp"
 #include "planner/distributed_planner.hpp"
+#include "planner/place/decide_early.hpp"
 #include "engine/internal_query.hpp"
 
 #include "duckdb/optimizer/optimizer.hpp"
+#include "duckdb/parallel/task_scheduler.hpp"
+#include "duckdb/storage/buffer_manager.hpp"
 
 namespace duckherder {
 
@@ -28,10 +31,7 @@ const std::shared_ptr<DatabaseState> &DatabaseOf(OptimizerExtensionInput &input)
 	return static_cast<HookInfo &>(*input.info).database;
 }
 
-string WhyNotNow(ClientContext &context, DistributionMode mode, const std::vector<WorkerInfo> &workers) {
-	if (mode == DistributionMode::NEVER) {
-		return "duckherder_mode is 'never'";
-	}
+string WhyNotNow(ClientContext &context, const std::vector<WorkerInfo> &workers) {
 	if (workers.empty()) {
 		return "no active workers: start some with duckherder_start_local_server or duckherder_register_worker";
 	}
@@ -41,11 +41,82 @@ string WhyNotNow(ClientContext &context, DistributionMode mode, const std::vecto
 	return string();
 }
 
+//! Whoever has started a local server here, has registered a worker here, or has said how many rows are enough, wants
+//! workers to be used. Workers that send heartbeats, to this driver or to another one, have been named by nobody here.
+bool DecidedByCost(ClientContext &context, DistributionMode mode, const std::vector<WorkerInfo> &workers,
+                   LocalNodes &nodes) {
+	return mode == DistributionMode::AUTO && !MinRowsAreChosen(context) && !RequiresDistributed(context) &&
+	       !nodes.ServerRuns() &&
+	       std::all_of(workers.begin(), workers.end(), [](auto &worker) { return worker.sends_heartbeats; });
+}
+
+Machines MachinesOf(ClientContext &context, const std::vector<WorkerInfo> &workers, const ClusterCosts &costs) {
+	Machines machines;
+	machines.session_threads = NumericCast<uint32_t>(TaskScheduler::GetScheduler(context).NumberOfThreads());
+	machines.session_memory_bytes = BufferManager::GetBufferManager(context).GetMaxMemory();
+	machines.workers = NumericCast<uint32_t>(workers.size());
+	machines.worker_threads = 0;
+	for (auto &worker : workers) {
+		machines.worker_threads += worker.threads;
+		machines.worker_memory_bytes += worker.memory_limit_bytes;
+	}
+	machines.costs = costs;
+	return machines;
+}
+
+PlannerOptions OptionsFor(ClientContext &context, DistributionMode mode, const std::vector<WorkerInfo> &workers,
+                          const DatabaseState &database) {
+	auto options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
+	for (auto &worker : workers) {
+		auto smaller = options.worker_memory_bytes == 0 || worker.memory_limit_bytes < options.worker_memory_bytes;
+		options.worker_memory_bytes = smaller ? worker.memory_limit_bytes : options.worker_memory_bytes;
+	}
+	if (DecidedByCost(context, mode, workers, *database.nodes)) {
+		options.machines = MachinesOf(context, workers, database.services.costs->Get());
+	}
+	return options;
+}
+
 bool StartsRandomNumbers(LogicalOperator &op) {
 	auto starts = false;
 	VisitFunctions(op, [&](const FunctionCall &call) { starts = starts || call.name == "setseed"; });
 	return starts ||
 	       std::any_of(op.children.begin(), op.children.end(), [](auto &child) { return StartsRandomNumbers(*child); });
+}
+
+//! Empty if the query may be distributed, as far as is known without a question to anybody.
+string WhyStaysHere(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options) {
+	auto reason = WhyNotCandidate(context, plan, options);
+	return reason.empty() && options.machines ? WhyDoneAtOnce(context, plan, options) : reason;
+}
+
+//! The query may go to workers: now is the time to ask who is there.
+void Prepare(ClientContext &context, LogicalOperator &plan, DistributionMode mode, DatabaseState &database,
+             SessionState::Planning &planning) {
+	auto workers = database.ActiveWorkers();
+	planning.reason = WhyNotNow(context, workers);
+	if (!planning.reason.empty()) {
+		planning.could_run_there = false;
+		return;
+	}
+	auto options = OptionsFor(context, mode, workers, database);
+	options.seeded = planning.options.seeded;
+	if (options.machines) {
+		auto early = DecideEarly(context, plan, options);
+		if (early.where == EarlyDecision::Where::SESSION) {
+			planning.reason = early.reason;
+			return;
+		}
+		options.is_decided = early.where == EarlyDecision::Where::WORKERS;
+	}
+	planning.options = std::move(options);
+	planning.candidate = true;
+	PrepareForDistribution(plan, planning.options);
+	// now: either side may have loaded one since the worker was registered
+	auto extensions = LoadedExtensions(*context.db);
+	for (auto &worker : workers) {
+		CheckExtensions(extensions, worker);
+	}
 }
 
 void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
@@ -64,27 +135,27 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 		return;
 	}
 	auto mode = ModeOf(context);
-	auto workers = mode == DistributionMode::NEVER ? std::vector<WorkerInfo>() : database->ActiveWorkers();
-	planning.reason = WhyNotNow(context, mode, workers);
+	if (mode == DistributionMode::NEVER) {
+		planning.reason = "duckherder_mode is 'never'";
+		return;
+	}
+	// what stays here anyway costs no question to anybody
+	auto workers = database->KnownWorkers();
+	if (workers.empty()) {
+		workers = database->ActiveWorkers();
+	}
+	planning.reason = WhyNotNow(context, workers);
 	if (!planning.reason.empty()) {
 		return;
 	}
 	planning.could_run_there = true;
-	planning.options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
+	planning.options = OptionsFor(context, mode, workers, *database);
 	planning.options.seeded = session->seeded;
-	auto smallest =
-	    std::min_element(workers.begin(), workers.end(), [](const WorkerInfo &left, const WorkerInfo &right) {
-		    return left.memory_limit_bytes < right.memory_limit_bytes;
-	    });
-	planning.options.worker_memory_bytes = smallest->memory_limit_bytes;
-	planning.candidate = PrepareForDistribution(context, *plan, planning.options, planning.reason);
-	if (planning.candidate) {
-		// now: either side may have loaded one since the worker was registered
-		auto extensions = LoadedExtensions(*context.db);
-		for (auto &worker : workers) {
-			CheckExtensions(extensions, worker);
-		}
+	planning.reason = WhyStaysHere(context, *plan, planning.options);
+	if (!planning.reason.empty()) {
+		return;
 	}
+	Prepare(context, *plan, mode, *database, planning);
 }
 
 void CheckRequired(ClientContext &context, const string &reason) {

@@ -22,6 +22,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 	services.pool = std::make_shared<DispatchPool>();
 	services.affinity = std::make_shared<AffinityMap>();
 	services.recorder = std::make_shared<QueryRecorder>();
+	services.costs = std::make_shared<MeasuredCosts>();
 	services.refresh_workers = [this](bool at_once) {
 		try {
 			AskInactiveWorkers();
@@ -146,6 +147,10 @@ void DatabaseState::Release(const QueryId &query) {
 std::vector<WorkerInfo> DatabaseState::ActiveWorkers() {
 	RefreshBorrowed();
 	AskInactiveWorkers();
+	return services.cluster->ActiveWorkers();
+}
+
+std::vector<WorkerInfo> DatabaseState::KnownWorkers() {
 	return services.cluster->ActiveWorkers();
 }
 

@@ -35,6 +35,8 @@ public:
 	void Borrow(duckdb::DatabaseInstance &db, const NodeAddress &address);
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
+	//! The same, as far as it is known without asking anybody.
+	std::vector<WorkerInfo> KnownWorkers();
 	std::vector<WorkerInfo> ListWorkers();
 	//! Says which queries still need their places, and asks the borrowed driver for its list, if there is one; at most
 	//! once per heartbeat interval, or once per SUSPECT_LOOK_INTERVAL_MS if it has to be known at once. Throws what

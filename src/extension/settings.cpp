@@ -13,6 +13,9 @@ namespace {
 constexpr const char *MODE = "duckherder_mode";
 constexpr const char *REQUIRE_DISTRIBUTED = "duckherder_require_distributed";
 constexpr const char *MIN_ROWS = "duckherder_min_rows";
+//! DuckDB does not say whether somebody has set a setting, but it casts what is set to the setting's own type: the
+//! default, of which it takes a copy, is of another one.
+constexpr LogicalTypeId MIN_ROWS_DEFAULT_TYPE = LogicalTypeId::BIGINT;
 constexpr const char *TASKS_PER_WORKER = "duckherder_tasks_per_worker";
 constexpr const char *BROADCAST_LIMIT = "duckherder_broadcast_limit";
 constexpr const char *MIN_TASK_BYTES = "duckherder_min_task_bytes";
@@ -95,7 +98,8 @@ void RegisterSettings(DBConfig &config) {
 	config.AddExtensionOption(REQUIRE_DISTRIBUTED, "Fail instead of running a query wholly or partly in the session",
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
 	config.AddExtensionOption(MIN_ROWS, "In mode auto, queries whose scans are all smaller stay in the session (rows)",
-	                          LogicalType::UBIGINT, Value::UBIGINT(limits::MIN_DISTRIBUTED_ROWS));
+	                          LogicalType::UBIGINT,
+	                          Value::UBIGINT(limits::MIN_DISTRIBUTED_ROWS).DefaultCastAs(MIN_ROWS_DEFAULT_TYPE));
 	config.AddExtensionOption(TASKS_PER_WORKER, "A scan is cut into at most this many tasks per worker",
 	                          LogicalType::UBIGINT, Value::UBIGINT(limits::TASKS_PER_WORKER_DEFAULT),
 	                          CheckRange<1, limits::TASKS_PER_WORKER_MAX>);
@@ -135,6 +139,10 @@ DistributionMode ModeOf(ClientContext &context) {
 	return mode == "always"  ? DistributionMode::ALWAYS
 	       : mode == "never" ? DistributionMode::NEVER
 	                         : DistributionMode::AUTO;
+}
+
+bool MinRowsAreChosen(ClientContext &context) {
+	return Get(context, MIN_ROWS).type().id() != MIN_ROWS_DEFAULT_TYPE;
 }
 
 bool RequiresDistributed(ClientContext &context) {

@@ -22,6 +22,8 @@ std::vector<std::string> DistributionSettingNames();
 std::vector<std::string> SharedPathsOf(duckdb::ClientContext &context);
 
 DistributionMode ModeOf(duckdb::ClientContext &context);
+//! Somebody has set duckherder_min_rows: from so many rows on, queries are to be distributed
+bool MinRowsAreChosen(duckdb::ClientContext &context);
 bool RequiresDistributed(duckdb::ClientContext &context);
 PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context, uint32_t workers);
 CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, const DistributedPlan &plan);

@@ -172,6 +172,11 @@ bool ProcessNodes::StopServer(Cluster &cluster) {
 	return true;
 }
 
+bool ProcessNodes::ServerRuns() {
+	std::lock_guard<std::mutex> guard(lock);
+	return server != nullptr;
+}
+
 std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {
 	auto worker = std::make_unique<Server>();
 	worker->node = Listen(port);

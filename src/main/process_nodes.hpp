@@ -23,6 +23,7 @@ public:
 	std::string StartServer(const std::shared_ptr<Cluster> &cluster, const std::shared_ptr<DatabaseService> &database,
 	                        uint16_t port, uint32_t workers) override;
 	bool StopServer(Cluster &cluster) override;
+	bool ServerRuns() override;
 	std::string StartStandaloneWorker(uint16_t port) override;
 	WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) override;
 	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;

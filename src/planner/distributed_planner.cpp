@@ -9,8 +9,11 @@
 #include "planner/cut/skippable_stages.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/clustered_scans.hpp"
+#include "planner/place/decide_early.hpp"
 #include "planner/place/index_scans.hpp"
 #include "planner/place/insert_exchanges.hpp"
+#include "planner/place/plan_work.hpp"
+#include "planner/place/worth_distributing.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 #include "planner/split/split_scans.hpp"
 
@@ -31,20 +34,6 @@ void VisitScans(LogicalOperator &op, const std::function<void(LogicalGet &)> &vi
 	}
 }
 
-//! 0 for functions that cannot tell: most of those only list something
-idx_t RowsOf(ClientContext &context, LogicalGet &get) {
-	if (!get.function.cardinality) {
-		return 0;
-	}
-	auto statistics = get.function.cardinality(context, get.bind_data.get());
-	if (!statistics) {
-		return 0;
-	}
-	// of a table, only the maximum counts the rows that the transaction itself has added
-	auto estimate = statistics->has_estimated_cardinality ? statistics->estimated_cardinality : 0;
-	return MaxValue(estimate, statistics->has_max_cardinality ? statistics->max_cardinality : 0);
-}
-
 //! What the plan of a query would be read from: the largest scan that workers could share
 struct LargestScan {
 	bool any = false;
@@ -54,7 +43,7 @@ struct LargestScan {
 
 	void Add(ClientContext &context, LogicalGet &get) {
 		any = true;
-		auto of_scan = RowsOf(context, get);
+		auto of_scan = StoredRows(context, get);
 		rows = MaxValue(rows, of_scan);
 		if (of_scan == 0 && !IsTableScan(get)) {
 			silent = get.function.name;
@@ -115,6 +104,8 @@ struct Planning {
 	InPlaceScans in_place;
 	ShuffledJoins joins;
 	vector<KeyFilterCandidate> key_filters;
+	//! The rest of the passes is left out
+	bool stays_in_session = false;
 };
 
 void Place(Planning &planning) {
@@ -126,6 +117,55 @@ void Place(Planning &planning) {
 	result.reason = planning.placement.reason;
 	result.fully_distributed = result.reason.empty();
 	result.merge_strategy = planning.placement.merge_strategy;
+}
+
+bool WritesFiles(const PlanPlacement &placement) {
+	return std::any_of(placement.operators.begin(), placement.operators.end(), [](auto &entry) {
+		auto step = entry.second.step;
+		return step == PlacementStep::WRITE_COPY || step == PlacementStep::WRITE_LAKE;
+	});
+}
+
+bool UsesWorkers(const PlanPlacement &placement) {
+	return placement.root_exchange || std::any_of(placement.operators.begin(), placement.operators.end(),
+	                                              [](auto &entry) { return !entry.second.exchanges.empty(); });
+}
+
+//! Says whether the plan stays in the session.
+bool NoteVerdict(const Verdict &verdict, DistributedPlan &result) {
+	result.estimate = verdict.reason;
+	if (!verdict.distribute) {
+		result.reason = verdict.reason;
+		result.fully_distributed = false;
+	}
+	return !verdict.distribute;
+}
+
+//! Files that workers write spare the session more than time, and a plan that cannot be distributed has its reason.
+void DecideByCost(Planning &planning) {
+	auto &result = planning.result;
+	if (!result.options.machines || result.options.is_decided || WritesFiles(planning.placement) ||
+	    !UsesWorkers(planning.placement)) {
+		return;
+	}
+	auto work = WorkOf(planning.context, *planning.plan, planning.placement, result.options);
+	planning.stays_in_session = NoteVerdict(Judge(work, *result.options.machines), result);
+}
+
+//! Decides by cost before the passes what need not be placed, as it is cheap, or must not be: scans of a lake become
+//! other scans before they are placed, and a query that stays in the session should run as it came.
+bool StaysBeforePasses(ClientContext &context, LogicalOperator &plan, DistributedPlan &result) {
+	auto &machines = result.options.machines;
+	if (!machines || result.options.is_decided || MayWriteFiles(context, plan, result.options)) {
+		return false;
+	}
+	auto work = RoughWorkOf(context, plan, result.options);
+	auto is_cheap = SessionTime(work, *machines) < LeastWorkersTime(1, *machines);
+	if (!is_cheap && !ReadsLake(plan)) {
+		return false;
+	}
+	result.options.is_decided = true;
+	return NoteVerdict(Judge(work, *machines), result);
 }
 
 void Describe(DistributedPlan &result) {
@@ -147,6 +187,7 @@ constexpr PlannerPass PASSES[] = {
     {"find_clustered_scans", true,
      [](Planning &p) { p.clustered = FindClusteredScans(p.context, *p.plan, p.result.options); }},
     {"place_operators", false, Place},
+    {"decide_by_cost", true, DecideByCost},
     {"insert_exchanges", false,
      [](Planning &p) {
 	     p.joins = InsertExchanges(p.context, p.binder, p.plan, std::move(p.placement), p.result.options);
@@ -174,6 +215,9 @@ void RunPasses(Planning &planning) {
 		pass.run(planning);
 		auto time = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
 		planning.result.pass_times.push_back({pass.name, static_cast<uint64_t>(time.count())});
+		if (planning.stays_in_session) {
+			return;
+		}
 	}
 }
 
@@ -199,11 +243,10 @@ bool ReadsData(ClientContext &context, LogicalOperator &plan) {
 	return result;
 }
 
-bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options,
-                            string &reason) {
-	reason = WhyNotDistributed(plan, options.seeded);
+string WhyNotCandidate(ClientContext &context, LogicalOperator &plan, const PlannerOptions &options) {
+	auto reason = WhyNotDistributed(plan, options.seeded);
 	if (!reason.empty()) {
-		return false;
+		return reason;
 	}
 	LargestScan largest;
 	VisitScans(plan, [&](LogicalGet &get) {
@@ -211,16 +254,17 @@ bool PrepareForDistribution(ClientContext &context, LogicalOperator &plan, const
 			largest.Add(context, get);
 		}
 	});
-	reason = largest.any ? WhyTooSmall(largest, options) : "no scan that workers could share";
-	if (!reason.empty()) {
-		return false;
-	}
-	VisitScans(plan, [](LogicalGet &get) {
+	return largest.any ? WhyTooSmall(largest, options) : "no scan that workers could share";
+}
+
+void PrepareForDistribution(LogicalOperator &plan, const PlannerOptions &options) {
+	VisitScans(plan, [&](LogicalGet &get) {
 		get.function.late_materialization = false;
-		get.function.get_partition_stats = nullptr;
 		get.function.set_scan_order = nullptr;
+		if (!options.machines) {
+			get.function.get_partition_stats = nullptr;
+		}
 	});
-	return true;
 }
 
 DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &plan,
@@ -233,7 +277,10 @@ DistributedPlan PlanDistributed(ClientContext &context, Binder &binder, unique_p
 	}
 	auto reads_data = ReadsData(context, *plan);
 	ReserveTableIndexes(binder, *plan);
-	Planning planning {context, binder, plan, result, {}, {}, {}, {}, {}, {}};
+	if (reads_data && StaysBeforePasses(context, *plan, result)) {
+		return result;
+	}
+	Planning planning {context, binder, plan, result, {}, {}, {}, {}, {}, {}, false};
 	RunPasses(planning);
 	if (!result.Distributed() && result.reason.empty()) {
 		result.reason =

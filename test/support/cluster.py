@@ -15,6 +15,9 @@ STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
 STRANGE_UMASK = 0o077
 DRIVER = [str(paths.BINARY), "driver"]
+#: Mode auto does not ask whether a driver's workers pay, which they never do for small tables or on the same machine,
+#: in all sessions of the process
+BY_ROWS = "SET GLOBAL duckherder_min_rows = 8192"
 #: All clusters that run now, so that a failed test can show their logs
 running: list["Cluster"] = []
 
@@ -46,6 +49,10 @@ class Cluster:
         self._worker_count = workers
         self._with_driver = with_driver
         self._driver_options = driver_options or []
+        if with_driver and "--init" not in self._driver_options:
+            init = directory / "driver_by_rows.sql"
+            init.write_text(BY_ROWS + ";\n")
+            self._driver_options = [*self._driver_options, "--init", str(init)]
         self._worker_options = worker_options or []
 
     def __enter__(self) -> "Cluster":

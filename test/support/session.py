@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import duckdb
 
 from support import paths
-from support.cluster import Cluster
+from support.cluster import BY_ROWS, Cluster
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -62,11 +62,13 @@ def local_session(workers: int) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def cluster_session(cluster: Cluster) -> Iterator[Connection]:
-    """A session that is the driver of the cluster's worker processes, or borrows those of its driver."""
+    """A session that is the driver of the cluster's worker processes, or borrows those of its driver; mode auto uses
+    them from duckherder_min_rows rows on."""
     con = bare_session()
     try:
         if cluster.driver:
             con.execute(f"SELECT duckherder_register_or_replace_driver('{cluster.driver.host}', {cluster.driver.port})")
+            con.execute(BY_ROWS)
         else:
             register_workers(con, cluster)
         yield con

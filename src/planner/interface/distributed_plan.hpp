@@ -118,6 +118,8 @@ struct DistributedPlan {
 	bool fully_distributed = false;
 	//! Why not fully or not at all; empty if fully distributed
 	duckdb::string reason;
+	//! What the query was estimated to take here and there, if that was asked
+	duckdb::string estimate;
 	//! How results come together, for the statistics: CONCAT, AGGREGATE, TOP_N, LIMIT, ORDER
 	duckdb::string merge_strategy = "CONCAT";
 	PlannerOptions options;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "common/limits.hpp"
+#include "planner/interface/machines.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,10 @@ struct PlannerOptions {
 	bool dynamic_filters = true;
 	//! A plan none of whose scans reaches this many rows stays local
 	uint64_t min_rows = limits::MIN_DISTRIBUTED_ROWS;
+	//! With these, the plan stays local unless it is estimated to be faster on workers
+	std::optional<Machines> machines;
+	//! That was estimated already, before DuckDB has optimized the plan
+	bool is_decided = false;
 	//! Directories that are the same at all workers and here, so that workers may write below them
 	std::vector<std::string> shared_paths;
 	//! The session's settings that change results (engine/result_settings.hpp), as they are while the plan is made: a

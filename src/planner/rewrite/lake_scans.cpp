@@ -240,7 +240,7 @@ bool ColumnsOfFiles(const LogicalGet &get) {
 }
 
 bool ReadsLake(const LogicalGet &get) {
-	return get.function.name == "ducklake_scan" && get.function.serialize && get.bind_data;
+	return IsLakeScan(get) && get.function.serialize && get.bind_data;
 }
 
 bool WasChangedHere(ClientContext &context, const LakeTable &lake) {
@@ -435,6 +435,10 @@ private:
 };
 
 } // namespace
+
+bool IsLakeScan(const LogicalGet &get) {
+	return get.function.name == "ducklake_scan";
+}
 
 bool IsEncryptedLake(ClientContext &context, const string &catalog) {
 	LakeTable lake;

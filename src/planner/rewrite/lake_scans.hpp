@@ -5,12 +5,15 @@
 #include "duckdb.hpp"
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/main/client_context_state.hpp"
-#include "duckdb/planner/logical_operator.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
 
 namespace duckherder {
 
 //! What a catalog of DuckLake says of itself
 constexpr const char *LAKE_CATALOG_TYPE = "ducklake";
+
+//! Whether DuckLake's own function reads a table of a lake there.
+bool IsLakeScan(const duckdb::LogicalGet &get);
 
 //! DuckLake attaches the catalog of a lake under its name with this before it
 constexpr const char *LAKE_METADATA_PREFIX = "__ducklake_metadata_";

@@ -84,19 +84,6 @@ public:
 		return row_groups;
 	}
 
-	//! Whether the file's column of this number is what the scan returns under that number
-	bool IsFileColumn(idx_t column) const {
-		auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
-		auto &file_columns = bind_data.initial_reader->GetColumns();
-		if (column >= file_columns.size() || column >= get.names.size() ||
-		    !StringUtil::CIEquals(file_columns[column].name, get.names[column]) ||
-		    file_columns[column].type != get.returned_types[column]) {
-			return false;
-		}
-		auto &of_path = bind_data.reader_bind.hive_partitioning_indexes;
-		return std::none_of(of_path.begin(), of_path.end(), [&](auto &hive) { return hive.index == column; });
-	}
-
 	//! The bounds of all row groups; empty if they are not known, or if the column is not sorted at all.
 	vector<KeyBounds> BoundsOf(idx_t column) const {
 		vector<KeyBounds> bounds;
@@ -171,7 +158,7 @@ std::shared_ptr<const ClusteredScan> FindClusters(ClientContext &context, Logica
 	auto result = std::make_shared<ClusteredScan>();
 	result->row_groups = known.RowGroups();
 	for (auto column : candidates) {
-		auto bounds = has_order(column) && known.IsFileColumn(column) ? known.BoundsOf(column) : vector<KeyBounds>();
+		auto bounds = has_order(column) && IsColumnOfFile(get, column) ? known.BoundsOf(column) : vector<KeyBounds>();
 		if (bounds.empty()) {
 			continue;
 		}

@@ -143,6 +143,21 @@ bool IsTableScan(const LogicalGet &get) {
 	return get.function.name == "seq_scan" && get.bind_data;
 }
 
+bool IsColumnOfFile(const LogicalGet &get, idx_t column) {
+	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
+	if (!bind_data.initial_reader) {
+		return false;
+	}
+	auto &file_columns = bind_data.initial_reader->GetColumns();
+	if (column >= file_columns.size() || column >= get.names.size() ||
+	    !StringUtil::CIEquals(file_columns[column].name, get.names[column]) ||
+	    file_columns[column].type != get.returned_types[column]) {
+		return false;
+	}
+	auto &of_path = bind_data.reader_bind.hive_partitioning_indexes;
+	return std::none_of(of_path.begin(), of_path.end(), [&](auto &hive) { return hive.index == column; });
+}
+
 vector<ScanFile> FilesOf(ClientContext &context, const LogicalGet &get) {
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 	auto &bound_file = bind_data.initial_reader;

@@ -53,6 +53,9 @@ void FailExtractionForTests();
 
 bool IsTableScan(const duckdb::LogicalGet &get);
 
+//! Whether what a Parquet scan returns under this number is the column of that number in the file that it has bound.
+bool IsColumnOfFile(const duckdb::LogicalGet &get, duckdb::idx_t column);
+
 //! The function's partition statistics as the catalog knows it: planning may have hidden them in the plan's copy, so
 //! that COUNT(*) is not answered from metadata.
 duckdb::table_function_get_partition_stats_t PartitionStatsOf(duckdb::ClientContext &context,
