@@ -81,6 +81,8 @@ constexpr uint64_t INLINE_OUTPUT_BYTES_MAX = 64ULL << 10;
 //! Of the outputs that a stage reads, this much travels with its requests. The rest is fetched, so that requests stay
 //! small.
 constexpr uint64_t INLINE_INPUT_BYTES_MAX = 1ULL << 20;
+//! A session sends at most this much of them for one stage, to all nodes together: with many workers, less to each.
+constexpr uint64_t INLINE_STAGE_BYTES_MAX = 16ULL << 20;
 //! A session keeps this much of the small outputs of one query, which bounds the memory that they take.
 constexpr uint64_t INLINE_QUERY_BYTES_MAX = 16ULL << 20;
 //! A node remembers this many bytes of the stages whose tasks it was sent. It asks again for what it has forgotten.

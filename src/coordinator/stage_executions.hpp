@@ -9,6 +9,7 @@
 
 #include "duckdb.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,10 @@ public:
 
 	size_t Count() const {
 		return executions.size();
+	}
+	//! That the plan was made for, at least 1
+	uint32_t Workers() const {
+		return std::max(plan.options.workers, 1U);
 	}
 	//! Its tasks, its fragment and its inputs
 	const Stage &Get(StageId stage) const {

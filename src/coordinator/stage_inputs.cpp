@@ -2,6 +2,8 @@
 
 #include "common/limits.hpp"
 
+#include <algorithm>
+
 namespace duckherder {
 
 void StageInputLocations::KeepRows(TaskKey task, Attempt attempt, std::vector<std::string> partitions) {
@@ -40,12 +42,14 @@ const StageInputLocations::Shared &StageInputLocations::Of(StageId stage, const 
 	result.output_versions = std::move(versions);
 	result.number++;
 	uint64_t bytes = 0;
+	auto for_each_node = limits::INLINE_STAGE_BYTES_MAX / stages.Workers();
+	auto bytes_max = std::min(limits::INLINE_INPUT_BYTES_MAX, for_each_node);
 	result.inputs = std::make_shared<const StageInputs>(stages.InputsOf(stage, [&](StageId input) {
 		std::vector<OutputLocation> locations;
 		for (auto &output : scheduler.StageOutputs(input)) {
 			OutputLocation location {output.task, output.attempt, address_of(output.worker), nullptr};
 			auto found = Find({input, output.task}, output.attempt);
-			if (found && bytes + found->bytes <= limits::INLINE_INPUT_BYTES_MAX) {
+			if (found && bytes + found->bytes <= bytes_max) {
 				bytes += found->bytes;
 				location.rows = found->partitions;
 			}
