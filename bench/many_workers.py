@@ -159,8 +159,7 @@ def main() -> int:
     text = f"""{report.title(SUITE.data(options.scale), sources)}
 
 All 22 queries, one after another, mode `always`, workers of one thread and {options.memory} MB. Sums over the queries;
-the second run of each. Connections and memory are those after the last query. What it means for more workers:
-[scale](scale.md).
+the second run of each. Connections and memory are those after the last query.
 
 {table}
 
