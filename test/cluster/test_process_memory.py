@@ -1,12 +1,12 @@
 """The memory limit of a node is one of its process: queries that explode end with an error, and the node lives."""
 
-import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from support.cluster import Cluster
+from support.process import peak_mb
 from support.session import Connection, bare_session, cluster_session, distribute_everything, plain_session, scalar
 from support.waiting import wait_until
 
@@ -34,10 +34,6 @@ def table(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("memory") / "t.parquet"
     plain_session().execute(f"COPY (SELECT i, 'REG AIR' AS s FROM range({ROWS}) r(i)) TO '{path}'")
     return path
-
-
-def peak_mb(pid: int) -> float:
-    return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
 def assert_answers(con: Connection, table: Path) -> None:
@@ -105,7 +101,9 @@ def resident_mb(pid: int) -> float:
 @pytest.mark.timeout(120)
 def test_memory_that_is_kept_for_reuse_goes_back_when_nothing_runs(tmp_path):
     path = tmp_path / "t.parquet"
-    plain_session().execute(f"COPY (SELECT i, repeat('x', 100 + i % 7) AS s FROM range(1500000) r(i)) TO '{path}'")
+    # in no order: sorted rows would be joined where they are
+    plain_session().execute("COPY (SELECT (i * 7919) % 1500000 AS i, repeat('x', 100 + i % 7) AS s "
+                            f"FROM range(1500000) r(i)) TO '{path}'")
     with Cluster(tmp_path, workers=1, with_driver=True) as cluster, cluster_session(cluster) as con:
         distribute_everything(con)
         worker = cluster.workers["worker-0"]
