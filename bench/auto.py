@@ -181,10 +181,6 @@ all three by turns. The better of both is that of plain DuckDB and mode `always`
 """
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def measure_all(options: argparse.Namespace) -> list[Query]:
     queries: list[Query] = []
     with contextlib.ExitStack() as stack:
@@ -198,7 +194,7 @@ def measure_all(options: argparse.Namespace) -> list[Query]:
                 for query in suite_queries(sides, suite, scale, options.queries):
                     sides.measure(query, options.runs, SUITES[suite].comparable)
                     queries.append(query)
-                say(f"{SUITES[suite].data(scale)} is done")
+                report.say(f"{SUITES[suite].data(scale)} is done")
     return queries
 
 
@@ -211,7 +207,7 @@ def main() -> int:
         report.write(TITLE, KIND, text)
     found = misses(queries)
     for miss in found:
-        say(f"missed: {miss}")
+        report.say(f"missed: {miss}")
     return 1 if found else 0
 
 

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 
 import report  # noqa: E402
+from measuring import compare, last_statistics  # noqa: E402
 from sides import Side, start_plain, start_session  # noqa: E402
-from support.compare import assert_same  # noqa: E402
 from support.suites import SUITES, numbers  # noqa: E402
 
 SUITE = SUITES["tpch"]
@@ -67,13 +67,12 @@ def shuffle_row(ours: Side, workers: int) -> str:
         before = network_bytes()
         cpu.append(ours.run(SHUFFLE).cpu_seconds)
         sent.append(network_bytes() - before)
-    ((query, exchanged),) = ours.result("SELECT query_id, bytes_exchanged FROM duckherder_get_query_execution_stats() "
-                                        "ORDER BY query_id DESC LIMIT 1").rows
+    last = last_statistics(ours, SHUFFLE)
     tasks = [count for _, count in ours.result("SELECT stage_id, count(*) FROM duckherder_tasks() WHERE query_id = "
-                                               f"'{query}' GROUP BY stage_id ORDER BY stage_id").rows]
+                                               f"'{last['query_id']}' GROUP BY stage_id ORDER BY stage_id").rows]
     network = statistics.median(sent)
     cells = [str(workers), str(tasks[0]), str(tasks[1]), f"{tasks[0] * tasks[1]:,}", f"{statistics.median(cpu):.2f}",
-             f"{exchanged:,}", f"{network:,.0f}"]
+             f"{last['bytes_exchanged']:,}", f"{network:,.0f}"]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -116,15 +115,13 @@ def measure(plain: Side, workers: int, options: argparse.Namespace) -> Totals:
             totals.network += network_bytes() - before
             totals.session_cpu += run.cpu_seconds - run.helper_cpu_seconds
             totals.workers_cpu += run.helper_cpu_seconds
-            ((stages, tasks, exchanged),) = ours.result(
-                "SELECT num_stages, num_tasks_generated, bytes_exchanged FROM duckherder_get_query_execution_stats() "
-                "ORDER BY query_id DESC LIMIT 1").rows
-            totals.stages += stages
-            totals.tasks += tasks
-            totals.exchanged += exchanged
-            assert_same(plain.result(sql), ours.result(sql), name)
-            totals.equal += 1
-            print(f"{workers} workers, {name}: {stages} stages, {tasks} tasks", file=sys.stderr, flush=True)
+            last = last_statistics(ours, sql)
+            totals.stages += last["num_stages"]
+            totals.tasks += last["num_tasks_generated"]
+            totals.exchanged += last["bytes_exchanged"]
+            problem = compare(plain, ours, sql, SUITE.comparable)
+            totals.equal += not problem
+            report.say(f"{workers} workers, {name}: {last['num_tasks_generated']} tasks, {problem or 'equal'}")
         totals.shuffle = shuffle_row(ours, workers)
         opened = connections()
         totals.open = [opened[pid] for pid in ours.pids]
@@ -145,14 +142,16 @@ def main() -> int:
     options = arguments()
     queries = SUITE.names(options.scale)
     lines, shuffles = ([head, "|" + "---:|" * (head.count("|") - 1)] for head in (HEAD, SHUFFLE_HEAD))
+    equal = True
     with contextlib.ExitStack() as stack:
         plain = start_plain(stack, 2)
         SUITE.create_sources(plain, SUITE.parquet_directory(options.scale, ROOT / "build" / "bench-data"), "VIEW")
         for workers in numbers(options.workers):
             totals = measure(plain, workers, options)
+            equal = equal and totals.equal == len(queries)
             lines.append(totals.row(len(queries)))
             shuffles.append(totals.shuffle)
-            print(lines[-1], file=sys.stderr, flush=True)
+            report.say(lines[-1])
     sources = "many worker processes"
     table = "\n".join(lines)
     shuffle = "\n".join(shuffles)
@@ -172,7 +171,7 @@ One shuffle, `{SHUFFLE}`, medians of three runs:
     print(text)
     if options.write:
         report.write(SUITE.data(options.scale), sources, text)
-    return 0
+    return 0 if equal else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,11 @@ from measuring import Measurement, geometric_mean
 from support import paths
 
 
+def say(text: str) -> None:
+    """Of how far a benchmark is: its tables alone go to the standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def processor() -> str:
     try:
         with open("/proc/cpuinfo") as file:

@@ -74,7 +74,7 @@ class Series:
             with self.groups.limits({plain.pid: self.options.share}):
                 for name, sql in self.queries.items():
                     self.plain[name] = [plain.run(sql) for _ in range(self.options.runs)]
-                    say(f"plain DuckDB, {name}: {self.plain_seconds(name):.2f} s")
+                    report.say(f"plain DuckDB, {name}: {self.plain_seconds(name):.2f} s")
 
     def measure_nodes(self, nodes: int) -> None:
         with contextlib.ExitStack() as stack:
@@ -85,7 +85,7 @@ class Series:
             with self.groups.limits({**shares, ours.pid: self.options.session_share}):
                 for name, sql in self.queries.items():
                     self.cells[name, nodes] = self._measure(ours, sql, nodes, problems[name])
-                    say(f"{nodes} nodes, {name}: {self.speed_up(name, nodes):.2f}")
+                    report.say(f"{nodes} nodes, {name}: {self.speed_up(name, nodes):.2f}")
 
     def _measure(self, ours: Side, sql: str, nodes: int, problem: str) -> Cell:
         runs = [ours.run(sql) for _ in range(self.options.runs)]
@@ -148,10 +148,6 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def section(series: Series, sources: str) -> str:
     options = series.options
     return f"""{report.title(SUITE.data(options.scale), sources)}
@@ -180,7 +176,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ControlGroups() as groups:
-            say(f"data: {SUITE.data(options.scale)}")
+            report.say(f"data: {SUITE.data(options.scale)}")
             series = Series(options, groups)
             series.measure_plain()
             for nodes in series.nodes:
@@ -196,7 +192,7 @@ def main() -> int:
         report.write(SUITE.data(options.scale), sources, text)
     wrong = sorted({name for (name, _), cell in series.cells.items() if cell.problem})
     if wrong:
-        say(f"different results: {', '.join(wrong)}")
+        report.say(f"different results: {', '.join(wrong)}")
     return 1 if wrong else 0
 
 

@@ -5,7 +5,6 @@ in order."""
 
 import argparse
 import contextlib
-import re
 import shutil
 import statistics
 import sys
@@ -17,6 +16,7 @@ sys.path[:0] = [str(ROOT / "test"), str(ROOT / "bench")]
 
 import report  # noqa: E402
 from sides import Run, Side, start_plain, start_session  # noqa: E402
+from support.process import forget_peak, peak_bytes  # noqa: E402
 from support.suites import SUITES  # noqa: E402
 
 ORDER = "l_shipdate, l_comment"
@@ -36,18 +36,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--memory", type=int, default=700, help="--memory-limit of each worker, in MB (700)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     return parser.parse_args()
-
-
-def peak_bytes(pid: int) -> int:
-    """The most memory that the process has had since forget_peak."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found, status
-    return int(found.group(1)) * 1024
-
-
-def forget_peak(pid: int) -> None:
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 class Sorting:

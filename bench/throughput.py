@@ -89,10 +89,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def measure_all(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     """The lines of the table, and all errors."""
     data = SUITE.parquet_directory(options.scale, ROOT / "build" / "bench-data")
@@ -120,7 +116,7 @@ def measure_all(options: argparse.Namespace) -> tuple[list[str], list[str]]:
             ours = measure(our_setup, [[stream] for stream in streams], nodes)
             errors += plain.outcome.errors + ours.outcome.errors
             lines.append(row(clients, plain, ours))
-            say(lines[-1])
+            report.say(lines[-1])
     return lines, errors
 
 
@@ -143,7 +139,7 @@ wrong number of rows is an error, too.
 
 def main() -> int:
     options = arguments()
-    say(f"data: {SUITE.data(options.scale)}")
+    report.say(f"data: {SUITE.data(options.scale)}")
     lines, errors = measure_all(options)
     sources = "clients at once"
     text = section(options, sources, lines)
@@ -151,7 +147,7 @@ def main() -> int:
     if options.write:
         report.write(SUITE.data(options.scale), sources, text)
     for error in errors:
-        say(f"error: {error}")
+        report.say(f"error: {error}")
     return 1 if errors else 0
 
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support import cluster as clusters  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
+from support.session import plain_session  # noqa: E402
 from support.waiting import PATIENCE  # noqa: E402
 
 #: A test that is stuck inside a library call cannot be interrupted: the whole run ends then, with all stacks
@@ -43,6 +44,13 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory):
     """Three worker processes for all tests that do them no harm."""
     with Cluster(tmp_path_factory.mktemp("three_workers"), workers=3) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def plain():
+    """What the session of a test is compared with. Many suites have one of their own, with tables."""
+    with plain_session() as con:
+        yield con
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ import pytest
 
 from support.cluster import Cluster
 from support.pair import Pair
+from support.process import peak_mb
 from support.session import cluster_session, distribute_everything, plain_session
 
 LIMIT_MB = 200
@@ -16,12 +17,6 @@ KEPT_MB = 256 if "ASAN_OPTIONS" in os.environ else 0
 # In memory more than 400 MB on each side, twice what a worker may use, and more than a third of that three times
 ROWS = 4500000
 SIDE = "SELECT hash(i + {seed}) % {rows} AS k, repeat(chr(97 + (i % 26)::INT), 60) || i AS pad FROM range({rows}) r(i)"
-
-
-def peak_mb(pid: int) -> float:
-    """The most memory that the process has ever had resident."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) / 1024
 
 
 @pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from support.cluster import Cluster
-from support.pair import last_query, plan_of, tasks_of
+from support.pair import STATISTICS, plan_of, rows_as_dicts, tasks_of
 from support.session import Connection, bare_session, distribute_everything, register_workers
 
 pytestmark = pytest.mark.timeout(120)
@@ -57,21 +57,13 @@ def ours(cluster, tmp_path) -> Iterator[Connection]:
     con.close()
 
 
-@pytest.fixture
-def plain() -> Iterator[Connection]:
-    con = duckdb.connect()
-    yield con
-    con.close()
-
-
 def copy_sorted(con: Connection, query: str, directory: Path, options: str = "PER_THREAD_OUTPUT") -> int:
     ((count,),) = con.execute(f"COPY ({query}) TO '{directory}' (FORMAT parquet, {options})").fetchall()
     return count
 
 
 def assert_workers_sorted(con: Connection) -> None:
-    sql = con.execute("SELECT sql FROM duckherder_get_query_execution_stats() ORDER BY query_id DESC").fetchone()[0]
-    row = last_query(con, sql)
+    row = rows_as_dicts(con, STATISTICS)[-1]
     assert row["execution_mode"] == "DISTRIBUTED", row
     tasks = tasks_of(con, row["query_id"])
     # after the stages that make the rows, and the one that divides them

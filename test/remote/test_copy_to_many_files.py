@@ -54,13 +54,6 @@ def ours(cluster, tmp_path) -> Iterator[Connection]:
     con.close()
 
 
-@pytest.fixture
-def plain() -> Iterator[Connection]:
-    con = duckdb.connect()
-    yield con
-    con.close()
-
-
 def files_in(directory: Path) -> set[str]:
     return {str(path) for path in directory.glob("**/*") if path.is_file()}
 

@@ -18,6 +18,22 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that the process has had resident since it began, or since forget_peak."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+    assert found, pid
+    return int(found[1]) * 1024
+
+
+def peak_mb(pid: int) -> float:
+    """The same in MiB."""
+    return peak_bytes(pid) / (1 << 20)
+
+
+def forget_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
 def die_with_parent() -> None:
     """Also when the test run itself is killed, no node is left behind."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
