@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace duckherder {
@@ -12,6 +13,11 @@ inline size_t WholeCharacters(const std::string &text, size_t bytes_max) {
 		length--;
 	}
 	return length;
+}
+
+//! For people: "1 worker", "2 workers"
+inline std::string Counted(uint64_t count, const std::string &what) {
+	return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 } // namespace duckherder

@@ -1,6 +1,7 @@
 #include "coordinator/feed_scan.hpp"
 
 #include "coordinator/table_range.hpp"
+#include "engine/copy_plan.hpp"
 #include "engine/restrict_rows.hpp"
 #include "engine/scan_filter.hpp"
 
@@ -11,8 +12,6 @@
 #include "duckdb/main/settings.hpp"
 #include "duckdb/parallel/async_result.hpp"
 #include "duckdb/parallel/thread_context.hpp"
-#include "duckdb/planner/operator/logical_filter.hpp"
-#include "duckdb/planner/operator/logical_projection.hpp"
 
 #include <atomic>
 #include <mutex>
@@ -24,45 +23,11 @@ using namespace duckdb;
 
 namespace {
 
-unique_ptr<LogicalGet> CloneScan(LogicalGet &get, unique_ptr<FunctionData> bind_data) {
-	auto clone = make_uniq<LogicalGet>(get.table_index, get.function, std::move(bind_data), get.returned_types,
-	                                   get.names, get.virtual_columns);
-	clone->SetColumnIds(vector<ColumnIndex>(get.GetColumnIds()));
-	clone->projection_ids = get.projection_ids;
-	clone->parameters = get.parameters;
-	clone->named_parameters = get.named_parameters;
-	for (auto &filter : get.table_filters.filters) {
-		clone->table_filters.filters[filter.first] = filter.second->Copy();
-	}
-	clone->SetEstimatedCardinality(get.estimated_cardinality);
-	return clone;
-}
-
-unique_ptr<LogicalOperator> CloneStep(const LogicalOperator &step, unique_ptr<LogicalOperator> child) {
-	unique_ptr<LogicalOperator> clone;
-	if (step.type == LogicalOperatorType::LOGICAL_FILTER) {
-		auto filter = make_uniq<LogicalFilter>();
-		filter->projection_map = step.Cast<LogicalFilter>().projection_map;
-		clone = std::move(filter);
-	} else {
-		clone =
-		    make_uniq<LogicalProjection>(step.Cast<LogicalProjection>().table_index, vector<unique_ptr<Expression>>());
-	}
-	for (auto &expression : step.expressions) {
-		clone->expressions.push_back(expression->Copy());
-	}
-	clone->children.push_back(std::move(child));
-	if (step.has_estimated_cardinality) {
-		clone->SetEstimatedCardinality(step.estimated_cardinality);
-	}
-	return clone;
-}
-
 //! A scan and its steps, ready to be planned
 unique_ptr<LogicalOperator> CloneSteps(unique_ptr<LogicalGet> get, const vector<unique_ptr<LogicalOperator>> &steps) {
 	unique_ptr<LogicalOperator> result = std::move(get);
 	for (auto &step : steps) {
-		result = CloneStep(*step, std::move(result));
+		result = CopyStep(*step, std::move(result));
 	}
 	ColumnBindingResolver resolver;
 	resolver.VisitOperator(*result);
@@ -381,7 +346,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	std::lock_guard<std::mutex> guard(lock);
 	auto stream = std::get_if<FeedSplit>(&split.part);
 	if (!stream) {
-		auto clone = CloneScan(get, get.bind_data->Copy());
+		auto clone = CopyScan(get, get.bind_data->Copy());
 		std::unique_ptr<TableRange> range;
 		if (TableRange::CanRead(get, split)) {
 			range = std::make_unique<TableRange>(context, get, split.Rows());
@@ -403,7 +368,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	}
 	if (!shared) {
 		// most table functions cannot copy what they bound
-		shared = std::make_shared<Impl>(context, CloneSteps(CloneScan(get, std::move(get.bind_data)), steps));
+		shared = std::make_shared<Impl>(context, CloneSteps(CopyScan(get, std::move(get.bind_data)), steps));
 		if (shared->MaxReaders() < stream->readers) {
 			turns = std::make_shared<TurnsSource>(shared);
 		}

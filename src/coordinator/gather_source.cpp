@@ -79,7 +79,7 @@ void GatherReader::ReadNext(DataChunk &chunk) {
 	auto start = parent.coordinator->NowUs();
 	reader->Next(chunk);
 	read_us += parent.coordinator->NowUs() - start;
-	read_bytes += chunk.size() * MovedRowBytes(chunk.GetTypes());
+	read_rows += chunk.size();
 }
 
 void GatherReader::GiveUp(const std::exception &error) {
@@ -125,13 +125,13 @@ void GatherReader::Drop() {
 	source.reset();
 	worker.reset();
 	used = false;
-	read_bytes = 0;
+	read_rows = 0;
 	read_us = 0;
 }
 
 void GatherReader::Close() {
 	if (worker) {
-		parent.coordinator->NoteTransfer(read_bytes, read_us);
+		parent.coordinator->NoteTransfer(read_rows * MovedRowBytes(parent.Types()), read_us);
 	}
 	Drop();
 	parent.coordinator->OutputConsumed({parent.stage, task});

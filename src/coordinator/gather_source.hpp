@@ -70,7 +70,7 @@ private:
 	std::shared_ptr<ChunkSource> source;
 	std::unique_ptr<ChunkReader> reader;
 	//! What has come of the output by now, and how long that took
-	uint64_t read_bytes = 0;
+	uint64_t read_rows = 0;
 	uint64_t read_us = 0;
 };
 

@@ -418,7 +418,7 @@ void QueryCoordinator::Quiesce() {
 void QueryCoordinator::Finish(const std::string &state, const std::string &error) {
 	Quiesce();
 	if (services.costs && state == "SUCCEEDED") {
-		services.costs->NoteStages(journal.Tasks(), plan.stages.size(), journal.LastResultTime());
+		journal.NoteCosts(*services.costs, plan.stages.size());
 	}
 	journal.Finish(state, error, services.clock->NowUs() - started_at_us);
 }

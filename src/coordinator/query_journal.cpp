@@ -115,6 +115,10 @@ std::vector<TaskHistory> QueryJournal::Tasks() const {
 	return result;
 }
 
+void QueryJournal::NoteCosts(MeasuredCosts &costs, size_t stages) const {
+	recorder->Update(record, [&](QueryRecord &query) { costs.NoteStages(query.tasks, stages, last_result_us); });
+}
+
 void QueryJournal::Finish(const std::string &state, const std::string &error, uint64_t duration_us) {
 	if (finished.exchange(true)) {
 		return;

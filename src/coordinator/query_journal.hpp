@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coordinator/measured_costs.hpp"
 #include "coordinator/stage_executions.hpp"
 #include "history/query_recorder.hpp"
 #include "scheduler/scheduler_types.hpp"
@@ -40,10 +41,8 @@ public:
 	std::vector<WorkerId> Assigned(StageId stage, size_t count) const;
 	//! The tasks of all stages, as they are now
 	std::vector<TaskHistory> Tasks() const;
-	//! How long after the query's start the last result came that was not a failure; 0 if there is none
-	uint64_t LastResultTime() const {
-		return last_result_us;
-	}
+	//! Tells what the query's stages have cost.
+	void NoteCosts(MeasuredCosts &costs, size_t stages) const;
 	//! How the query has ended. Calls after the first one do nothing.
 	void Finish(const std::string &state, const std::string &error, uint64_t duration_us);
 
@@ -57,6 +56,7 @@ private:
 	//! By stage, likewise
 	std::vector<size_t> started_tasks;
 	std::atomic<bool> finished {false};
+	//! How long after the query's start the last result came that was not a failure; 0 if there is none
 	std::atomic<uint64_t> last_result_us {0};
 };
 

@@ -1,9 +1,7 @@
 #include "engine/key_sample.hpp"
 
 #include "wire/checked_deserializer.hpp"
-
-#include "duckdb/common/serializer/binary_serializer.hpp"
-#include "duckdb/common/serializer/memory_stream.hpp"
+#include "wire/serialized.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -51,19 +49,16 @@ size_t KeySample::KeyCount() const {
 }
 
 std::string KeySample::Encode() const {
-	MemoryStream stream;
-	BinarySerializer serializer(stream);
-	serializer.Begin();
-	serializer.WriteProperty(KIND_FIELD, "kind", KIND);
-	serializer.WriteList(10, "parts", parts.size(), [&](Serializer::List &list, idx_t i) {
-		list.WriteObject([&](Serializer &object) {
-			object.WriteProperty(10, "rows", parts[i].rows);
-			object.WriteList(11, "keys", parts[i].keys.size(),
-			                 [&](Serializer::List &keys, idx_t key) { keys.WriteElement(parts[i].keys[key]); });
+	return Serialized([&](Serializer &serializer) {
+		serializer.WriteProperty(KIND_FIELD, "kind", KIND);
+		serializer.WriteList(10, "parts", parts.size(), [&](Serializer::List &list, idx_t i) {
+			list.WriteObject([&](Serializer &object) {
+				object.WriteProperty(10, "rows", parts[i].rows);
+				object.WriteList(11, "keys", parts[i].keys.size(),
+				                 [&](Serializer::List &keys, idx_t key) { keys.WriteElement(parts[i].keys[key]); });
+			});
 		});
 	});
-	serializer.End();
-	return std::string(const_char_ptr_cast(stream.GetData()), stream.GetPosition());
 }
 
 KeySample KeySample::Decode(const std::string &bytes) {

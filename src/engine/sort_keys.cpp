@@ -17,18 +17,14 @@ SortKeys::SortKeys(std::vector<uint32_t> columns_p, const std::vector<KeyOrder> 
 	keys.Initialize(Allocator::DefaultAllocator(), {LogicalType::BLOB});
 }
 
-Vector &SortKeys::Of(DataChunk &rows) {
-	return Make(rows);
-}
-
 Vector &SortKeys::Of(DataChunk &rows, const SelectionVector &picked, idx_t count) {
 	DataChunk some;
 	some.InitializeEmpty(rows.GetTypes());
 	some.Slice(rows, picked, count);
-	return Make(some);
+	return Of(some);
 }
 
-Vector &SortKeys::Make(DataChunk &rows) {
+Vector &SortKeys::Of(DataChunk &rows) {
 	if (input.ColumnCount() == 0) {
 		vector<LogicalType> types;
 		for (auto column : columns) {

@@ -22,9 +22,6 @@ public:
 	duckdb::Vector &Of(duckdb::DataChunk &rows, const duckdb::SelectionVector &picked, duckdb::idx_t count);
 
 private:
-	//! Of the rows in `input`
-	duckdb::Vector &Make(duckdb::DataChunk &rows);
-
 	std::vector<uint32_t> columns;
 	duckdb::vector<duckdb::OrderModifiers> modifiers;
 	//! References to the key columns

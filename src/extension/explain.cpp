@@ -1,5 +1,6 @@
 #include "extension/explain.hpp"
 
+#include "common/text.hpp"
 #include "planner/split/split_scans.hpp"
 
 #include <map>
@@ -26,12 +27,8 @@ void CollectStages(const DistributedPlan &plan, StageId stage, std::set<StageId>
 string DescribeOutput(const StagePlan &stage) {
 	auto text = StringUtil::Replace(StringUtil::Lower(ExchangeKindName(stage.output.kind)), "_", " ");
 	if (!stage.output.key_columns.empty()) {
-		string keys;
-		for (idx_t i = 0; i < stage.output.key_columns.size(); i++) {
-			keys += (keys.empty() ? "#" : ", #") + to_string(stage.output.key_columns[i]);
-			keys += !stage.output.key_orders.empty() && stage.output.key_orders[i].descending ? " DESC" : "";
-		}
-		text += (stage.output.kind == ExchangeKind::ROUND_ROBIN ? ", sampled by (" : " by (") + keys + ")";
+		text += (stage.output.kind == ExchangeKind::ROUND_ROBIN ? ", sampled by (" : " by (") + KeyNames(stage.output) +
+		        ")";
 	}
 	if (IsPartitioned(stage.output.kind)) {
 		text += ", " + to_string(stage.output.partition_count) + " partitions";
@@ -98,10 +95,6 @@ struct StageTotals {
 		}
 	}
 };
-
-string Counted(uint64_t count, const string &what) {
-	return to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
 
 string InMilliseconds(uint64_t duration_us) {
 	return StringUtil::Format("%.1f ms", double(duration_us) / 1000);

@@ -14,6 +14,8 @@
 #include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/storage/buffer_manager.hpp"
 
+#include <algorithm>
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -64,17 +66,16 @@ Machines MachinesOf(ClientContext &context, const std::vector<WorkerInfo> &worke
 	return machines;
 }
 
-PlannerOptions OptionsFor(ClientContext &context, DistributionMode mode, const std::vector<WorkerInfo> &workers,
-                          const DatabaseState &database) {
-	auto options = PlannerOptionsOf(context, NumericCast<uint32_t>(workers.size()));
-	for (auto &worker : workers) {
-		auto smaller = options.worker_memory_bytes == 0 || worker.memory_limit_bytes < options.worker_memory_bytes;
-		options.worker_memory_bytes = smaller ? worker.memory_limit_bytes : options.worker_memory_bytes;
-	}
+//! What follows from the workers that are there, of whom there is one at least
+void UseWorkers(ClientContext &context, DistributionMode mode, const std::vector<WorkerInfo> &workers,
+                const DatabaseState &database, PlannerOptions &options) {
+	options.workers = NumericCast<uint32_t>(workers.size());
+	options.worker_memory_bytes =
+	    std::ranges::min_element(workers, {}, &WorkerInfo::memory_limit_bytes)->memory_limit_bytes;
+	options.machines.reset();
 	if (DecidedByCost(context, mode, workers, *database.nodes)) {
 		options.machines = MachinesOf(context, workers, database.services.costs->Get());
 	}
-	return options;
 }
 
 bool StartsRandomNumbers(LogicalOperator &op) {
@@ -99,8 +100,8 @@ void Prepare(ClientContext &context, LogicalOperator &plan, DistributionMode mod
 		planning.could_run_there = false;
 		return;
 	}
-	auto options = OptionsFor(context, mode, workers, database);
-	options.seeded = planning.options.seeded;
+	auto &options = planning.options;
+	UseWorkers(context, mode, workers, database, options);
 	if (options.machines) {
 		auto early = DecideEarly(context, plan, options);
 		if (early.where == EarlyDecision::Where::SESSION) {
@@ -109,9 +110,8 @@ void Prepare(ClientContext &context, LogicalOperator &plan, DistributionMode mod
 		}
 		options.is_decided = early.where == EarlyDecision::Where::WORKERS;
 	}
-	planning.options = std::move(options);
 	planning.candidate = true;
-	PrepareForDistribution(plan, planning.options);
+	PrepareForDistribution(plan, options);
 	// now: either side may have loaded one since the worker was registered
 	auto extensions = LoadedExtensions(*context.db);
 	for (auto &worker : workers) {
@@ -149,8 +149,9 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 		return;
 	}
 	planning.could_run_there = true;
-	planning.options = OptionsFor(context, mode, workers, *database);
+	planning.options = PlannerOptionsOf(context);
 	planning.options.seeded = session->seeded;
+	UseWorkers(context, mode, workers, *database, planning.options);
 	planning.reason = WhyStaysHere(context, *plan, planning.options);
 	if (!planning.reason.empty()) {
 		return;

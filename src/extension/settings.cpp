@@ -149,9 +149,8 @@ bool RequiresDistributed(ClientContext &context) {
 	return BooleanValue::Get(Get(context, REQUIRE_DISTRIBUTED));
 }
 
-PlannerOptions PlannerOptionsOf(ClientContext &context, uint32_t workers) {
+PlannerOptions PlannerOptionsOf(ClientContext &context) {
 	PlannerOptions options;
-	options.workers = workers;
 	options.result_settings = ResultSettingsOf(context);
 	options.tasks_per_worker = static_cast<uint32_t>(GetNumber(context, TASKS_PER_WORKER));
 	options.broadcast_limit_bytes = GetNumber(context, BROADCAST_LIMIT);

@@ -25,7 +25,8 @@ DistributionMode ModeOf(duckdb::ClientContext &context);
 //! Somebody has set duckherder_min_rows: from so many rows on, queries are to be distributed
 bool MinRowsAreChosen(duckdb::ClientContext &context);
 bool RequiresDistributed(duckdb::ClientContext &context);
-PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context, uint32_t workers);
+//! As far as settings say; not how many workers there are
+PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context);
 CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, const DistributedPlan &plan);
 
 } // namespace duckherder

@@ -22,4 +22,13 @@ const char *ExchangeKindName(ExchangeKind kind) {
 	return "UNKNOWN";
 }
 
+std::string KeyNames(const Exchange &exchange) {
+	std::string result;
+	for (size_t i = 0; i < exchange.key_columns.size(); i++) {
+		result += (result.empty() ? "#" : ", #") + std::to_string(exchange.key_columns[i]);
+		result += !exchange.key_orders.empty() && exchange.key_orders[i].descending ? " DESC" : "";
+	}
+	return result;
+}
+
 } // namespace duckherder

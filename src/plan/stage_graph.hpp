@@ -69,6 +69,9 @@ struct Exchange {
 	}
 };
 
+//! The key columns, for people, e.g. "#1 DESC, #0".
+std::string KeyNames(const Exchange &exchange);
+
 //! A stage as it travels and is scheduled: plain data.
 struct Stage {
 	StageId id = 0;

@@ -176,7 +176,6 @@ private:
 		scan->reader = ReaderOf(get);
 		scan->table_index = get.table_index;
 		scan->order_matters = order_matters;
-		scan->samples_rows = stage.output.kind == ExchangeKind::SAMPLE;
 		auto columns = in_place.columns.find(get.table_index);
 		if (columns != in_place.columns.end()) {
 			scan->in_place_by = columns->second;

@@ -32,8 +32,6 @@ struct StageScan {
 	duckdb::vector<duckdb::idx_t> in_place_by;
 	//! Where it can be cut so, if it has to be
 	std::shared_ptr<const ClusteredScan> clusters;
-	//! Each task reads only some of its rows: a sample is all that is asked for
-	bool samples_rows = false;
 
 	duckdb::LogicalGet &Get() const {
 		return feed_scan ? *feed_scan : *scan;

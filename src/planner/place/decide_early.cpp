@@ -1,5 +1,6 @@
 #include "planner/place/decide_early.hpp"
 
+#include "common/text.hpp"
 #include "planner/place/plan_work.hpp"
 #include "planner/place/worth_distributing.hpp"
 #include "planner/rewrite/copy_write.hpp"
@@ -107,14 +108,9 @@ bool HasUnknownPairs(LogicalOperator &plan) {
 	});
 }
 
-string Threads(uint32_t threads) {
-	return to_string(threads) + (threads == 1 ? " thread" : " threads");
-}
-
 string WhyNotFaster(const Machines &machines) {
-	return to_string(machines.workers) + (machines.workers == 1 ? " worker with " : " workers with ") +
-	       Threads(machines.worker_threads) + " would not be faster than this session's own " +
-	       Threads(machines.session_threads);
+	return Counted(machines.workers, "worker") + " with " + Counted(machines.worker_threads, "thread") +
+	       " would not be faster than this session's own " + Counted(machines.session_threads, "thread");
 }
 
 } // namespace

@@ -41,11 +41,7 @@ string LogicalExchange::GetName() const {
 InsertionOrderPreservingMap<string> LogicalExchange::ParamsToString() const {
 	InsertionOrderPreservingMap<string> result;
 	if (exchange.kind == ExchangeKind::HASH) {
-		string keys;
-		for (auto column : exchange.key_columns) {
-			keys += (keys.empty() ? "#" : ", #") + to_string(column);
-		}
-		result["Keys"] = std::move(keys);
+		result["Keys"] = KeyNames(exchange);
 	}
 	SetParamsEstimatedCardinality(result);
 	return result;

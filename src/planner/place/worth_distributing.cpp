@@ -1,6 +1,7 @@
 #include "planner/place/worth_distributing.hpp"
 
 #include "common/limits.hpp"
+#include "common/text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -133,10 +134,6 @@ std::string InMilliseconds(double ms) {
 	char text[32];
 	std::snprintf(text, sizeof(text), ms < 10 ? "%.1f ms" : "%.0f ms", ms);
 	return text;
-}
-
-std::string Counted(uint32_t count, const char *what) {
-	return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 } // namespace

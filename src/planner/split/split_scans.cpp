@@ -348,10 +348,7 @@ void TakeSample(const std::optional<PartitionInformation> &information, Pipeline
 		if (information && !information->row_groups.empty() && task.row_group_end > task.row_group_start) {
 			result.kind = SplitKind::ROW_GROUP;
 			auto group = task.row_group_start;
-			std::optional<ScanFile> file;
-			for (auto &first : task.split.Files().first(1)) {
-				file = first;
-			}
+			auto file = task.split.Files().front();
 			task.split.part = RowsBetweenGroups(*information, std::move(file), group, group);
 			task.row_group_end = group;
 			task.row_end = task.row_start + information->row_groups[group].rows;
@@ -501,7 +498,7 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 	auto result = information ? SplitByInformation(*information, options, few_tasks)
 	              : failure   ? SplitWithoutInformation(stage, options, files, *failure)
 	                          : SplitFeed(stage, options);
-	if (stage.scan->samples_rows) {
+	if (stage.output.kind == ExchangeKind::SAMPLE) {
 		TakeSample(information, result);
 	}
 	for (idx_t i = 0; i < result.tasks.size(); i++) {
