@@ -24,13 +24,14 @@ ARROWS = {
     "transport": {"protocol", "wire"},
     "client": {"engine", "protocol", "wire"},
     "extension": {"client", "cluster", "coordinator", "engine", "history", "planner", "protocol", "server"},
+    "web": {"cluster", "extension", "history", "protocol", "server", "transport"},
     "main": {"client", "cluster", "coordinator", "engine", "extension", "history", "protocol", "server", "transport",
-             "worker"},
+             "web", "worker"},
 }
 # Rooms of a folder: a room may include itself and those before it; the folder's own files may include all of them.
 ROOMS = {
     "planner": ("interface", "rewrite", "split", "place", "cut"),
-    "transport": ("credentials", "flight", "flight_sql", "node", "in_process"),
+    "transport": ("listen", "credentials", "http", "flight", "flight_sql", "node", "in_process"),
 }
 WITHOUT_DUCKDB = {"common", "plan", "scheduler"}
 WITH_ARROW = {"wire", "transport"}

@@ -8,12 +8,12 @@
 #include "transport/flight_sql/flight_sql.hpp"
 #include "transport/flight/token_auth.hpp"
 #include "transport/flight/known_stages.hpp"
-#include "transport/flight/listen_failure.hpp"
 #include "transport/flight/message_order.hpp"
 #include "transport/flight/received_feed.hpp"
 #include "transport/flight/sent_output.hpp"
 #include "transport/flight/session_streams.hpp"
 #include "transport/flight/task_call.hpp"
+#include "transport/listen/listen_failure.hpp"
 #include "transport/node/node_services.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -41,10 +41,6 @@ namespace {
 
 //! How long Stop waits for running calls to end
 constexpr std::chrono::seconds STOP_WAIT(10);
-
-bool IsLoopback(const std::string &host) {
-	return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
-}
 
 std::string LocationOf(const FlightNodeOptions &options, const std::string &host, uint16_t port) {
 	auto scheme = options.tls_certificate.empty() ? "grpc://" : "grpc+tls://";
@@ -292,7 +288,7 @@ std::string FlightNode::Start() {
 		throw InvalidInputException("'%s' is no host to listen at: %s", options.host, location.status().message());
 	}
 	flight::FlightServerOptions server_options(*location);
-	auto guard = std::make_shared<TokenAuth>(options.token, options.client_tokens, options.login_wait_ms);
+	auto guard = std::make_shared<TokenAuth>(KnownTokens(options.token, options.client_tokens), options.login_wait_ms);
 	server_options.middleware.emplace_back(TokenAuth::NAME, std::move(guard));
 	server_options.middleware.emplace_back(ClientCookie::NAME, std::make_shared<ClientCookie>());
 	// the guard has seen the token by then: a handshake only brings its answer back

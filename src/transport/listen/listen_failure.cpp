@@ -1,4 +1,4 @@
-#include "transport/flight/listen_failure.hpp"
+#include "transport/listen/listen_failure.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -58,6 +58,10 @@ std::string WhyNoListening(const std::string &host, uint16_t port) {
 	}
 	freeaddrinfo(addresses);
 	return result;
+}
+
+bool IsLoopback(const std::string &host) {
+	return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
 } // namespace duckherder
