@@ -32,6 +32,14 @@ bool Cluster::AdmitQuery(const QueryId &query, const std::string &session, uint6
 	return admission.Admit(query, session, wait_ms);
 }
 
+uint32_t Cluster::RunningQueries() {
+	return admission.RunningCount();
+}
+
+uint32_t Cluster::QueuedQueries() {
+	return admission.QueuedCount();
+}
+
 void Cluster::SetAdmissionLimits(AdmissionLimits limits) {
 	admission.SetLimits(limits);
 }

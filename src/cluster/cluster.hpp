@@ -31,6 +31,9 @@ public:
 	void ReleaseQuery(const QueryId &query) override;
 
 	void SetAdmissionLimits(AdmissionLimits limits);
+	//! Queries of this driver and of sessions that borrow its workers: those that run, and those that wait
+	uint32_t RunningQueries();
+	uint32_t QueuedQueries();
 	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
 	//! and if the id is taken.
 	void AddWorker(const WorkerInfo &info);

@@ -417,6 +417,7 @@ void QueryCoordinator::Quiesce() {
 
 void QueryCoordinator::Finish(const std::string &state, const std::string &error) {
 	Quiesce();
+	journal.NoteDecisions(Outcomes());
 	if (services.costs && state == "SUCCEEDED") {
 		journal.NoteCosts(*services.costs, plan.stages.size());
 	}

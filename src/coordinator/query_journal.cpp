@@ -5,6 +5,24 @@
 
 namespace duckherder {
 
+namespace {
+
+StageHistory HistoryOf(const StagePlan &plan) {
+	StageHistory stage;
+	stage.stage_id = plan.id;
+	stage.description = plan.description;
+	stage.exchange = ExchangeKindName(plan.output.kind);
+	stage.keys = KeyNames(plan.output);
+	stage.inputs = plan.inputs;
+	for (auto &filter : plan.scan_filters) {
+		stage.filters_from.push_back(filter.source);
+	}
+	stage.estimated_rows = plan.estimated_rows;
+	return stage;
+}
+
+} // namespace
+
 QueryJournal::QueryJournal(std::shared_ptr<QueryRecorder> recorder_p, QueryRecorder::Entry record_p)
     : recorder(std::move(recorder_p)), record(std::move(record_p)) {
 }
@@ -30,6 +48,9 @@ void QueryJournal::Begin(const DistributedPlan &plan, const StageExecutions &sta
 		}
 	}
 	recorder->Update(record, [&](QueryRecord &query) {
+		for (auto &stage : plan.stages) {
+			query.stages.push_back(HistoryOf(stage));
+		}
 		query.partition_strategy = strategy;
 		query.num_stages = static_cast<uint32_t>(stages.Count());
 	});
@@ -86,6 +107,7 @@ void QueryJournal::NoteResult(const TaskRequest &request, const TaskResult &resu
 		task.pruned_rows = result.pruned_rows;
 		task.spilled_bytes = result.spilled_bytes;
 		task.duration_us = result.duration_us;
+		task.start_us = since_start_us - std::min(since_start_us, result.duration_us);
 		query.bytes_exchanged += result.Bytes();
 	});
 }
@@ -117,6 +139,14 @@ std::vector<TaskHistory> QueryJournal::Tasks() const {
 
 void QueryJournal::NoteCosts(MeasuredCosts &costs, size_t stages) const {
 	recorder->Update(record, [&](QueryRecord &query) { costs.NoteStages(query.tasks, stages, last_result_us); });
+}
+
+void QueryJournal::NoteDecisions(const std::vector<StageOutcome> &outcomes) {
+	recorder->Update(record, [&](QueryRecord &query) {
+		for (size_t stage = 0; stage < query.stages.size(); stage++) {
+			query.stages[stage].decision = outcomes[stage].decision;
+		}
+	});
 }
 
 void QueryJournal::Finish(const std::string &state, const std::string &error, uint64_t duration_us) {

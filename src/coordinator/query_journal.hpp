@@ -43,6 +43,8 @@ public:
 	std::vector<TaskHistory> Tasks() const;
 	//! Tells what the query's stages have cost.
 	void NoteCosts(MeasuredCosts &costs, size_t stages) const;
+	//! What has been decided about each of the stages
+	void NoteDecisions(const std::vector<StageOutcome> &outcomes);
 	//! How the query has ended. Calls after the first one do nothing.
 	void Finish(const std::string &state, const std::string &error, uint64_t duration_us);
 

@@ -1,6 +1,7 @@
 #include "extension/explain.hpp"
 
 #include "common/text.hpp"
+#include "history/stage_totals.hpp"
 #include "planner/split/split_scans.hpp"
 
 #include <map>
@@ -63,45 +64,12 @@ string DescribeTasks(ClientContext &context, const StagePlan &stage, const Plann
 	return text;
 }
 
-//! What the finished tasks of one stage add up to
-struct StageTotals {
-	uint64_t tasks = 0;
-	std::set<string> workers;
-	uint64_t retries = 0;
-	//! In all splits of the scan, as far as the metadata says
-	uint64_t table_rows = 0;
-	uint64_t input_rows = 0;
-	uint64_t output_rows = 0;
-	uint64_t bytes = 0;
-	uint64_t pruned_rows = 0;
-	uint64_t spilled_bytes = 0;
-	uint64_t duration_us = 0;
-	const TaskHistory *slowest = nullptr;
-
-	void Add(const TaskHistory &task) {
-		tasks++;
-		workers.insert(task.worker_id);
-		retries += task.attempt;
-		table_rows += task.task.has_rows ? task.task.row_end - task.task.row_start : 0;
-		input_rows += task.input_rows;
-		output_rows += task.output_rows;
-		bytes += task.bytes;
-		pruned_rows += task.pruned_rows;
-		// each counts what the worker has on disk: together they would count it several times
-		spilled_bytes = MaxValue(spilled_bytes, task.spilled_bytes);
-		duration_us += task.duration_us;
-		if (!slowest || task.duration_us > slowest->duration_us) {
-			slowest = &task;
-		}
-	}
-};
-
 string InMilliseconds(uint64_t duration_us) {
 	return StringUtil::Format("%.1f ms", double(duration_us) / 1000);
 }
 
 string DescribeTotals(const DistributedPlan &plan, const StageOutcome &outcome, const StageTotals &totals) {
-	auto text = Counted(totals.tasks, "task") + " on " + Counted(totals.workers.size(), "worker");
+	auto text = Counted(totals.done_tasks, "task") + " on " + Counted(totals.workers.size(), "worker");
 	text += "\nretries: " + to_string(totals.retries);
 	if (plan.stages[outcome.scan_from].scan) {
 		text += "\nread: " + Counted(totals.input_rows, "row");
@@ -157,18 +125,13 @@ InsertionOrderPreservingMap<string> ExplainTasks(const DistributedPlan &plan, St
                                                  const std::vector<StageOutcome> &outcomes) {
 	std::set<StageId> stages;
 	CollectStages(plan, root, stages);
-	std::map<StageId, StageTotals> totals;
-	for (auto &task : tasks) {
-		if (stages.count(task.stage_id) > 0 && task.state == "DONE") {
-			totals[task.stage_id].Add(task);
-		}
-	}
+	auto totals = AddUpStages(tasks);
 	InsertionOrderPreservingMap<string> result;
 	for (auto id : stages) {
 		auto ran = totals.find(id);
 		auto &outcome = outcomes[id];
 		auto text = outcome.decision;
-		if (ran != totals.end()) {
+		if (ran != totals.end() && ran->second.done_tasks > 0) {
 			text += (text.empty() ? "" : "\n") + DescribeTotals(plan, outcome, ran->second);
 		}
 		if (!text.empty()) {

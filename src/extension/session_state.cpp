@@ -196,6 +196,23 @@ std::vector<WorkerInfo> DatabaseState::ListWorkers() {
 	return services.cluster->ListWorkers();
 }
 
+std::vector<WorkerInfo> DatabaseState::AskWorkers() {
+	auto workers = ListWorkers();
+	for (auto &worker : workers) {
+		if (worker.sends_heartbeats) {
+			continue;
+		}
+		auto address = worker.address;
+		try {
+			worker = services.connector->Connect(address)->GetInfo();
+			worker.address = std::move(address);
+		} catch (std::exception &) {
+			worker.state = WorkerState::LOST;
+		}
+	}
+	return workers;
+}
+
 void DatabaseState::Began(const std::shared_ptr<QueryCoordinator> &coordinator) {
 	std::lock_guard<std::mutex> guard(lock);
 	running[coordinator->Id()] = coordinator;
@@ -227,12 +244,13 @@ void DatabaseState::SetSessions(const std::shared_ptr<ClientSessions> &sessions_
 	sessions = sessions_p;
 }
 
+std::shared_ptr<ClientSessions> DatabaseState::Sessions() {
+	std::lock_guard<std::mutex> guard(lock);
+	return sessions.lock();
+}
+
 std::vector<SessionDescription> DatabaseState::ListSessions() {
-	std::shared_ptr<ClientSessions> open;
-	{
-		std::lock_guard<std::mutex> guard(lock);
-		open = sessions.lock();
-	}
+	auto open = Sessions();
 	return open ? open->List() : std::vector<SessionDescription>();
 }
 

@@ -38,6 +38,8 @@ public:
 	//! The same, as far as it is known without asking anybody.
 	std::vector<WorkerInfo> KnownWorkers();
 	std::vector<WorkerInfo> ListWorkers();
+	//! The same, once those without heartbeats have been asked how they are.
+	std::vector<WorkerInfo> AskWorkers();
 	//! Says which queries still need their places, and asks the borrowed driver for its list, if there is one; at most
 	//! once per heartbeat interval, or once per SUSPECT_LOOK_INTERVAL_MS if it has to be known at once. Throws what
 	//! asking it throws.
@@ -59,6 +61,8 @@ public:
 	//! The sessions that clients have at this database, which may end before this
 	void SetSessions(const std::shared_ptr<ClientSessions> &sessions);
 	std::vector<SessionDescription> ListSessions();
+	//! Null if nobody has set them, or they have ended
+	std::shared_ptr<ClientSessions> Sessions();
 	//! Returns when the file, if there is one, has all that has happened. Throws IOException if it cannot be written.
 	void FlushHistory();
 

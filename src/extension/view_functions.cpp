@@ -122,16 +122,6 @@ Value Milliseconds(uint64_t us) {
 	return Value::DOUBLE(static_cast<double>(us) / 1000);
 }
 
-void AskForNews(DatabaseState &database, WorkerInfo &worker) {
-	auto address = worker.address;
-	try {
-		worker = database.services.connector->Connect(address)->GetInfo();
-		worker.address = std::move(address);
-	} catch (std::exception &) {
-		worker.state = WorkerState::LOST;
-	}
-}
-
 View WorkersView() {
 	auto text = LogicalType::VARCHAR;
 	auto number = LogicalType::BIGINT;
@@ -149,10 +139,7 @@ View WorkersView() {
 	         {"duckdb_version", text}},
 	        [](DatabaseState &database) {
 		        Rows rows;
-		        for (auto worker : database.ListWorkers()) {
-			        if (!worker.sends_heartbeats) {
-				        AskForNews(database, worker);
-			        }
+		        for (auto &worker : database.AskWorkers()) {
 			        rows.push_back({Value(worker.address.id), Value(worker.address.location),
 			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
 			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
@@ -280,10 +267,10 @@ View SessionsView() {
 	        [](DatabaseState &database) {
 		        Rows rows;
 		        for (auto &session : database.ListSessions()) {
-			        auto state = session.running ? "running" : session.transaction_us > 0 ? "in transaction" : "idle";
 			        rows.push_back({Number(session.number), TextOrNull(session.client), TextOrNull(session.protocol),
-			                        Value::BOOLEAN(session.read_only), Value(state), TimeOrNull(session.opened_us),
-			                        TimeOrNull(session.transaction_us), TextOrNull(session.statement)});
+			                        Value::BOOLEAN(session.read_only), Value(session.State()),
+			                        TimeOrNull(session.opened_us), TimeOrNull(session.transaction_us),
+			                        TextOrNull(session.statement)});
 		        }
 		        return rows;
 	        }};

@@ -159,11 +159,36 @@ bool HistoryFile::HasOtherTables() {
 }
 
 void HistoryFile::CreateTable() {
+	auto table = StringUtil::Format("%s.%s", DATABASE, TABLE);
 	std::string columns;
 	for (auto &column : RecordColumns()) {
 		columns += (columns.empty() ? "" : ", ") + column.first + " " + column.second.ToString();
 	}
-	Execute("CREATE TABLE IF NOT EXISTS " + string(DATABASE) + "." + TABLE + " (" + columns + ")");
+	Execute("CREATE TABLE IF NOT EXISTS " + table + " (" + columns + ")");
+	AddNewColumns(table);
+}
+
+void HistoryFile::AddNewColumns(const std::string &table) {
+	auto found = Execute("FROM " + table + " LIMIT 0");
+	auto columns = RecordColumns();
+	for (auto &name : found->names) {
+		if (std::none_of(columns.begin(), columns.end(), [&](auto &column) { return column.first == name; })) {
+			throw SerializationException("it was written by another version of Duckherder, with a column \"%s\"", name);
+		}
+	}
+	for (auto &column : columns) {
+		// only lists have been added, or fields to what they hold: those are NULL then
+		if (column.second.id() != LogicalTypeId::LIST) {
+			continue;
+		}
+		auto name = std::find(found->names.begin(), found->names.end(), column.first);
+		auto type = column.second.ToString();
+		if (name == found->names.end()) {
+			Execute(StringUtil::Format("ALTER TABLE %s ADD COLUMN %s %s", table, column.first, type));
+		} else if (found->types[name - found->names.begin()] != column.second) {
+			Execute(StringUtil::Format("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, column.first, type));
+		}
+	}
 }
 
 void HistoryFile::Close() {

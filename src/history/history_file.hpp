@@ -48,6 +48,8 @@ private:
 	void Close();
 	bool HasOtherTables();
 	void CreateTable();
+	//! A file of an earlier version lacks what records have got since
+	void AddNewColumns(const std::string &table);
 	duckdb::unique_ptr<duckdb::MaterializedQueryResult> Execute(const std::string &sql);
 	void Append(const std::vector<QueryRecord> &added);
 	std::vector<QueryRecord> Read();

@@ -2,6 +2,7 @@
 
 #include "common/limits.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace duckherder {
@@ -18,10 +19,29 @@ const char *ExecutionModeName(ExecutionMode mode) {
 	return "UNKNOWN";
 }
 
+void QueryTotals::Add(const QueryRecord &record) {
+	queries[{record.mode, record.state}]++;
+	auto &times = durations[record.mode];
+	auto seconds = static_cast<double>(record.duration_us) / 1e6;
+	auto bound = std::lower_bound(std::begin(DURATION_BOUNDS_SECONDS), std::end(DURATION_BOUNDS_SECONDS), seconds);
+	times.buckets[bound - std::begin(DURATION_BOUNDS_SECONDS)]++;
+	times.sum_us += record.duration_us;
+	times.count++;
+	for (auto &task : record.tasks) {
+		tasks_by_state[task.state]++;
+		speculative_tasks += task.speculative ? 1 : 0;
+		scanned_rows += task.input_rows;
+		pruned_rows += task.pruned_rows;
+	}
+	retries += record.retries;
+	bytes_exchanged += record.bytes_exchanged;
+}
+
 QueryRecorder::Entry QueryRecorder::Begin(QueryRecord record) {
 	auto entry = std::make_shared<QueryRecord>(std::move(record));
 	MutexLock guard(lock);
 	entry->number = next_number++;
+	changes++;
 	queries.push_back(entry);
 	NoteChange(entry);
 	Trim();
@@ -64,8 +84,29 @@ std::vector<QueryRecord> QueryRecorder::Snapshot() const {
 	return result;
 }
 
+std::optional<QueryRecord> QueryRecorder::Find(const QueryId &query) const {
+	MutexLock guard(lock);
+	for (auto &entry : queries) {
+		if (entry->query_id == query) {
+			return *entry;
+		}
+	}
+	return std::nullopt;
+}
+
+uint64_t QueryRecorder::Changes() const {
+	MutexLock guard(lock);
+	return changes;
+}
+
+QueryTotals QueryRecorder::Totals() const {
+	MutexLock guard(lock);
+	return totals;
+}
+
 void QueryRecorder::Clear() {
 	MutexLock guard(lock);
+	changes++;
 	std::deque<Entry> running;
 	for (auto &query : queries) {
 		if (query->Running()) {

@@ -6,10 +6,13 @@
 #include "protocol/messages.hpp"
 
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace duckherder {
@@ -35,6 +38,24 @@ struct TaskHistory {
 	//! TaskResult::spilled_bytes
 	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
+	//! Since the query's start; none before its result is there
+	std::optional<uint64_t> start_us;
+};
+
+//! A stage as users see it on the pages. What its tasks add up to is theirs.
+struct StageHistory {
+	StageId stage_id = 0;
+	//! Its operators, see Stage::description
+	std::string description;
+	//! Where its rows go, see ExchangeKindName, and by what
+	std::string exchange;
+	std::string keys;
+	std::vector<StageId> inputs;
+	//! Stages whose keys its scan leaves rows out by
+	std::vector<StageId> filters_from;
+	//! What real sizes have decided; empty if there was nothing to decide
+	std::string decision;
+	uint64_t estimated_rows = 0;
 };
 
 enum class ExecutionMode : uint8_t { LOCAL, PARTIAL, DISTRIBUTED };
@@ -62,10 +83,37 @@ struct QueryRecord {
 	std::string state = "RUNNING";
 	std::string error;
 	std::vector<TaskHistory> tasks;
+	//! Empty for a query of an earlier version's driver
+	std::vector<StageHistory> stages;
 
 	bool Running() const {
 		return state == "RUNNING" || state == "QUEUED";
 	}
+};
+
+//! The upper bounds of the buckets in which durations are counted, in seconds; one more bucket has the rest.
+constexpr double DURATION_BOUNDS_SECONDS[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                                              2.5,   5,    10,    30,   60,  300,  1800};
+constexpr size_t DURATION_BUCKETS = std::size(DURATION_BOUNDS_SECONDS) + 1;
+
+//! What queries that have ended add up to, for counters that never fall
+struct QueryTotals {
+	struct Durations {
+		uint64_t buckets[DURATION_BUCKETS] = {};
+		uint64_t sum_us = 0;
+		uint64_t count = 0;
+	};
+	//! How many, by mode and by how they ended
+	std::map<std::pair<ExecutionMode, std::string>, uint64_t> queries;
+	std::map<ExecutionMode, Durations> durations;
+	std::map<std::string, uint64_t> tasks_by_state;
+	uint64_t speculative_tasks = 0;
+	uint64_t retries = 0;
+	uint64_t bytes_exchanged = 0;
+	uint64_t scanned_rows = 0;
+	uint64_t pruned_rows = 0;
+
+	void Add(const QueryRecord &record);
 };
 
 //! What has become of a recorder's records since somebody asked last
@@ -96,14 +144,31 @@ public:
 		MutexLock guard(lock);
 		auto state = entry->state;
 		change(*entry);
+		changes++;
 		if (entry->state != state) {
 			NoteChange(entry);
+			if (!entry->Running()) {
+				totals.Add(*entry);
+			}
 		}
 	}
 	//! Oldest first.
 	std::vector<QueryRecord> Snapshot() const;
+	//! Calls for each record, oldest first, with the lock held: `look` does not call back, and is quick.
+	template <class LOOK>
+	void ForEach(LOOK look) const {
+		MutexLock guard(lock);
+		for (auto &query : queries) {
+			look(static_cast<const QueryRecord &>(*query));
+		}
+	}
+	std::optional<QueryRecord> Find(const QueryId &query) const;
 	//! Forgets what has ended.
 	void Clear();
+	//! Rises with whatever changes in a record
+	uint64_t Changes() const;
+	//! Of all queries that have ended here, those included that are forgotten; not of earlier drivers
+	QueryTotals Totals() const;
 
 	//! Puts records of earlier drivers, oldest first, before those that are here, and notes changes from now on.
 	void Restore(std::vector<QueryRecord> earlier);
@@ -120,6 +185,8 @@ private:
 	mutable Mutex lock;
 	std::deque<Entry> queries GUARDED_BY(lock);
 	uint64_t next_number GUARDED_BY(lock) = 1;
+	uint64_t changes GUARDED_BY(lock) = 0;
+	QueryTotals totals GUARDED_BY(lock);
 	bool notes_changes GUARDED_BY(lock) = false;
 	bool cleared GUARDED_BY(lock) = false;
 	bool everything GUARDED_BY(lock) = false;

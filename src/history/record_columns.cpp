@@ -13,7 +13,7 @@ namespace {
 
 //! Names each field of a task that is kept, for those below, which know what to do with it
 template <class FIELDS, class TASK>
-void EachField(FIELDS &fields, TASK &record) {
+void EachTaskField(FIELDS &fields, TASK &record) {
 	auto &task = record.task;
 	fields("stage_id", record.stage_id);
 	fields("task_id", task.task_id);
@@ -35,6 +35,37 @@ void EachField(FIELDS &fields, TASK &record) {
 	fields("spilled_bytes", record.spilled_bytes);
 	fields("duration_us", record.duration_us);
 	fields("task_sql", task.task_sql);
+	fields("start_us", record.start_us);
+}
+
+//! The same for a stage
+template <class FIELDS, class STAGE>
+void EachStageField(FIELDS &fields, STAGE &stage) {
+	fields("stage_id", stage.stage_id);
+	fields("description", stage.description);
+	fields("exchange", stage.exchange);
+	fields("keys", stage.keys);
+	fields("inputs", stage.inputs);
+	fields("filters_from", stage.filters_from);
+	fields("decision", stage.decision);
+	fields("estimated_rows", stage.estimated_rows);
+}
+
+template <class FIELDS>
+void EachField(FIELDS &fields, TaskHistory &task) {
+	EachTaskField(fields, task);
+}
+template <class FIELDS>
+void EachField(FIELDS &fields, const TaskHistory &task) {
+	EachTaskField(fields, task);
+}
+template <class FIELDS>
+void EachField(FIELDS &fields, StageHistory &stage) {
+	EachStageField(fields, stage);
+}
+template <class FIELDS>
+void EachField(FIELDS &fields, const StageHistory &stage) {
+	EachStageField(fields, stage);
 }
 
 template <class FIELDS, class QUERY>
@@ -55,6 +86,7 @@ void EachQueryField(FIELDS &fields, QUERY &record) {
 	fields("state", record.state);
 	fields("error", record.error);
 	fields("tasks", record.tasks);
+	fields("stages", record.stages);
 }
 
 string Cut(const string &text, idx_t size) {
@@ -76,11 +108,18 @@ struct Columns {
 	void operator()(const char *name, const ExecutionMode &) {
 		types.emplace_back(name, LogicalType::VARCHAR);
 	}
-	void operator()(const char *name, const std::vector<TaskHistory> &) {
-		Columns task;
-		TaskHistory none;
-		EachField(task, none);
-		types.emplace_back(name, LogicalType::LIST(LogicalType::STRUCT(std::move(task.types))));
+	void operator()(const char *name, const std::vector<StageId> &) {
+		types.emplace_back(name, LogicalType::LIST(Value::CreateValue<StageId>(0).type()));
+	}
+	template <class ROW>
+	void operator()(const char *name, const std::vector<ROW> &) {
+		Columns fields;
+		const ROW none {};
+		EachField(fields, none);
+		types.emplace_back(name, LogicalType::LIST(LogicalType::STRUCT(std::move(fields.types))));
+	}
+	void operator()(const char *name, const std::optional<uint64_t> &) {
+		types.emplace_back(name, LogicalType::UBIGINT);
 	}
 	template <class NUMBER>
 	void operator()(const char *name, const NUMBER &) {
@@ -102,17 +141,28 @@ struct Values {
 	void operator()(const char *, const ExecutionMode &mode) {
 		values.emplace_back(ExecutionModeName(mode));
 	}
-	void operator()(const char *, const std::vector<TaskHistory> &tasks) {
-		Columns columns;
-		columns("", tasks);
-		auto &type = ListType::GetChildType(columns.types[0].second);
-		vector<Value> rows;
-		for (auto &task : tasks) {
-			Values row(limits::HISTORY_TASK_TEXT_BYTES_MAX);
-			EachField(row, task);
-			rows.push_back(Value::STRUCT(type, std::move(row.values)));
+	void operator()(const char *, const std::vector<StageId> &stages) {
+		vector<Value> list;
+		for (auto stage : stages) {
+			list.push_back(Value::CreateValue<StageId>(stage));
 		}
-		values.push_back(Value::LIST(type, std::move(rows)));
+		values.push_back(Value::LIST(Value::CreateValue<StageId>(0).type(), std::move(list)));
+	}
+	template <class ROW>
+	void operator()(const char *, const std::vector<ROW> &rows) {
+		Columns columns;
+		columns("", rows);
+		auto &type = ListType::GetChildType(columns.types[0].second);
+		vector<Value> list;
+		for (auto &row : rows) {
+			Values fields(limits::HISTORY_TASK_TEXT_BYTES_MAX);
+			EachField(fields, row);
+			list.push_back(Value::STRUCT(type, std::move(fields.values)));
+		}
+		values.push_back(Value::LIST(type, std::move(list)));
+	}
+	void operator()(const char *, const std::optional<uint64_t> &number) {
+		values.push_back(number ? Value::UBIGINT(*number) : Value(LogicalType::UBIGINT));
 	}
 	template <class NUMBER>
 	void operator()(const char *, const NUMBER &number) {
@@ -148,19 +198,41 @@ struct Setter {
 		}
 		throw SerializationException("\"%s\" of a query is '%s'", name, text);
 	}
-	void operator()(const char *name, std::vector<TaskHistory> &tasks) {
-		for (auto &row : ListValue::GetChildren(Next(name))) {
-			if (row.IsNull()) {
-				throw SerializationException("A task of a query is missing");
-			}
-			Setter task(StructValue::GetChildren(row));
-			tasks.emplace_back();
-			EachField(task, tasks.back());
+	void operator()(const char *name, std::vector<StageId> &stages) {
+		for (auto &stage : ListValue::GetChildren(Next(name))) {
+			stages.push_back(stage.GetValue<StageId>());
 		}
+	}
+	void operator()(const char *, std::vector<StageHistory> &stages) {
+		// earlier versions have kept none
+		auto &list = values.at(next++);
+		if (!list.IsNull()) {
+			AddRows(list, stages);
+		}
+	}
+	void operator()(const char *name, std::vector<TaskHistory> &tasks) {
+		AddRows(Next(name), tasks);
+	}
+	void operator()(const char *, std::optional<uint64_t> &number) {
+		auto &value = values.at(next++);
+		number = value.IsNull() ? std::nullopt : std::optional(value.GetValue<uint64_t>());
 	}
 	template <class NUMBER>
 	void operator()(const char *name, NUMBER &number) {
 		number = Next(name).GetValue<NUMBER>();
+	}
+
+private:
+	template <class ROW>
+	static void AddRows(const Value &list, std::vector<ROW> &rows) {
+		for (auto &row : ListValue::GetChildren(list)) {
+			if (row.IsNull()) {
+				throw SerializationException("A task or stage of a query is missing");
+			}
+			Setter fields(StructValue::GetChildren(row));
+			rows.emplace_back();
+			EachField(fields, rows.back());
+		}
 	}
 };
 

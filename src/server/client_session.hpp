@@ -34,6 +34,11 @@ struct SessionDescription {
 	bool running = false;
 	//! The last one
 	std::string statement;
+
+	//! For people
+	const char *State() const {
+		return running ? "running" : transaction_us > 0 ? "in transaction" : "idle";
+	}
 };
 
 //! One client's connection to the driver's database. One statement at a time: whoever comes meanwhile waits for its

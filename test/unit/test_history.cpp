@@ -135,7 +135,9 @@ TEST_F(History, KeepsEveryField) {
 	task.spilled_bytes = 20;
 	task.duration_us = 21;
 	task.task.task_sql = std::string(limits::HISTORY_TASK_TEXT_BYTES_MAX - 1, 'x') + "ä";
+	task.start_us = 22;
 	record.tasks = {task, TaskHistory()};
+	record.stages = {{23, "SCAN", "HASH", "#1", {24, 25}, {26}, "decided", 27}};
 	RecordChanges changes;
 	changes.changed = {record};
 	Open()->Write(changes);
@@ -160,6 +162,18 @@ TEST_F(History, KeepsEveryField) {
 	EXPECT_EQ(query.error, "not valid: ?");
 	ASSERT_EQ(query.tasks.size(), 2U);
 	auto &first = query.tasks[0];
+	EXPECT_EQ(first.start_us, std::optional<uint64_t>(22));
+	EXPECT_FALSE(query.tasks[1].start_us.has_value());
+	ASSERT_EQ(query.stages.size(), 1U);
+	auto &stage = query.stages[0];
+	EXPECT_EQ(stage.stage_id, 23U);
+	EXPECT_EQ(stage.description, "SCAN");
+	EXPECT_EQ(stage.exchange, "HASH");
+	EXPECT_EQ(stage.keys, "#1");
+	EXPECT_EQ(stage.inputs, (std::vector<StageId> {24, 25}));
+	EXPECT_EQ(stage.filters_from, std::vector<StageId> {26});
+	EXPECT_EQ(stage.decision, "decided");
+	EXPECT_EQ(stage.estimated_rows, 27U);
 	EXPECT_EQ(first.stage_id, 8U);
 	EXPECT_EQ(first.task.task_id, 9U);
 	EXPECT_EQ(first.task.total_tasks, 10U);
@@ -329,6 +343,51 @@ TEST_F(History, AnotherVersionsFileIsMovedAside) {
 	}
 	auto opened = Open();
 	EXPECT_NE(opened->Problem().find("cannot be read"), std::string::npos);
+}
+
+TEST_F(History, ALaterVersionsFileIsMovedAside) {
+	Open().reset();
+	{
+		duckdb::DuckDB other(Path());
+		duckdb::Connection connection(other);
+		ASSERT_FALSE(connection.Query("ALTER TABLE duckherder_history ADD COLUMN colour VARCHAR")->HasError());
+	}
+	EXPECT_NE(Open()->Problem().find("colour"), std::string::npos);
+}
+
+TEST_F(History, AnEarlierVersionsFileGetsWhatRecordsHaveGotSince) {
+	{
+		auto recorder = std::make_shared<QueryRecorder>();
+		auto writer = Writer(recorder);
+		End(*recorder, recorder->Begin(Record("old", "RUNNING", 2)));
+	}
+	{
+		duckdb::DuckDB other(Path());
+		duckdb::Connection connection(other);
+		for (auto change : {"ALTER TABLE duckherder_history DROP COLUMN stages",
+		                    "ALTER TABLE duckherder_history DROP COLUMN tasks.element.start_us"}) {
+			auto result = connection.Query(change);
+			ASSERT_FALSE(result->HasError()) << result->GetError();
+		}
+	}
+	auto opened = Open();
+	EXPECT_EQ(opened->Problem(), "");
+	auto records = opened->TakeRecords();
+	ASSERT_EQ(records.size(), 1U);
+	EXPECT_EQ(records[0].tasks.size(), 2U);
+	EXPECT_FALSE(records[0].tasks[0].start_us.has_value());
+	EXPECT_TRUE(records[0].stages.empty());
+	auto next = Record("new");
+	next.number = 2;
+	next.stages.emplace_back();
+	next.stages[0].inputs = {1, 2};
+	RecordChanges changes;
+	changes.changed = {next};
+	opened->Write(changes);
+	opened.reset();
+	records = Open()->TakeRecords();
+	ASSERT_EQ(records.size(), 2U);
+	EXPECT_EQ(records[1].stages.at(0).inputs, (std::vector<StageId> {1, 2}));
 }
 
 TEST_F(History, OtherDatabasesAreLeftAlone) {
