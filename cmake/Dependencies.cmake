@@ -24,6 +24,14 @@ foreach(library parquet thrift lz4 snappy brotli/include zstd/include fastpforli
     target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/${library})
 endforeach()
 
+# DuckDB's copies of an HTTP server (a header) and of a JSON library, whose code is in libduckdb.
+add_library(duckdb_httplib INTERFACE)
+target_link_libraries(duckdb_httplib INTERFACE duckdb)
+target_include_directories(duckdb_httplib SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/httplib)
+add_library(duckdb_yyjson INTERFACE)
+target_link_libraries(duckdb_yyjson INTERFACE duckdb)
+target_include_directories(duckdb_yyjson SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/yyjson/include)
+
 add_library(arrow SHARED IMPORTED GLOBAL)
 set_target_properties(arrow PROPERTIES
     IMPORTED_LOCATION ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600 IMPORTED_SONAME libarrow.so.2600)

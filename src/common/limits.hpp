@@ -197,6 +197,34 @@ constexpr uint64_t LOGIN_FORGET_MS = 600000;
 constexpr uint64_t LOGIN_ADDRESSES_MAX = 10000;
 //! A node knows at most this many tokens of clients, since each call is compared with all of them.
 constexpr uint64_t CLIENT_TOKENS_MAX = 1000;
+//! A node's HTTP server answers this many requests at a time. Connections without a whole request keep no thread.
+constexpr uint32_t HTTP_THREADS = 8;
+//! At most this many answers have no end, as a page's live updates have none. Each keeps a thread of its own.
+constexpr uint32_t HTTP_STREAMS_MAX = 32;
+//! An HTTP server keeps this many connections. A further one takes the place of the one that was silent for longest.
+constexpr uint32_t HTTP_CONNECTIONS_MAX = 2048;
+//! The request line and the headers of an HTTP request have at most this many bytes together.
+constexpr uint64_t HTTP_HEADER_BYTES_MAX = 16ULL << 10;
+//! The body of an HTTP request has at most this many bytes: it is SQL that somebody has typed.
+constexpr uint64_t HTTP_BODY_BYTES_MAX = 1ULL << 20;
+//! The requests that have come in part have at most this many bytes together.
+constexpr uint64_t HTTP_RECEIVED_BYTES_MAX = 64ULL << 20;
+//! A connection without a request is closed after this long.
+constexpr uint64_t HTTP_IDLE_MS = 60000;
+//! A request has to come as a whole within this time of its first byte.
+constexpr uint64_t HTTP_REQUEST_MS = 10000;
+//! A client has to take some of its answer within this time.
+constexpr uint64_t HTTP_WRITE_MS = 20000;
+//! This many of an HTTP server's threads wait with a refusal for callers with wrong tokens.
+constexpr uint32_t HTTP_LOGIN_WAITS_MAX = 4;
+//! A browser that has logged in has to do so again after it was silent for this long: half a day.
+constexpr uint64_t HTTP_LOGIN_IDLE_MS = 43200000;
+//! An HTTP server remembers this many log-ins. A further one ends the one that was not used for longest.
+constexpr uint32_t HTTP_LOGINS_MAX = 1000;
+//! A page hears this often how the cluster is.
+constexpr uint64_t HTTP_EVENT_INTERVAL_MS = 1000;
+//! One answer lists at most this many queries, or rows of a statement that somebody has typed into the page.
+constexpr uint64_t HTTP_LIST_MAX = 10000;
 //! A worker says this often that a task still runs, so that a silent one can be told from a busy one.
 constexpr uint64_t KEEPALIVE_INTERVAL_MS = 5000;
 //! Whoever waits for a message longer than this gives the call up: four signs of life are missing.

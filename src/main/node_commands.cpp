@@ -11,11 +11,13 @@
 #include "main/process_nodes.hpp"
 #include "protocol/node_address.hpp"
 #include "transport/flight/flight_connector.hpp"
+#include "transport/http/http_server.hpp"
 #include "transport/node/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
 #include "transport/credentials/token.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
+#include "web/api.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
@@ -51,6 +53,7 @@ std::string LimitMemory(const std::string &memory_limit) {
 }
 
 constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
+constexpr const char *DEFAULT_HTTP = "127.0.0.1:8816";
 
 const FlagSpec HELP {"--help", "", "this text"};
 const FlagSpec INIT {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"};
@@ -71,6 +74,9 @@ const FlagSpec ALLOW_PATH {"--allow-path", "PATH",
                            "files, directories or URLs that statements of clients may reach where there are roles "
                            "(--client-tokens); may be repeated",
                            true};
+const FlagSpec HTTP {"--http", "HOST:PORT|off",
+                     "where the pages, the API and the metrics are; default 127.0.0.1:8816, or a free port there if "
+                     "--listen takes one"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
 const FlagSpec CORE_DUMPS {"--core-dumps", "", "allow core dumps and debuggers: whoever reads a dump has the token"};
 
@@ -213,6 +219,37 @@ bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<void()> &
 
 void SayListening(const FlightNode &node) {
 	std::cout << "listening on " << node.Location() << std::endl;
+}
+
+//! The pages of a driver; null if it shall have none
+std::unique_ptr<HttpServer> PagesOf(const CommandLine &flags, const FlightNodeOptions &node,
+                                    const std::shared_ptr<DatabaseState> &state,
+                                    std::shared_ptr<DatabaseService> database) {
+	if (flags.Get(HTTP.name) == "off") {
+		return nullptr;
+	}
+	// two drivers on one machine that take free ports shall not fight about this one
+	auto address = flags.GetAddress(HTTP.name, node.port == 0 ? "127.0.0.1:0" : DEFAULT_HTTP);
+	WebNode web;
+	web.kind = "driver";
+	web.database = std::move(database);
+	web.ready_workers = static_cast<uint32_t>(flags.GetNumber("--min-ready-workers", 0, 0, limits::WORKERS_MAX));
+	HttpServerOptions options {address.host, address.port, KnownTokens(node.token, node.client_tokens), LoginPage(),
+	                           node.insecure};
+	auto pages = std::make_unique<HttpServer>(std::move(options), WebRoutes(state, std::move(web)));
+	try {
+		auto url = pages->Start();
+		std::cout << "pages at " << url << std::endl;
+		return pages;
+	} catch (duckdb::IOException &error) {
+		if (flags.Has(HTTP.name)) {
+			throw;
+		}
+		// nobody has asked for pages: another driver on this machine has them at the usual place
+		std::cerr << duckdb::ErrorData(error).RawMessage() << "\nThis driver has no pages: --http HOST:PORT places them"
+		          << std::endl;
+		return nullptr;
+	}
 }
 
 //! Tells the driver that the worker lives, and registers again with a driver that does not know it
@@ -374,6 +411,8 @@ std::vector<FlagSpec> DriverFlags() {
 	    {"--transaction-idle", "SECONDS",
 	     "how long a transaction of a Flight SQL client may wait for its next statement; "
 	     "default 300"},
+	    HTTP,
+	    {"--min-ready-workers", "N", "fewer make GET /readyz say that the driver is not ready; default 0"},
 	    TOKEN,
 	    CLIENT_TOKENS,
 	    ALLOW_PATH,
@@ -445,20 +484,24 @@ int RunDriver(const std::vector<std::string> &words) {
 	LockForRoles(*driver.database, flags, node_options, options.history);
 	node_options.transaction_idle_ms =
 	    MsOf(flags, "--transaction-idle", limits::FLIGHT_SQL_IDLE_DEFAULT_MS, limits::FLIGHT_SQL_IDLE_MIN_MS);
-	FlightNode node(std::move(node_options));
+	FlightNode node(node_options);
 	node.SetDriver(driver.state->services.cluster);
 	auto sessions = std::make_shared<ClientSessions>(driver.database->instance->shared_from_this(),
 	                                                 driver.state->services.clock, main_database);
 	driver.state->SetSessions(sessions);
-	node.SetDatabase(std::move(sessions));
+	node.SetDatabase(sessions);
 	node.Start();
 	// statements are refused at the bound; none is chosen to be ended
 	process_memory::Watch memory_watch([](const std::string &) {});
 	SayListening(node);
+	auto pages = PagesOf(flags, node_options, driver.state, std::move(sessions));
 	auto &instance = *driver.database->instance;
 	if (!RunUntilStopped(instance, [] {})) {
 		KeepLastQueries(*driver.state);
 		EndBroken(instance, "driver");
+	}
+	if (pages) {
+		pages->Stop();
 	}
 	node.Stop();
 	return 0;

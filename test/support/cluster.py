@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import secrets
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.waiting import PATIENCE, wait_until
 STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
 STRANGE_UMASK = 0o077
+PAGES = re.compile(r"^pages at (http://\S+)$", re.MULTILINE)
 DRIVER = [str(paths.BINARY), "driver"]
 #: Mode auto does not ask whether a driver's workers pay, which they never do for small tables or on the same machine,
 #: in all sessions of the process
@@ -53,6 +55,8 @@ class Cluster:
             init = directory / "driver_by_rows.sql"
             init.write_text(BY_ROWS + ";\n")
             self._driver_options = [*self._driver_options, "--init", str(init)]
+        if "--http" not in self._driver_options:
+            self._driver_options = ["--http", "127.0.0.1:0", *self._driver_options]
         self._worker_options = worker_options or []
 
     def __enter__(self) -> "Cluster":
@@ -124,6 +128,16 @@ class Cluster:
         """What `duckherder status` prints about the driver."""
         assert self.driver
         return run_status(f"{self.driver.host}:{self.driver.port}", self._environment)
+
+    @property
+    def pages(self) -> str:
+        """Where the driver's pages are, http://HOST:PORT; it says so after it has begun to listen for nodes."""
+        driver = self.driver
+        assert driver
+        wait_until(lambda: PAGES.search(driver.log()), REGISTER_TIMEOUT_SECONDS, lambda: f"no pages:\n{driver.log()}")
+        found = PAGES.search(driver.log())
+        assert found
+        return found[1]
 
     def logs(self) -> str:
         nodes = [*filter(None, [self.driver]), *self.workers.values()]

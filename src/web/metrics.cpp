@@ -1,0 +1,113 @@
+#include "web/metrics.hpp"
+
+#include "web/metrics_text.hpp"
+
+#include <map>
+
+namespace duckherder {
+
+namespace {
+
+void AddBuild(MetricsText &metrics, const NodeFacts &node) {
+	metrics.Family("duckherder_build_info", "gauge", "Versions of this node; the value is always 1.");
+	metrics.Sample(uint64_t(1), {{"node", node.kind},
+	                             {"version", DUCKHERDER_VERSION},
+	                             {"duckdb_version", duckdb::DuckDB::LibraryVersion()},
+	                             {"protocol_version", std::to_string(PROTOCOL_VERSION)}});
+}
+
+void AddQueries(MetricsText &metrics, DatabaseState &state, const QueryTotals &totals) {
+	metrics.Family("duckherder_queries_total", "counter", "Queries that have ended, by mode and state.");
+	for (auto &entry : totals.queries) {
+		metrics.Sample(entry.second, {{"mode", ExecutionModeName(entry.first.first)}, {"state", entry.first.second}});
+	}
+	std::map<std::string, uint64_t> now = {{"QUEUED", 0}, {"RUNNING", 0}};
+	state.services.recorder->ForEach([&](const QueryRecord &query) {
+		if (query.Running()) {
+			now[query.state]++;
+		}
+	});
+	metrics.Family("duckherder_queries", "gauge", "Queries of this node's database that have not ended, by state.");
+	for (auto &entry : now) {
+		metrics.Sample(entry.second, {{"state", entry.first}});
+	}
+	metrics.Family("duckherder_admitted_queries", "gauge",
+	               "Distributed queries at this driver, those of sessions that borrow its workers included, by state.");
+	metrics.Sample(static_cast<uint64_t>(state.services.cluster->RunningQueries()), {{"state", "RUNNING"}});
+	metrics.Sample(static_cast<uint64_t>(state.services.cluster->QueuedQueries()), {{"state", "QUEUED"}});
+	metrics.Family("duckherder_query_duration_seconds", "histogram", "How long queries took that have ended, by mode.");
+	for (auto &entry : totals.durations) {
+		auto mode = ExecutionModeName(entry.first);
+		uint64_t below = 0;
+		for (size_t bucket = 0; bucket < DURATION_BUCKETS; bucket++) {
+			below += entry.second.buckets[bucket];
+			auto last = bucket + 1 == DURATION_BUCKETS;
+			auto bound = last ? std::string("+Inf") : duckdb::StringUtil::Format("%g", DURATION_BOUNDS_SECONDS[bucket]);
+			metrics.SuffixedSample("_bucket", static_cast<double>(below), {{"mode", mode}, {"le", bound}});
+		}
+		metrics.SuffixedSample("_sum", static_cast<double>(entry.second.sum_us) / 1e6, {{"mode", mode}});
+		metrics.SuffixedSample("_count", static_cast<double>(entry.second.count), {{"mode", mode}});
+	}
+}
+
+void AddTasks(MetricsText &metrics, const QueryTotals &totals) {
+	metrics.Family("duckherder_tasks_total", "counter", "Tasks of queries that have ended, by state.");
+	for (auto &entry : totals.tasks_by_state) {
+		metrics.Sample(entry.second, {{"state", entry.first}});
+	}
+	metrics.Family("duckherder_speculative_tasks_total", "counter",
+	               "Tasks that were slow, so that a second attempt was started.");
+	metrics.Sample(totals.speculative_tasks);
+	metrics.Family("duckherder_task_retries_total", "counter", "Attempts of tasks after the first one failed.");
+	metrics.Sample(totals.retries);
+	metrics.Family("duckherder_exchanged_bytes_total", "counter", "Bytes that tasks have put out, uncompressed.");
+	metrics.Sample(totals.bytes_exchanged);
+	metrics.Family("duckherder_scanned_rows_total", "counter", "Rows that scans of tasks have read.");
+	metrics.Sample(totals.scanned_rows);
+	metrics.Family("duckherder_dynamic_filter_dropped_rows_total", "counter",
+	               "Rows that scans have left out because of keys that other stages have found.");
+	metrics.Sample(totals.pruned_rows);
+}
+
+void AddWorkers(MetricsText &metrics, const std::vector<WorkerInfo> &workers) {
+	WorkerTotals totals(workers);
+	metrics.Family("duckherder_workers", "gauge", "Workers by state.");
+	metrics.Sample(totals.active, {{"state", "active"}});
+	metrics.Sample(totals.draining, {{"state", "draining"}});
+	metrics.Sample(totals.lost, {{"state", "lost"}});
+	metrics.Family("duckherder_worker_threads", "gauge", "DuckDB threads of workers that are not lost.");
+	metrics.Sample(totals.threads);
+	auto each = [&](const char *name, const char *help, uint64_t (*value)(const WorkerInfo &)) {
+		metrics.Family(name, "gauge", help);
+		for (auto &worker : workers) {
+			metrics.Sample(value(worker), {{"worker", worker.address.id}});
+		}
+	};
+	each("duckherder_worker_running_tasks", "Tasks that run, by worker.",
+	     [](const WorkerInfo &worker) -> uint64_t { return worker.running_tasks; });
+	each("duckherder_worker_kept_queries", "Queries whose outputs are kept, by worker.",
+	     [](const WorkerInfo &worker) -> uint64_t { return worker.leased_queries; });
+	each("duckherder_worker_memory_used_bytes", "Memory in use, by worker.",
+	     [](const WorkerInfo &worker) { return worker.memory_used_bytes; });
+	each("duckherder_worker_memory_limit_bytes", "Memory that may be used, by worker.",
+	     [](const WorkerInfo &worker) { return worker.memory_limit_bytes; });
+	each("duckherder_worker_heartbeat_age_milliseconds", "Time since the last sign of life, by worker.",
+	     [](const WorkerInfo &worker) { return worker.heartbeat_age_ms; });
+}
+
+} // namespace
+
+std::string DriverMetrics(DatabaseState &state, const NodeFacts &node) {
+	MetricsText metrics;
+	AddBuild(metrics, node);
+	auto totals = state.services.recorder->Totals();
+	AddQueries(metrics, state, totals);
+	AddTasks(metrics, totals);
+	AddWorkers(metrics, state.ListWorkers());
+	metrics.Family("duckherder_sessions", "gauge", "Sessions that clients have open at this node.");
+	metrics.Sample(static_cast<uint64_t>(state.ListSessions().size()));
+	metrics.Process();
+	return metrics.Text();
+}
+
+} // namespace duckherder
