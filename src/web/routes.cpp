@@ -120,7 +120,7 @@ HttpResponse Sql(const Web &web, const HttpRequest &request) {
 		return HttpResponse::Error(404, "Statements are run by a driver; this is the page of a session");
 	}
 	auto limit = NumberOf(request, "limit", 1000, limits::HTTP_LIST_MAX);
-	return Json(SqlJson(*web.node.database, request.body, request.role, limit));
+	return Json(SqlJson(*web.node.database, request.body, request.role, limit, request.gone));
 }
 
 HttpResponse Ready(const Web &web) {
@@ -145,7 +145,8 @@ HttpResponse Events(const SharedWeb &web, Role role) {
 		if (!state) {
 			return false;
 		}
-		piece = "event: cluster\ndata: " + ClusterJson(*state, web->facts, role) + "\n";
+		// a browser that has lost the connection comes back soon
+		piece = "retry: 1000\nevent: cluster\ndata: " + ClusterJson(*state, web->facts, role) + "\n";
 		return true;
 	};
 	return response;

@@ -61,12 +61,13 @@ bool AddRows(JsonNode rows, ChunkSource &source, uint64_t limit) {
 
 } // namespace
 
-std::string SqlJson(DatabaseService &database, const std::string &sql, Role role, uint64_t limit) {
+std::string SqlJson(DatabaseService &database, const std::string &sql, Role role, uint64_t limit,
+                    const GoneCheck &gone) {
 	SteadyClock clock;
 	auto began_us = clock.NowUs();
 	OneStatement session(database, role);
 	auto shape = database.Describe(session.id, sql);
-	auto source = database.Run(SessionStatement::OfText(session.id, sql), {}, [] { return false; });
+	auto source = database.Run(SessionStatement::OfText(session.id, sql), {}, gone);
 	JsonDocument document;
 	auto root = document.Root();
 	auto columns = root.Array("columns");

@@ -142,6 +142,18 @@ def test_a_query_that_runs_is_seen_and_killed(node: HttpClient) -> None:
     assert again.status == 404 and identifier in again.error
 
 
+def test_a_query_ends_when_its_caller_hangs_up(node: HttpClient) -> None:
+    connection = node.connect()
+    connection.request("POST", "/api/v1/sql", ENDLESS.replace("% 7", "% 11"), node.headers)
+
+    def states() -> set[str]:
+        return {query["state"] for query in node.get("/api/v1/queries", search="% 11").json["queries"]}
+
+    wait_until(lambda: states() == {"RUNNING"}, 20, lambda: f"it does not run: {states()}")
+    connection.close()
+    wait_until(lambda: states() == {"CANCELLED"}, 20, lambda: f"it has not ended: {states()}")
+
+
 def test_who_may_see_and_do_what(node: HttpClient, reader: HttpClient, writer: HttpClient) -> None:
     node.sql("SELECT 'secret text', count(*) FROM numbers")
     secret = node.get("/api/v1/queries", search="secret text").json["queries"][0]["query_id"]
@@ -237,9 +249,9 @@ def test_events_tell_of_changes(node: HttpClient) -> None:
     assert response.headers["Content-Type"] == "text/event-stream"
 
     def changes() -> int:
-        lines = [response.readline().decode() for _ in range(3)]
-        assert lines[0] == "event: cluster\n" and lines[2] == "\n", lines
-        found = re.search(r'"changes":(\d+)', lines[1])
+        lines = [response.readline().decode() for _ in range(4)]
+        assert lines[:2] == ["retry: 1000\n", "event: cluster\n"] and lines[3] == "\n", lines
+        found = re.search(r'"changes":(\d+)', lines[2])
         assert found
         return int(found[1])
 

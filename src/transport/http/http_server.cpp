@@ -33,7 +33,8 @@ constexpr const char *CONTENT_POLICY =
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 //! The page for strangers brings its style along, as they get no other file
 constexpr const char *LOGIN_CONTENT_POLICY =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'";
 
 //! The HTTP library lets the whole process ignore SIGPIPE, which is not ours to decide in a user's process. Writes here
 //! do not raise it.
@@ -275,6 +276,7 @@ private:
 			own.parameters[names[i]] = request.matches.groups[i + 1].text;
 		}
 		own.body = request.body;
+		own.gone = request.is_connection_closed;
 		try {
 			auto answer = route.handle(own);
 			if (answer.stream && !Streams(answer, response)) {

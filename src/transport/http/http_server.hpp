@@ -20,6 +20,8 @@ struct HttpRequest {
 	//! Those of the query string, and those that the route's pattern names
 	std::map<std::string, std::string> parameters;
 	std::string body;
+	//! Whether the caller has hung up; for any thread, while the request is handled
+	std::function<bool()> gone;
 	//! The caller's; READ where the route takes everybody
 	Role role = Role::READ;
 
