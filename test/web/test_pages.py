@@ -99,7 +99,8 @@ class RealServer:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster(tmp_path_factory.mktemp("pages"), workers=2, threads=1, with_driver=True) as cluster:
-        HttpClient(cluster.pages, cluster_token()).sql("CREATE TABLE t AS SELECT i, i % 100 AS k FROM range(200000) r(i)")
+        node = HttpClient(cluster.pages, cluster_token())
+        assert node.sql("CREATE TABLE t AS SELECT i, i % 100 AS k FROM range(200000) r(i)").status == 200
         yield cluster
 
 
