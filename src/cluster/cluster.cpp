@@ -32,6 +32,18 @@ bool Cluster::AdmitQuery(const QueryId &query, const std::string &session, uint6
 	return admission.Admit(query, session, wait_ms);
 }
 
+void Cluster::OnReport(std::function<void(const QueryReport &)> take) {
+	take_report = std::move(take);
+}
+
+void Cluster::ReportQueries(const std::vector<QueryReport> &queries) {
+	for (auto &query : queries) {
+		if (take_report) {
+			take_report(query);
+		}
+	}
+}
+
 uint32_t Cluster::RunningQueries() {
 	return admission.RunningCount();
 }

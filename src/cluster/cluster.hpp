@@ -7,6 +7,7 @@
 #include "protocol/worker_service.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,8 +30,11 @@ public:
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
 	void RenewLeases(const std::vector<QueryId> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
+	void ReportQueries(const std::vector<QueryReport> &queries) override;
 
 	void SetAdmissionLimits(AdmissionLimits limits);
+	//! Who is told what sessions report; before others know the cluster. Called by any thread
+	void OnReport(std::function<void(const QueryReport &)> take);
 	//! Queries of this driver and of sessions that borrow its workers: those that run, and those that wait
 	uint32_t RunningQueries();
 	uint32_t QueuedQueries();
@@ -68,6 +72,7 @@ private:
 
 	std::shared_ptr<Clock> clock;
 	Admission admission;
+	std::function<void(const QueryReport &)> take_report;
 	Mutex lock;
 	std::map<WorkerId, Member> members GUARDED_BY(lock);
 	//! Incarnations whose databases are invalid, the latest last

@@ -120,6 +120,18 @@ Value ReplaceDriver(ClientContext &context, DatabaseState &database, const vecto
 	return Value("using the workers of " + address.HostPort());
 }
 
+Value DrainWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	auto id = arguments[0].ToString();
+	database.DrainWorker(id);
+	return Value("draining " + id);
+}
+
+Value ForgetWorker(ClientContext &, DatabaseState &database, const vector<Value> &arguments) {
+	auto id = arguments[0].ToString();
+	database.ForgetWorker(id);
+	return Value("forgot " + id);
+}
+
 Value WorkerCount(ClientContext &, DatabaseState &database, const vector<Value> &) {
 	return Value::BIGINT(NumericCast<int64_t>(database.ActiveWorkers().size()));
 }
@@ -208,6 +220,10 @@ void RegisterControlFunctions(ExtensionLoader &loader, const std::shared_ptr<Dat
 	registrar.Add("duckherder_register_worker", {{id, address}, {id, host, port}}, RegisterWorker, Role::NODE,
 	              "Uses the worker at that address for the queries of this database");
 	registrar.Add("duckherder_unregister_worker", {{id}}, UnregisterWorker, Role::ADMIN, "Uses that worker no longer");
+	registrar.Add("duckherder_drain_worker", {{id}}, DrainWorker, Role::ADMIN,
+	              "Lets that worker take no new tasks, and end once nobody needs it any more");
+	registrar.Add("duckherder_forget_worker", {{id}}, ForgetWorker, Role::ADMIN,
+	              "Takes a worker that is lost off the list");
 	registrar.Add("duckherder_register_or_replace_driver", {{address}, {host, port}}, ReplaceDriver, Role::NODE,
 	              "Uses the workers of the driver at that address instead of those of another one");
 	registrar.Add("duckherder_get_worker_count", {{}}, WorkerCount, Role::ADMIN, "The number of active workers",

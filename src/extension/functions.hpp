@@ -10,4 +10,7 @@ void RegisterControlFunctions(duckdb::ExtensionLoader &loader, const std::shared
 //! duckherder_tasks() and the other table functions that show something.
 void RegisterViewFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
 
+//! duckherder_start_ui(port := 0) and duckherder_stop_ui(), which are called by CALL.
+void RegisterPageFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
+
 } // namespace duckherder

@@ -54,6 +54,7 @@ std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::sh
 	RegisterAggregateStateFunctions(instance);
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);
+	RegisterPageFunctions(loader, database);
 	RegisterOptimizerHook(instance.config, database);
 	StayOutOfShownPlans(instance);
 	// rows that clients send to a driver's database

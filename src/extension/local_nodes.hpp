@@ -12,6 +12,8 @@
 
 namespace duckherder {
 
+class DatabaseState;
+
 //! Nodes that this process can start and reach. main/ implements it, since only main may know both the driver's and
 //! the worker's side. Thread-safe; methods throw DuckDB exceptions with what to do about them.
 class LocalNodes {
@@ -27,6 +29,12 @@ public:
 	virtual bool StopServer(Cluster &cluster) = 0;
 	//! Whether StartServer has started one that still runs.
 	virtual bool ServerRuns() = 0;
+	//! Serves the pages of this process's database at that port (0: a free one) of this machine alone, and returns
+	//! their URL. `database`: for statements that are typed there.
+	virtual std::string StartPages(DatabaseState &state, const std::shared_ptr<DatabaseService> &database,
+	                               uint16_t port) = 0;
+	//! Says whether there were some.
+	virtual bool StopPages() = 0;
 	//! A worker that other drivers can register. Returns its location.
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.

@@ -5,8 +5,10 @@
 
 #include "duckdb/common/types/uuid.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
+#include <unistd.h>
 
 namespace duckherder {
 
@@ -14,8 +16,19 @@ using namespace duckdb;
 
 static constexpr const char *SESSION_KEY = "duckherder_session";
 
+namespace {
+
+std::string ProcessName() {
+	char host[256] = {};
+	auto named = gethostname(host, sizeof(host) - 1) == 0;
+	return (named ? std::string(host) + ":" : std::string()) + std::to_string(getpid());
+}
+
+} // namespace
+
 DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
-    : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(24)) {
+    : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(24)),
+      process_name(ProcessName()) {
 	services.clock = std::make_shared<SteadyClock>();
 	services.cluster = std::make_shared<Cluster>(services.clock);
 	services.connector = nodes->Connector();
@@ -23,6 +36,8 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 	services.affinity = std::make_shared<AffinityMap>();
 	services.recorder = std::make_shared<QueryRecorder>();
 	services.costs = std::make_shared<MeasuredCosts>();
+	services.cluster->OnReport(
+	    [recorder = services.recorder](const QueryReport &report) { recorder->TakeReport(report); });
 	services.refresh_workers = [this](bool at_once) {
 		try {
 			AskInactiveWorkers();
@@ -34,6 +49,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 }
 
 DatabaseState::~DatabaseState() {
+	nodes->StopPages();
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
 	services.pool->Close();
@@ -83,6 +99,7 @@ void DatabaseState::RefreshBorrowed(bool at_once) {
 	}
 	if (!queries.empty()) {
 		driver->RenewLeases(queries);
+		driver->ReportQueries(ReportsOf(queries));
 	}
 	services.cluster->ReplaceBorrowed(driver->ListWorkers());
 }
@@ -142,6 +159,37 @@ void DatabaseState::Release(const QueryId &query) {
 			// then the place is given away after a while
 		}
 	});
+}
+
+std::vector<QueryReport> DatabaseState::ReportsOf(const std::vector<QueryId> &queries) const {
+	std::vector<QueryReport> reports;
+	services.recorder->ForEach([&](const QueryRecord &record) {
+		if (std::find(queries.begin(), queries.end(), record.query_id) != queries.end()) {
+			reports.push_back(ReportOf(record, process_name));
+		}
+	});
+	return reports;
+}
+
+WorkerInfo DatabaseState::FindWorker(const WorkerId &id) {
+	for (auto &worker : ListWorkers()) {
+		if (worker.address.id == id) {
+			return worker;
+		}
+	}
+	throw InvalidInputException("There is no worker with the id '%s'; FROM duckherder_workers() lists them", id);
+}
+
+void DatabaseState::DrainWorker(const WorkerId &id) {
+	services.connector->Connect(FindWorker(id).address)->Drain();
+}
+
+void DatabaseState::ForgetWorker(const WorkerId &id) {
+	auto worker = FindWorker(id);
+	if (worker.sends_heartbeats && worker.state != WorkerState::LOST) {
+		throw InvalidInputException("The worker '%s' is there, and would register again: drain it", id);
+	}
+	services.cluster->RemoveWorker(id);
 }
 
 std::vector<WorkerInfo> DatabaseState::ActiveWorkers() {
@@ -219,8 +267,23 @@ void DatabaseState::Began(const std::shared_ptr<QueryCoordinator> &coordinator) 
 }
 
 void DatabaseState::Ended(const QueryId &query) {
-	std::lock_guard<std::mutex> guard(lock);
-	running.erase(query);
+	std::shared_ptr<DriverService> driver;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		running.erase(query);
+		driver = borrowed;
+	}
+	if (!driver) {
+		return;
+	}
+	// nobody has to wait for the network when the query is over
+	services.pool->Submit([driver, reports = ReportsOf({query})] {
+		try {
+			driver->ReportQueries(reports);
+		} catch (std::exception &) {
+			// then the driver's page does not show the end
+		}
+	});
 }
 
 bool DatabaseState::Kill(const QueryId &query) {

@@ -54,6 +54,11 @@ public:
 	void Ended(const QueryId &query);
 	//! False if there is no such distributed query, or it has ended
 	bool Kill(const QueryId &query);
+	//! Asks a worker to end once nobody needs it. Throws InvalidInputException if there is none with that id, and what
+	//! asking it throws.
+	void DrainWorker(const WorkerId &id);
+	//! Takes a lost worker off the list. Throws InvalidInputException if it is not there, or not lost.
+	void ForgetWorker(const WorkerId &id);
 
 	//! The records of queries are kept in a file as well from now on, behind those that are there. Not for a state that
 	//! others use already. `say` as in HistoryWriter.
@@ -71,8 +76,13 @@ private:
 	void AskInactiveWorkers();
 	//! Who has admitted the query, which is from now on not kept any more; null if nobody has
 	std::shared_ptr<DriverService> TakeAdmitted(const QueryId &query);
+	WorkerInfo FindWorker(const WorkerId &id);
+	//! About queries that run on workers of another driver
+	std::vector<QueryReport> ReportsOf(const std::vector<QueryId> &queries) const;
 
 	const std::string id_prefix;
+	//! "host:pid", for the pages of a driver whose workers this database borrows
+	const std::string process_name;
 	std::atomic<uint64_t> next_query {1};
 	std::mutex lock;
 	//! Whose workers this database borrows; null: it is its own driver

@@ -1,6 +1,7 @@
 #include "engine/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
+#include "history/query_summary.hpp"
 #include "protocol/session_role.hpp"
 
 #include "duckdb/function/table_function.hpp"
@@ -247,6 +248,48 @@ View HistoryView() {
 	        }};
 }
 
+View QueriesView() {
+	auto text = LogicalType::VARCHAR;
+	auto number = LogicalType::BIGINT;
+	return {"duckherder_queries",
+	        "The last queries, those included that sessions have reported which borrow this driver's workers",
+	        {{"query_id", text},
+	         {"session", text},
+	         {"state", text},
+	         {"execution_mode", text},
+	         {"execution_start_time", LogicalType::TIMESTAMP},
+	         {"query_duration_ms", LogicalType::DOUBLE},
+	         {"num_stages", number},
+	         {"tasks", number},
+	         {"tasks_done", number},
+	         {"tasks_running", number},
+	         {"num_workers_used", number},
+	         {"retries", number},
+	         {"bytes_exchanged", number},
+	         {"spilled_bytes", number},
+	         {"rows_scanned", number},
+	         {"local_reason", text},
+	         {"error", text},
+	         {"sql", text}},
+	        [](DatabaseState &database) {
+		        Rows rows;
+		        auto now_us = Timestamp::GetCurrentTimestamp().value;
+		        database.services.recorder->ForEach([&](const QueryRecord &record) {
+			        QuerySummary line(record, now_us);
+			        auto &query = line.query;
+			        rows.push_back({Value(query.query_id), TextOrNull(line.session), Value(query.state),
+			                        Value(ExecutionModeName(query.mode)),
+			                        Value::TIMESTAMP(timestamp_t(query.start_time_us)), Milliseconds(query.duration_us),
+			                        Number(query.num_stages), Number(line.tasks), Number(line.tasks_done),
+			                        Number(line.tasks_running), Number(query.num_workers_used), Number(query.retries),
+			                        Number(query.bytes_exchanged), Number(line.spilled_bytes),
+			                        Number(line.scanned_rows), TextOrNull(query.local_reason), TextOrNull(query.error),
+			                        Value(query.sql)});
+		        });
+		        return rows;
+	        }};
+}
+
 Value TimeOrNull(int64_t us) {
 	return us == 0 ? Value(LogicalType::TIMESTAMP) : Value::TIMESTAMP(timestamp_t(us));
 }
@@ -279,7 +322,7 @@ View SessionsView() {
 } // namespace
 
 void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
-	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView(), SessionsView()}) {
+	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView(), QueriesView(), SessionsView()}) {
 		TableFunction function(view.name, {}, ScanView, BindView, InitView);
 		function.function_info = make_shared_ptr<ViewInfo>(database, view);
 		function.named_parameters[DRIVER_PARAMETER] = LogicalType::VARCHAR;

@@ -1,6 +1,7 @@
 #include "history/query_recorder.hpp"
 
 #include "common/limits.hpp"
+#include "common/text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -27,6 +28,11 @@ void QueryTotals::Add(const QueryRecord &record) {
 	times.buckets[bound - std::begin(DURATION_BOUNDS_SECONDS)]++;
 	times.sum_us += record.duration_us;
 	times.count++;
+	if (record.report) {
+		tasks_by_state["DONE"] += record.report->tasks_done;
+		scanned_rows += record.report->scanned_rows;
+		pruned_rows += record.report->pruned_rows;
+	}
 	for (auto &task : record.tasks) {
 		tasks_by_state[task.state]++;
 		speculative_tasks += task.speculative ? 1 : 0;
@@ -36,6 +42,63 @@ void QueryTotals::Add(const QueryRecord &record) {
 	retries += record.retries;
 	bytes_exchanged += record.bytes_exchanged;
 }
+
+QueryReport ReportOf(const QueryRecord &record, const std::string &session) {
+	QueryReport report;
+	report.query_id = record.query_id;
+	report.session = session;
+	report.sql = record.sql.substr(0, WholeCharacters(record.sql, limits::HISTORY_TEXT_BYTES_MAX));
+	report.mode = ExecutionModeName(record.mode);
+	report.state = record.state;
+	report.local_reason = record.local_reason;
+	report.error = record.error.substr(0, WholeCharacters(record.error, limits::HISTORY_TEXT_BYTES_MAX));
+	report.start_time_us = record.start_time_us;
+	report.duration_us = record.duration_us;
+	report.num_stages = record.num_stages;
+	report.num_workers_used = record.num_workers_used;
+	report.retries = record.retries;
+	report.bytes_exchanged = record.bytes_exchanged;
+	report.tasks = record.tasks.size();
+	for (auto &task : record.tasks) {
+		report.tasks_done += task.state == "DONE" ? 1 : 0;
+		report.tasks_running += task.state == "RUNNING" ? 1 : 0;
+		report.scanned_rows += task.input_rows;
+		report.pruned_rows += task.pruned_rows;
+		report.spilled_bytes = std::max(report.spilled_bytes, task.spilled_bytes);
+	}
+	return report;
+}
+
+namespace {
+
+//! States and modes that are no such become those that say least: the texts come from another process
+QueryRecord RecordOfReport(const QueryReport &report) {
+	QueryRecord record;
+	record.query_id = report.query_id;
+	record.sql = report.sql;
+	record.mode =
+	    report.mode == ExecutionModeName(ExecutionMode::PARTIAL) ? ExecutionMode::PARTIAL : ExecutionMode::DISTRIBUTED;
+	record.state = "FAILED";
+	for (auto state : {"QUEUED", "RUNNING", "SUCCEEDED", "CANCELLED"}) {
+		if (report.state == state) {
+			record.state = state;
+		}
+	}
+	record.local_reason = report.local_reason;
+	record.error = report.error;
+	record.start_time_us = report.start_time_us;
+	record.duration_us = report.duration_us;
+	record.num_stages = report.num_stages;
+	record.num_workers_used = report.num_workers_used;
+	record.retries = report.retries;
+	record.bytes_exchanged = report.bytes_exchanged;
+	record.report = report;
+	record.report->sql.clear();
+	record.report->error.clear();
+	return record;
+}
+
+} // namespace
 
 QueryRecorder::Entry QueryRecorder::Begin(QueryRecord record) {
 	auto entry = std::make_shared<QueryRecord>(std::move(record));
@@ -79,9 +142,38 @@ std::vector<QueryRecord> QueryRecorder::Snapshot() const {
 	std::vector<QueryRecord> result;
 	result.reserve(queries.size());
 	for (auto &query : queries) {
-		result.push_back(*query);
+		if (!query->report) {
+			result.push_back(*query);
+		}
 	}
 	return result;
+}
+
+void QueryRecorder::TakeReport(const QueryReport &report) {
+	auto record = RecordOfReport(report);
+	MutexLock guard(lock);
+	changes++;
+	auto same = [&](const Entry &entry) { return entry->report && entry->query_id == report.query_id; };
+	auto found = std::find_if(queries.rbegin(), queries.rend(), same);
+	if (found != queries.rend()) {
+		// the last word is that it has ended
+		if (!(*found)->Running()) {
+			return;
+		}
+		record.number = (*found)->number;
+		**found = std::move(record);
+		if (!(*found)->Running()) {
+			totals.Add(**found);
+		}
+		return;
+	}
+	auto entry = std::make_shared<QueryRecord>(std::move(record));
+	entry->number = next_number++;
+	if (!entry->Running()) {
+		totals.Add(*entry);
+	}
+	queries.push_back(std::move(entry));
+	Trim();
 }
 
 std::optional<QueryRecord> QueryRecorder::Find(const QueryId &query) const {
@@ -145,7 +237,9 @@ RecordChanges QueryRecorder::TakeChanges() {
 	MutexLock guard(lock);
 	if (everything) {
 		for (auto &query : queries) {
-			changed[query->number] = query;
+			if (!query->report) {
+				changed[query->number] = query;
+			}
 		}
 		removed.clear();
 	}

@@ -85,6 +85,9 @@ struct QueryRecord {
 	std::vector<TaskHistory> tasks;
 	//! Empty for a query of an earlier version's driver
 	std::vector<StageHistory> stages;
+	//! The query ran in a session of another process, which has reported it: there are no tasks and stages of it here,
+	//! only what they add up to. It is for the pages, not for the views and the file of the history.
+	std::optional<QueryReport> report;
 
 	bool Running() const {
 		return state == "RUNNING" || state == "QUEUED";
@@ -115,6 +118,9 @@ struct QueryTotals {
 
 	void Add(const QueryRecord &record);
 };
+
+//! What a driver is told about a query of this process
+QueryReport ReportOf(const QueryRecord &record, const std::string &session);
 
 //! What has become of a recorder's records since somebody asked last
 struct RecordChanges {
@@ -152,8 +158,10 @@ public:
 			}
 		}
 	}
-	//! Oldest first.
+	//! Of this process's queries, oldest first.
 	std::vector<QueryRecord> Snapshot() const;
+	//! A session of another process tells how a query of its own is.
+	void TakeReport(const QueryReport &report);
 	//! Calls for each record, oldest first, with the lock held: `look` does not call back, and is quick.
 	template <class LOOK>
 	void ForEach(LOOK look) const {

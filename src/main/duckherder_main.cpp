@@ -1,10 +1,12 @@
 #include "main/command_line.hpp"
 #include "main/node_commands.hpp"
+#include "main/operator_commands.hpp"
 #include "main/prepare_process.hpp"
 
 #include "transport/flight/arrow_version.hpp"
 
 #include "duckdb.hpp"
+#include "duckdb/common/string_util.hpp"
 
 #include <cstdio>
 #include <duckherder_version.hpp>
@@ -18,11 +20,15 @@ constexpr const char *USAGE = R"(duckherder: runs DuckDB queries on many machine
   duckherder driver   where workers register and sessions find them
   duckherder worker   runs tasks
   duckherder status   the workers of a driver and what they do
-  duckherder --version
+%s  duckherder --version
 
 Each takes --help. Queries are typed into DuckDB: LOAD the extension there.
 Ends with 0, with 1 after a failure, or with 2 if what was typed is wrong.
 )";
+
+std::string Usage() {
+	return duckdb::StringUtil::Format(USAGE, duckherder::OperatorCommandHelp());
+}
 
 //! Of a checkout; an archive has none
 std::string CommitText() {
@@ -48,11 +54,15 @@ int Run(const std::vector<std::string> &words) {
 		return 0;
 	}
 	if (command == "--help" || command == "help") {
-		std::cout << USAGE;
+		std::cout << Usage();
 		return 0;
 	}
+	auto code = 0;
+	if (duckherder::RunOperatorCommand(command, rest, code)) {
+		return code;
+	}
 	std::cerr << (command.empty() ? "no subcommand is given" : "unknown subcommand '" + command + "'") << "\n\n"
-	          << USAGE;
+	          << Usage();
 	return duckherder::EXIT_USAGE;
 }
 

@@ -7,17 +7,18 @@
 #include "main/command_line.hpp"
 #include "main/driver_database.hpp"
 #include "main/lock_down.hpp"
+#include "main/node_flags.hpp"
+#include "main/node_pages.hpp"
 #include "main/process_memory.hpp"
 #include "main/process_nodes.hpp"
 #include "protocol/node_address.hpp"
 #include "transport/flight/flight_connector.hpp"
-#include "transport/http/http_server.hpp"
 #include "transport/node/flight_node.hpp"
 #include "transport/in_process/in_process_registry.hpp"
 #include "transport/credentials/token.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
-#include "web/api.hpp"
+#include "web/cluster_json.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
@@ -29,11 +30,12 @@
 #include <cstdio>
 #include <ctime>
 #include <iostream>
-#include <sys/prctl.h>
 #include <thread>
 #include <unistd.h>
 
 namespace duckherder {
+
+using namespace node_flags;
 
 namespace {
 
@@ -52,38 +54,21 @@ std::string LimitMemory(const std::string &memory_limit) {
 	return std::to_string(bytes - unseen) + "B";
 }
 
-constexpr const char *DEFAULT_DRIVER = "127.0.0.1:8815";
-constexpr const char *DEFAULT_HTTP = "127.0.0.1:8816";
-
-const FlagSpec HELP {"--help", "", "this text"};
 const FlagSpec INIT {"--init", "FILE.sql", "SQL to run at the start: ATTACH, CREATE SECRET, LOAD"};
 const FlagSpec THREADS {"--threads", "N", "DuckDB threads; default all cores"};
 const FlagSpec MEMORY_LIMIT {"--memory-limit", "SIZE", "of the process, for example 4GB; default 80 % of the machine"};
 const FlagSpec TEMP_DIRECTORY {"--temp-directory", "D", "where data beyond memory goes"};
 const FlagSpec TEMP_LIMIT {"--temp-limit", "SIZE",
                            "the most that may be there; default 90 % of what is free on that disk"};
-const FlagSpec TOKEN {"--token-file", "F",
-                      "the cluster's token (else $DUCKHERDER_TOKEN_FILE, else ~/.duckherder/token)"};
 const FlagSpec TLS_CERT {"--tls-cert", "F", "serve TLS with this certificate (PEM)"};
-const FlagSpec TLS_KEY {"--tls-key", "F", "and this key (PEM)"};
-const FlagSpec TLS_CA {"--tls-ca", "F", "trust these certificates when connecting by TLS (PEM)"};
-const FlagSpec TLS_SHOWN_CERT {"--tls-cert", "F", "show this certificate to nodes that ask for one (PEM)"};
 const FlagSpec TLS_CLIENT_CA {"--tls-client-ca", "F", "take only clients with a certificate of this authority (PEM)"};
 const FlagSpec CLIENT_TOKENS {"--client-tokens", "F", "further tokens, a line 'read|write|admin TOKEN' each"};
 const FlagSpec ALLOW_PATH {"--allow-path", "PATH",
                            "files, directories or URLs that statements of clients may reach where there are roles "
                            "(--client-tokens); may be repeated",
                            true};
-const FlagSpec HTTP {"--http", "HOST:PORT|off",
-                     "where the pages, the API and the metrics are; default 127.0.0.1:8816, or a free port there if "
-                     "--listen takes one"};
 const FlagSpec INSECURE {"--insecure", "", "listen beyond loopback without TLS"};
 const FlagSpec CORE_DUMPS {"--core-dumps", "", "allow core dumps and debuggers: whoever reads a dump has the token"};
-
-//! Before the token is read. A limit of 0 would not keep the kernel from piping a dump to a program that collects them.
-void AllowDumps(bool allowed) {
-	prctl(PR_SET_DUMPABLE, allowed ? 1 : 0, 0, 0, 0);
-}
 
 //! Of a flag in seconds
 uint64_t MsOf(const CommandLine &flags, const std::string &name, uint64_t fallback_ms, uint64_t minimum_ms) {
@@ -97,14 +82,6 @@ void ReadResources(const CommandLine &flags, OPTIONS &options) {
 	options.memory_limit = LimitMemory(flags.Get(MEMORY_LIMIT.name));
 	options.temp_directory = flags.Get(TEMP_DIRECTORY.name);
 	options.temp_limit = flags.Get(TEMP_LIMIT.name);
-}
-
-std::optional<std::string> TokenFileOf(const CommandLine &flags) {
-	return flags.Has(TOKEN.name) ? std::optional<std::string>(flags.Get(TOKEN.name)) : std::nullopt;
-}
-
-std::string PemOf(const CommandLine &flags, const FlagSpec &flag, PemKind kind) {
-	return ReadPemFile(flag.name, flags.Get(flag.name), kind);
 }
 
 FlightNodeOptions NodeOptionsOf(const CommandLine &flags, const std::string &default_listen) {
@@ -155,28 +132,9 @@ void LockForRoles(duckdb::DuckDB &database, const CommandLine &flags, const Flig
 	}
 }
 
-//! Of who calls others with this token
-FlightClientSettings ClientSettingsOf(const CommandLine &flags, std::string token) {
-	return FlightClientSettings {std::move(token), PemOf(flags, TLS_CA, PemKind::CERTIFICATE),
-	                             PemOf(flags, TLS_CERT, PemKind::CERTIFICATE), PemOf(flags, TLS_KEY, PemKind::KEY),
-	                             DescribeTokenFile(TokenFileOf(flags))};
-}
-
 //! Of a node, which makes the token if it is the first one on its machine
 FlightClientSettings NodeSettingsOf(const CommandLine &flags) {
 	return ClientSettingsOf(flags, LoadOrCreateToken(TokenFileOf(flags)));
-}
-
-std::string DriverLocation(const CommandLine &flags) {
-	return flags.GetAddress("--driver", DEFAULT_DRIVER).Location(flags.Has(TLS_CA.name));
-}
-
-bool WantsHelp(const CommandLine &flags, const std::string &usage, const std::vector<FlagSpec> &specs) {
-	if (flags.Has(HELP.name)) {
-		std::cout << usage << "\n" << FlagHelp(specs);
-		return true;
-	}
-	return false;
 }
 
 sigset_t StopSignals() {
@@ -194,11 +152,13 @@ bool StopRequested(uint64_t wait_ms) {
 	return sigtimedwait(&signals, nullptr, &wait) > 0;
 }
 
-//! Waits for a signal to stop, and does `regularly` every heartbeat interval. False if the database is invalid instead.
-bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<void()> &regularly) {
+//! Waits until a signal or `shall_stop` says so, and does `regularly` every heartbeat interval. False if the database
+//! is invalid instead.
+bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<bool()> &shall_stop,
+                     const std::function<void()> &regularly) {
 	SteadyClock clock;
 	auto last = clock.NowMs();
-	while (!StopRequested(limits::BROKEN_LOOK_INTERVAL_MS)) {
+	while (!StopRequested(limits::BROKEN_LOOK_INTERVAL_MS) && !shall_stop()) {
 		if (duckdb::ValidChecker::IsInvalidated(db)) {
 			return false;
 		}
@@ -219,37 +179,6 @@ bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<void()> &
 
 void SayListening(const FlightNode &node) {
 	std::cout << "listening on " << node.Location() << std::endl;
-}
-
-//! The pages of a driver; null if it shall have none
-std::unique_ptr<HttpServer> PagesOf(const CommandLine &flags, const FlightNodeOptions &node,
-                                    const std::shared_ptr<DatabaseState> &state,
-                                    std::shared_ptr<DatabaseService> database) {
-	if (flags.Get(HTTP.name) == "off") {
-		return nullptr;
-	}
-	// two drivers on one machine that take free ports shall not fight about this one
-	auto address = flags.GetAddress(HTTP.name, node.port == 0 ? "127.0.0.1:0" : DEFAULT_HTTP);
-	WebNode web;
-	web.kind = "driver";
-	web.database = std::move(database);
-	web.ready_workers = static_cast<uint32_t>(flags.GetNumber("--min-ready-workers", 0, 0, limits::WORKERS_MAX));
-	HttpServerOptions options {address.host, address.port, KnownTokens(node.token, node.client_tokens), LoginPage(),
-	                           node.insecure};
-	auto pages = std::make_unique<HttpServer>(std::move(options), WebRoutes(state, std::move(web)));
-	try {
-		auto url = pages->Start();
-		std::cout << "pages at " << url << std::endl;
-		return pages;
-	} catch (duckdb::IOException &error) {
-		if (flags.Has(HTTP.name)) {
-			throw;
-		}
-		// nobody has asked for pages: another driver on this machine has them at the usual place
-		std::cerr << duckdb::ErrorData(error).RawMessage() << "\nThis driver has no pages: --http HOST:PORT places them"
-		          << std::endl;
-		return nullptr;
-	}
 }
 
 //! Tells the driver that the worker lives, and registers again with a driver that does not know it
@@ -411,8 +340,8 @@ std::vector<FlagSpec> DriverFlags() {
 	    {"--transaction-idle", "SECONDS",
 	     "how long a transaction of a Flight SQL client may wait for its next statement; "
 	     "default 300"},
-	    HTTP,
-	    {"--min-ready-workers", "N", "fewer make GET /readyz say that the driver is not ready; default 0"},
+	    DRIVER_HTTP,
+	    MIN_READY_WORKERS,
 	    TOKEN,
 	    CLIENT_TOKENS,
 	    ALLOW_PATH,
@@ -437,6 +366,7 @@ std::vector<FlagSpec> WorkerFlags() {
 	    {"--drain-timeout", "SECONDS",
 	     "after SIGTERM, how long to wait for running tasks, and for queries that may read what is here; default 60"},
 	    TEMP_LIMIT,
+	    WORKER_HTTP,
 	    TOKEN,
 	    CLIENT_TOKENS,
 	});
@@ -494,9 +424,9 @@ int RunDriver(const std::vector<std::string> &words) {
 	// statements are refused at the bound; none is chosen to be ended
 	process_memory::Watch memory_watch([](const std::string &) {});
 	SayListening(node);
-	auto pages = PagesOf(flags, node_options, driver.state, std::move(sessions));
+	auto pages = ServeDriver(flags, node_options, *driver.state, std::move(sessions));
 	auto &instance = *driver.database->instance;
-	if (!RunUntilStopped(instance, [] {})) {
+	if (!RunUntilStopped(instance, [] { return false; }, [] {})) {
 		KeepLastQueries(*driver.state);
 		EndBroken(instance, "driver");
 	}
@@ -525,7 +455,8 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	node_options.lease_timeout_ms =
 	    MsOf(flags, "--lease-timeout", limits::LEASE_TIMEOUT_MS, limits::LEASE_TIMEOUT_MIN_MS);
 	node_options.remote_threads = static_cast<uint32_t>(flags.GetNumber("--remote-threads", 0, 1, 1024));
-	FlightNode node(NodeOptionsOf(flags, "127.0.0.1:0"));
+	auto flight_options = NodeOptionsOf(flags, "127.0.0.1:0");
+	FlightNode node(flight_options);
 	node.Start();
 	WorkerAddress address {flags.Get("--id", DefaultWorkerId(node)), node.Location()};
 	auto worker = std::make_shared<WorkerNode>(address, database,
@@ -538,12 +469,15 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 		registration->Register();
 	}
 	SayListening(node);
-	auto valid = RunUntilStopped(*database->instance, [&] {
-		worker->DropExpired();
-		if (registration) {
-			registration->Heartbeat();
-		}
-	});
+	auto pages = ServeWorker(flags, flight_options, [worker] { return worker->GetInfo(); });
+	auto valid = RunUntilStopped(
+	    *database->instance, [&] { return worker->DrainRequested(); },
+	    [&] {
+		    worker->DropExpired();
+		    if (registration) {
+			    registration->Heartbeat();
+		    }
+	    });
 	if (!valid) {
 		if (registration) {
 			registration->Unregister();
@@ -562,7 +496,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 
 int RunStatus(const std::vector<std::string> &words) {
 	std::vector<FlagSpec> specs = {
-	    {"--driver", "HOST:PORT", "default 127.0.0.1:8815"}, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP};
+	    {"--json", "", "as one JSON object"}, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP};
 	CommandLine flags("status", specs, words);
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;
@@ -571,6 +505,10 @@ int RunStatus(const std::vector<std::string> &words) {
 	auto location = DriverLocation(flags);
 	FlightDriverClient driver(location, ClientSettingsOf(flags, LoadToken(TokenFileOf(flags))));
 	auto workers = driver.ListWorkers();
+	if (flags.Has("--json")) {
+		std::cout << WorkerListJson(workers);
+		return 0;
+	}
 	uint32_t running = 0;
 	printf("%-20s %-32s %-9s %7s %12s %12s %7s %7s %13s\n", "ID", "LOCATION", "STATE", "THREADS", "MEMORY_MB",
 	       "LIMIT_MB", "RUNNING", "QUERIES", "HEARTBEAT_MS");

@@ -7,6 +7,8 @@
 #include "transport/flight/remote_database.hpp"
 #include "transport/in_process/in_process_registry.hpp"
 #include "transport/credentials/token.hpp"
+#include "transport/http/http_server.hpp"
+#include "web/api.hpp"
 #include "worker/renewed_worker.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
@@ -175,6 +177,37 @@ bool ProcessNodes::StopServer(Cluster &cluster) {
 bool ProcessNodes::ServerRuns() {
 	std::lock_guard<std::mutex> guard(lock);
 	return server != nullptr;
+}
+
+std::string ProcessNodes::StartPages(DatabaseState &state, const std::shared_ptr<DatabaseService> &database,
+                                     uint16_t port) {
+	std::lock_guard<std::mutex> guard(lock);
+	if (pages) {
+		throw InvalidInputException("The pages of this process are at %s already: CALL duckherder_stop_ui() ends them",
+		                            pages_url);
+	}
+	WebNode web;
+	web.kind = "session";
+	web.database = database;
+	auto token = given ? given->token : LoadOrCreateToken(std::nullopt);
+	HttpServerOptions options {"127.0.0.1", port, KnownTokens(token, {}), LoginPage()};
+	auto starting = std::make_unique<HttpServer>(std::move(options), WebRoutes(state, std::move(web)));
+	pages_url = starting->Start();
+	pages = std::move(starting);
+	return pages_url;
+}
+
+bool ProcessNodes::StopPages() {
+	std::unique_ptr<HttpServer> ending;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		ending = std::move(pages);
+	}
+	if (!ending) {
+		return false;
+	}
+	ending->Stop();
+	return true;
 }
 
 std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {

@@ -9,6 +9,7 @@
 namespace duckherder {
 
 class FlightNode;
+class HttpServer;
 struct FlightClientSettings;
 
 //! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
@@ -24,6 +25,9 @@ public:
 	                        uint16_t port, uint32_t workers) override;
 	bool StopServer(Cluster &cluster) override;
 	bool ServerRuns() override;
+	std::string StartPages(DatabaseState &state, const std::shared_ptr<DatabaseService> &database,
+	                       uint16_t port) override;
+	bool StopPages() override;
 	std::string StartStandaloneWorker(uint16_t port) override;
 	WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) override;
 	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;
@@ -45,6 +49,8 @@ private:
 	std::shared_ptr<NodeConnector> connector;
 	std::mutex lock;
 	std::unique_ptr<Server> server;
+	std::unique_ptr<HttpServer> pages;
+	std::string pages_url;
 	std::vector<std::unique_ptr<Server>> standalone;
 };
 

@@ -67,6 +67,10 @@ struct QueriesRequest {
 	std::vector<QueryId> queries;
 };
 
+struct QueryReports {
+	std::vector<QueryReport> queries;
+};
+
 struct SessionCallRequest {
 	SessionId session;
 };

@@ -32,6 +32,8 @@ public:
 	virtual void RenewLeases(const std::vector<QueryId> &queries) = 0;
 	//! Gives the place away. The call is idempotent.
 	virtual void ReleaseQuery(const QueryId &query) = 0;
+	//! Tells how queries of a session that borrows the workers are. Each report replaces the last one of its query.
+	virtual void ReportQueries(const std::vector<QueryReport> &queries) = 0;
 };
 
 } // namespace duckherder

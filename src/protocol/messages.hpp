@@ -149,6 +149,31 @@ struct ExtensionVersion {
 	std::string version;
 };
 
+//! What a session tells a driver about a query that runs on the driver's workers, for people.
+struct QueryReport {
+	QueryId query_id;
+	//! Names the session's process: "host:pid".
+	std::string session;
+	std::string sql;
+	//! As the views write it: DISTRIBUTED or PARTIAL, and QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED.
+	std::string mode;
+	std::string state;
+	std::string local_reason;
+	std::string error;
+	int64_t start_time_us = 0;
+	uint64_t duration_us = 0;
+	uint32_t num_stages = 0;
+	uint32_t num_workers_used = 0;
+	uint64_t retries = 0;
+	uint64_t bytes_exchanged = 0;
+	uint64_t tasks = 0;
+	uint64_t tasks_done = 0;
+	uint64_t tasks_running = 0;
+	uint64_t scanned_rows = 0;
+	uint64_t pruned_rows = 0;
+	uint64_t spilled_bytes = 0;
+};
+
 //! What a worker says of itself: at registration, in heartbeats, and when asked.
 struct WorkerInfo {
 	WorkerAddress address;

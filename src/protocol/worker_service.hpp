@@ -38,6 +38,10 @@ public:
 
 	//! Loads an extension by name or path into the worker's DuckDB.
 	virtual void LoadExtension(const std::string &name) = 0;
+
+	//! Asks the worker's process to take no new tasks, and to end once nobody needs it any more. It does not wait for
+	//! that. Throws InvalidInputException for a worker that has no process of its own.
+	virtual void Drain() = 0;
 };
 
 //! Gives the service of a worker, wherever it is. A connector is thread-safe, and shares and reuses its connections.

@@ -3,6 +3,7 @@
 #include "extension/session_state.hpp"
 #include "transport/http/http_server.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,10 +20,13 @@ struct WebNode {
 	uint32_t ready_workers = 0;
 };
 
-//! The routes of /api/v1, /healthz, /readyz and /metrics, see docs/api.md, and those of the pages. They do not keep
-//! `state` alive, and answer 503 once it has gone. Callers below ADMIN see no texts of statements, nor what could quote
-//! them.
-std::vector<HttpRoute> WebRoutes(const std::shared_ptr<DatabaseState> &state, WebNode node);
+//! The routes of /api/v1, /healthz, /readyz and /metrics, see docs/api.md, and those of the pages. `state` outlives the
+//! server. Callers below ADMIN see no texts of statements, nor what could quote them.
+std::vector<HttpRoute> WebRoutes(DatabaseState &state, WebNode node);
+
+//! The routes of a worker: /healthz, /readyz (it takes tasks) and /metrics. `info` outlives the server; any thread
+//! calls it.
+std::vector<HttpRoute> WorkerRoutes(std::function<WorkerInfo()> info);
 
 //! The page by which a browser logs in, see HttpServerOptions
 std::string LoginPage();

@@ -82,9 +82,13 @@ std::string ClusterJson(DatabaseState &state, const NodeFacts &node, Role role) 
 }
 
 std::string WorkersJson(DatabaseState &state) {
+	return WorkerListJson(state.AskWorkers());
+}
+
+std::string WorkerListJson(const std::vector<WorkerInfo> &workers) {
 	JsonDocument document;
 	auto list = document.Root().Array("workers");
-	for (auto &worker : state.AskWorkers()) {
+	for (auto &worker : workers) {
 		auto item = list.AddObject();
 		item.Set("id", worker.address.id);
 		item.Set("location", worker.address.location);

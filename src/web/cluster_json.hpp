@@ -36,6 +36,8 @@ struct WorkerTotals {
 std::string ClusterJson(DatabaseState &state, const NodeFacts &node, Role role);
 //! GET /api/v1/workers
 std::string WorkersJson(DatabaseState &state);
+//! The same of a list, also what `duckherder status --json` prints
+std::string WorkerListJson(const std::vector<WorkerInfo> &workers);
 //! GET /api/v1/sessions
 std::string SessionsJson(DatabaseState &state);
 

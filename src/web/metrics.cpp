@@ -97,6 +97,24 @@ void AddWorkers(MetricsText &metrics, const std::vector<WorkerInfo> &workers) {
 
 } // namespace
 
+std::string WorkerMetrics(const WorkerInfo &worker, const NodeFacts &node) {
+	MetricsText metrics;
+	AddBuild(metrics, node);
+	auto add = [&](const char *name, const char *help, uint64_t value) {
+		metrics.Family(name, "gauge", help);
+		metrics.Sample(value, {{"worker", worker.address.id}});
+	};
+	add("duckherder_worker_active", "1 if the worker takes new tasks, 0 if it drains or is broken.",
+	    worker.state == WorkerState::ACTIVE ? 1 : 0);
+	add("duckherder_worker_threads", "DuckDB threads of the worker.", worker.threads);
+	add("duckherder_worker_running_tasks", "Tasks that run, by worker.", worker.running_tasks);
+	add("duckherder_worker_kept_queries", "Queries whose outputs are kept, by worker.", worker.leased_queries);
+	add("duckherder_worker_memory_used_bytes", "Memory in use, by worker.", worker.memory_used_bytes);
+	add("duckherder_worker_memory_limit_bytes", "Memory that may be used, by worker.", worker.memory_limit_bytes);
+	metrics.Process();
+	return metrics.Text();
+}
+
 std::string DriverMetrics(DatabaseState &state, const NodeFacts &node) {
 	MetricsText metrics;
 	AddBuild(metrics, node);

@@ -1,5 +1,6 @@
 #include "web/query_json.hpp"
 
+#include "history/query_summary.hpp"
 #include "history/stage_totals.hpp"
 #include "web/cluster_json.hpp"
 #include "web/json.hpp"
@@ -16,48 +17,6 @@ namespace duckherder {
 
 namespace {
 
-//! A query in a list, without its tasks
-struct QueryLine {
-	QueryRecord query;
-	uint64_t tasks = 0;
-	uint64_t tasks_done = 0;
-	uint64_t tasks_running = 0;
-	uint64_t spilled_bytes = 0;
-	uint64_t scanned_rows = 0;
-
-	explicit QueryLine(const QueryRecord &record) {
-		query.number = record.number;
-		query.query_id = record.query_id;
-		query.sql = record.sql;
-		query.mode = record.mode;
-		query.local_reason = record.local_reason;
-		query.num_stages = record.num_stages;
-		query.num_workers_used = record.num_workers_used;
-		query.retries = record.retries;
-		query.bytes_exchanged = record.bytes_exchanged;
-		query.start_time_us = record.start_time_us;
-		query.state = record.state;
-		query.error = record.error;
-		auto since_us = NowUs() - record.start_time_us;
-		query.duration_us =
-		    record.Running() ? static_cast<uint64_t>(std::max<int64_t>(since_us, 0)) : record.duration_us;
-		std::set<std::string> workers;
-		tasks = record.tasks.size();
-		for (auto &task : record.tasks) {
-			tasks_done += task.state == "DONE" ? 1 : 0;
-			tasks_running += task.state == "RUNNING" ? 1 : 0;
-			spilled_bytes = std::max(spilled_bytes, task.spilled_bytes);
-			scanned_rows += task.input_rows;
-			if (record.Running() && !task.worker_id.empty()) {
-				workers.insert(task.worker_id);
-			}
-		}
-		if (record.Running()) {
-			query.num_workers_used = static_cast<uint32_t>(workers.size());
-		}
-	}
-};
-
 double Milliseconds(uint64_t us) {
 	return static_cast<double>(us) / 1000;
 }
@@ -67,10 +26,11 @@ std::optional<std::string> Text(const std::string &text, Role role) {
 	return role >= Role::ADMIN && !text.empty() ? std::make_optional(text) : std::nullopt;
 }
 
-void SetLine(JsonNode item, const QueryLine &line, Role role) {
+void SetLine(JsonNode item, const QuerySummary &line, Role role) {
 	auto &query = line.query;
 	item.Set("number", query.number);
 	item.Set("query_id", query.query_id);
+	item.Set("session", line.session.empty() ? std::nullopt : std::make_optional(line.session));
 	item.Set("sql", Text(query.sql, role));
 	item.Set("state", query.state);
 	item.Set("mode", ExecutionModeName(query.mode));
@@ -104,16 +64,16 @@ bool Matches(const QueryRecord &query, const QueryFilter &filter, const std::str
 	return found || (role >= Role::ADMIN && (Contains(query.sql, search) || Contains(query.error, search)));
 }
 
-using SortKey = std::function<uint64_t(const QueryLine &)>;
+using SortKey = std::function<uint64_t(const QuerySummary &)>;
 
 SortKey SortKeyOf(const std::string &name) {
 	const std::vector<std::pair<const char *, SortKey>> keys = {
-	    {"start", [](const QueryLine &line) { return line.query.number; }},
-	    {"duration", [](const QueryLine &line) { return line.query.duration_us; }},
-	    {"bytes", [](const QueryLine &line) { return line.query.bytes_exchanged; }},
-	    {"tasks", [](const QueryLine &line) { return line.tasks; }},
-	    {"retries", [](const QueryLine &line) { return line.query.retries; }},
-	    {"rows", [](const QueryLine &line) { return line.scanned_rows; }}};
+	    {"start", [](const QuerySummary &line) { return line.query.number; }},
+	    {"duration", [](const QuerySummary &line) { return line.query.duration_us; }},
+	    {"bytes", [](const QuerySummary &line) { return line.query.bytes_exchanged; }},
+	    {"tasks", [](const QuerySummary &line) { return line.tasks; }},
+	    {"retries", [](const QuerySummary &line) { return line.query.retries; }},
+	    {"rows", [](const QuerySummary &line) { return line.scanned_rows; }}};
 	std::string known;
 	for (auto &key : keys) {
 		if (name == key.first) {
@@ -203,13 +163,14 @@ void SetTasks(JsonNode node, const std::vector<TaskHistory> &tasks) {
 std::string QueriesJson(const QueryRecorder &recorder, const QueryFilter &filter, Role role) {
 	auto key = SortKeyOf(filter.sort);
 	auto search = duckdb::StringUtil::Lower(filter.search);
-	std::vector<QueryLine> lines;
+	auto now_us = NowUs();
+	std::vector<QuerySummary> lines;
 	recorder.ForEach([&](const QueryRecord &query) {
 		if (Matches(query, filter, search, role)) {
-			lines.emplace_back(query);
+			lines.emplace_back(query, now_us);
 		}
 	});
-	std::stable_sort(lines.begin(), lines.end(), [&](const QueryLine &left, const QueryLine &right) {
+	std::stable_sort(lines.begin(), lines.end(), [&](const QuerySummary &left, const QuerySummary &right) {
 		return filter.ascending ? key(left) < key(right) : key(left) > key(right);
 	});
 	JsonDocument document;
@@ -227,7 +188,7 @@ std::string QueryJson(const QueryRecord &query, Role role) {
 	JsonDocument document;
 	auto root = document.Root();
 	auto line = root.Object("query");
-	SetLine(line, QueryLine(query), role);
+	SetLine(line, QuerySummary(query, NowUs()), role);
 	line.Set("partition_strategy", query.partition_strategy);
 	line.Set("merge_strategy", query.merge_strategy);
 	auto totals = AddUpStages(query.tasks);

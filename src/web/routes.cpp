@@ -9,7 +9,6 @@
 #include "web/sql_json.hpp"
 
 #include "duckdb/common/exception.hpp"
-#include "duckdb/main/valid_checker.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -23,16 +22,12 @@ constexpr const char *METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 //! What the handlers share
 struct Web {
-	std::weak_ptr<DatabaseState> weak_state;
+	DatabaseState *state;
 	WebNode node;
 	NodeFacts facts;
 
-	std::shared_ptr<DatabaseState> State() const {
-		auto state = weak_state.lock();
-		if (!state) {
-			throw duckdb::ConnectionException("This database is closing");
-		}
-		return state;
+	DatabaseState &State() const {
+		return *state;
 	}
 };
 
@@ -102,14 +97,19 @@ QueryFilter FilterOf(const HttpRequest &request) {
 
 HttpResponse Query(const Web &web, const HttpRequest &request) {
 	auto id = request.Parameter("id");
-	auto query = web.State()->services.recorder->Find(id);
+	auto query = web.State().services.recorder->Find(id);
 	return query ? Json(QueryJson(*query, request.role))
 	             : HttpResponse::Error(404, "There is no query '" + id + "', or it is so old that it is forgotten");
 }
 
 HttpResponse Kill(const Web &web, const HttpRequest &request) {
 	auto id = request.Parameter("id");
-	if (!web.State()->Kill(id)) {
+	auto query = web.State().services.recorder->Find(id);
+	if (query && query->report) {
+		return HttpResponse::Error(404, "The query '" + id + "' runs in the session " + query->report->session +
+		                                    ", which alone can end it");
+	}
+	if (!web.State().Kill(id)) {
 		return HttpResponse::Error(404, "No distributed query '" + id + "' runs here");
 	}
 	return Json("{\"killed\": true}\n");
@@ -124,7 +124,7 @@ HttpResponse Sql(const Web &web, const HttpRequest &request) {
 }
 
 HttpResponse Ready(const Web &web) {
-	auto workers = WorkerTotals(web.State()->KnownWorkers()).active;
+	auto workers = WorkerTotals(web.State().KnownWorkers()).active;
 	if (workers >= web.node.ready_workers) {
 		return Plain(200, "ready: " + std::to_string(workers) + " workers");
 	}
@@ -141,12 +141,8 @@ HttpResponse Events(const SharedWeb &web, Role role) {
 			std::this_thread::sleep_for(std::chrono::milliseconds(limits::HTTP_EVENT_INTERVAL_MS));
 		}
 		*first = false;
-		auto state = web->weak_state.lock();
-		if (!state) {
-			return false;
-		}
 		// a browser that has lost the connection comes back soon
-		piece = "retry: 1000\nevent: cluster\ndata: " + ClusterJson(*state, web->facts, role) + "\n";
+		piece = "retry: 1000\nevent: cluster\ndata: " + ClusterJson(web->State(), web->facts, role) + "\n";
 		return true;
 	};
 	return response;
@@ -160,9 +156,9 @@ std::string LoginPage() {
 	return page == files.end() ? std::string() : std::string(page->second);
 }
 
-std::vector<HttpRoute> WebRoutes(const std::shared_ptr<DatabaseState> &state, WebNode node) {
+std::vector<HttpRoute> WebRoutes(DatabaseState &state, WebNode node) {
 	auto web = std::make_shared<Web>();
-	web->weak_state = state;
+	web->state = &state;
 	web->facts.kind = node.kind;
 	web->facts.started_us = NowUs();
 	web->node = std::move(node);
@@ -174,7 +170,7 @@ std::vector<HttpRoute> WebRoutes(const std::shared_ptr<DatabaseState> &state, We
 	     [shared](const HttpRequest &) {
 		     HttpResponse response;
 		     response.content_type = METRICS_TYPE;
-		     response.body = DriverMetrics(*shared->State(), shared->facts);
+		     response.body = DriverMetrics(shared->State(), shared->facts);
 		     return response;
 	     }},
 	    {"GET", "/", Role::READ, [](const HttpRequest &) { return Asset("index.html"); }},
@@ -182,24 +178,52 @@ std::vector<HttpRoute> WebRoutes(const std::shared_ptr<DatabaseState> &state, We
 	     [](const HttpRequest &request) { return Asset(request.Parameter("name")); }},
 	    {"GET", "/api/v1/cluster", Role::READ,
 	     [shared](const HttpRequest &request) {
-		     return Json(ClusterJson(*shared->State(), shared->facts, request.role));
+		     return Json(ClusterJson(shared->State(), shared->facts, request.role));
 	     }},
 	    {"GET", "/api/v1/workers", Role::READ,
-	     [shared](const HttpRequest &) { return Json(WorkersJson(*shared->State())); }},
+	     [shared](const HttpRequest &) { return Json(WorkersJson(shared->State())); }},
 	    {"GET", "/api/v1/queries", Role::READ,
 	     [shared](const HttpRequest &request) {
-		     return Json(QueriesJson(*shared->State()->services.recorder, FilterOf(request), request.role));
+		     return Json(QueriesJson(*shared->State().services.recorder, FilterOf(request), request.role));
 	     }},
 	    {"GET", "/api/v1/queries/:id", Role::READ,
 	     [shared](const HttpRequest &request) { return Query(*shared, request); }},
 	    {"POST", "/api/v1/queries/:id/kill", Role::ADMIN,
 	     [shared](const HttpRequest &request) { return Kill(*shared, request); }},
+	    {"POST", "/api/v1/workers/:id/drain", Role::ADMIN,
+	     [shared](const HttpRequest &request) {
+		     shared->State().DrainWorker(request.Parameter("id"));
+		     return Json("{\"done\": true}\n");
+	     }},
+	    {"POST", "/api/v1/workers/:id/forget", Role::ADMIN,
+	     [shared](const HttpRequest &request) {
+		     shared->State().ForgetWorker(request.Parameter("id"));
+		     return Json("{\"done\": true}\n");
+	     }},
 	    {"GET", "/api/v1/sessions", Role::ADMIN,
-	     [shared](const HttpRequest &) { return Json(SessionsJson(*shared->State())); }},
+	     [shared](const HttpRequest &) { return Json(SessionsJson(shared->State())); }},
 	    {"POST", "/api/v1/sql", Role::READ, [shared](const HttpRequest &request) { return Sql(*shared, request); }},
 	    {"GET", "/api/v1/events", Role::READ,
 	     [shared](const HttpRequest &request) { return Events(shared, request.role); }},
 	};
+}
+
+std::vector<HttpRoute> WorkerRoutes(std::function<WorkerInfo()> info) {
+	NodeFacts facts {"worker", NowUs()};
+	return {{"GET", "/healthz", std::nullopt, [](const HttpRequest &) { return Plain(200, "alive"); }},
+	        {"GET", "/readyz", std::nullopt,
+	         [info](const HttpRequest &) {
+		         auto state = info().state;
+		         return state == WorkerState::ACTIVE
+		                    ? Plain(200, "ready")
+		                    : Plain(503, std::string("not ready: the worker is ") + WorkerStateName(state));
+	         }},
+	        {"GET", "/metrics", Role::READ, [info, facts](const HttpRequest &) {
+		         HttpResponse response;
+		         response.content_type = METRICS_TYPE;
+		         response.body = WorkerMetrics(info(), facts);
+		         return response;
+	         }}};
 }
 
 } // namespace duckherder

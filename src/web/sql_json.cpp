@@ -2,87 +2,35 @@
 
 #include "common/clock.hpp"
 #include "web/json.hpp"
-
-#include "duckdb.hpp"
+#include "web/statement_rows.hpp"
 
 namespace duckherder {
-
-namespace {
-
-//! A session that ends with its statement
-class OneStatement {
-public:
-	OneStatement(DatabaseService &database_p, Role role) : database(database_p) {
-		SessionRequest request;
-		request.duckdb_version = duckdb::DuckDB::LibraryVersion();
-		request.protocol = "http";
-		id = database.OpenSession(request, role).id;
-	}
-	~OneStatement() {
-		try {
-			database.CloseSession(id);
-		} catch (std::exception &) {
-			// nobody uses it any more: it ends when its lease does
-		}
-	}
-
-	DatabaseService &database;
-	SessionId id;
-};
-
-//! Whether all rows were added
-bool AddRows(JsonNode rows, ChunkSource &source, uint64_t limit) {
-	auto reader = source.OpenReader();
-	duckdb::DataChunk chunk;
-	chunk.Initialize(duckdb::Allocator::DefaultAllocator(), source.Types());
-	uint64_t added = 0;
-	while (true) {
-		chunk.Reset();
-		reader->Next(chunk);
-		if (chunk.size() == 0) {
-			return true;
-		}
-		for (duckdb::idx_t row = 0; row < chunk.size(); row++) {
-			if (added++ == limit) {
-				return false;
-			}
-			auto cells = rows.AddArray();
-			for (duckdb::idx_t column = 0; column < chunk.ColumnCount(); column++) {
-				auto value = chunk.GetValue(column, row);
-				if (value.IsNull()) {
-					cells.AddNull();
-				} else {
-					cells.Add(value.ToString());
-				}
-			}
-		}
-	}
-}
-
-} // namespace
 
 std::string SqlJson(DatabaseService &database, const std::string &sql, Role role, uint64_t limit,
                     const GoneCheck &gone) {
 	SteadyClock clock;
 	auto began_us = clock.NowUs();
-	OneStatement session(database, role);
-	auto shape = database.Describe(session.id, sql);
-	auto source = database.Run(SessionStatement::OfText(session.id, sql), {}, gone);
+	auto result = RunStatement(database, sql, role, limit, gone);
 	JsonDocument document;
 	auto root = document.Root();
 	auto columns = root.Array("columns");
-	for (size_t i = 0; i < shape.names.size(); i++) {
+	for (size_t i = 0; i < result.shape.names.size(); i++) {
 		auto column = columns.AddObject();
-		column.Set("name", shape.names[i]);
-		column.Set("type", shape.types[i].ToString());
+		column.Set("name", result.shape.names[i]);
+		column.Set("type", result.shape.types[i].ToString());
 	}
-	auto complete = AddRows(root.Array("rows"), *source, limit);
-	if (!complete) {
-		source->Cancel();
+	auto rows = root.Array("rows");
+	for (auto &row : result.rows) {
+		auto cells = rows.AddArray();
+		for (auto &value : row) {
+			if (value.IsNull()) {
+				cells.AddNull();
+			} else {
+				cells.Add(value.ToString());
+			}
+		}
 	}
-	source.reset();
-	database.Commit(session.id);
-	root.Set("truncated", !complete);
+	root.Set("truncated", !result.complete);
 	root.Set("duration_ms", static_cast<double>(clock.NowUs() - began_us) / 1000);
 	return document.Text();
 }

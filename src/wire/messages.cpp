@@ -45,7 +45,8 @@ namespace {
 	MESSAGE(SessionProgress, 27)                                                                                       \
 	MESSAGE(ListCatalogRequest, 28)                                                                                    \
 	MESSAGE(DescribeRequest, 29)                                                                                       \
-	MESSAGE(TableEstimates, 30)
+	MESSAGE(TableEstimates, 30)                                                                                        \
+	MESSAGE(QueryReports, 31)
 
 using ColumnTypes = duckdb::vector<duckdb::LogicalType>;
 using Parts = std::vector<std::string>;
@@ -275,6 +276,34 @@ template <class FIELDS, Is<ResultShape> T>
 void Fields(FIELDS &fields, T &shape) {
 	fields.List(10, "names", shape.names);
 	fields.Types(11, "types", shape.types);
+}
+
+template <class FIELDS, Is<QueryReport> T>
+void Fields(FIELDS &fields, T &report) {
+	fields.Field(10, "query_id", report.query_id);
+	fields.Field(11, "session", report.session);
+	fields.Field(12, "sql", report.sql);
+	fields.Field(13, "mode", report.mode);
+	fields.Field(14, "state", report.state);
+	fields.Field(15, "local_reason", report.local_reason);
+	fields.Field(16, "error", report.error);
+	fields.Field(17, "start_time_us", report.start_time_us);
+	fields.Field(18, "duration_us", report.duration_us);
+	fields.Field(19, "num_stages", report.num_stages);
+	fields.Field(20, "num_workers_used", report.num_workers_used);
+	fields.Field(21, "retries", report.retries);
+	fields.Field(22, "bytes_exchanged", report.bytes_exchanged);
+	fields.Field(23, "tasks", report.tasks);
+	fields.Field(24, "tasks_done", report.tasks_done);
+	fields.Field(25, "tasks_running", report.tasks_running);
+	fields.Field(26, "scanned_rows", report.scanned_rows);
+	fields.Field(27, "pruned_rows", report.pruned_rows);
+	fields.Field(28, "spilled_bytes", report.spilled_bytes);
+}
+
+template <class FIELDS, Is<QueryReports> T>
+void Fields(FIELDS &fields, T &reports) {
+	fields.Objects(10, "queries", reports.queries);
 }
 
 template <class FIELDS, Is<WorkerList> T>

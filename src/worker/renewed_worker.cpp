@@ -1,5 +1,7 @@
 #include "worker/renewed_worker.hpp"
 
+#include "duckdb/common/exception.hpp"
+
 #include "wire/errors.hpp"
 
 namespace duckherder {
@@ -55,6 +57,11 @@ void RenewedWorker::LoadExtension(const std::string &name) {
 	Node()->LoadExtension(name);
 	std::lock_guard<std::mutex> guard(lock);
 	extensions.push_back(name);
+}
+
+void RenewedWorker::Drain() {
+	throw duckdb::InvalidInputException("This worker is a part of a session's process, which ends it together with its "
+	                                    "local server: SELECT duckherder_stop_local_server()");
 }
 
 void RenewedWorker::StopAttempt(const TaskRequest &request) {

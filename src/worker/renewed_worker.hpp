@@ -25,6 +25,8 @@ public:
 	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
+	//! It ends with the process that it is a part of, and not before.
+	void Drain() override;
 	void StopAttempt(const TaskRequest &request) override;
 
 private:

@@ -208,6 +208,15 @@ void WorkerNode::SetLocation(const std::string &location) {
 	state->address.location = location;
 }
 
+void WorkerNode::Drain() {
+	SetDraining();
+	drain_requested = true;
+}
+
+bool WorkerNode::DrainRequested() const {
+	return drain_requested;
+}
+
 void WorkerNode::SetDraining() {
 	state->draining = true;
 }

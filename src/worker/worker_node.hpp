@@ -7,6 +7,7 @@
 
 #include "duckdb.hpp"
 
+#include <atomic>
 #include <memory>
 
 namespace duckherder {
@@ -36,12 +37,16 @@ public:
 	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
+	//! Like SetDraining; the owner finds out by DrainRequested, and ends.
+	void Drain() override;
 	void StopAttempt(const TaskRequest &request) override;
 
 	//! For a transport that learns its port only after the node exists
 	void SetLocation(const std::string &location);
 	//! From now on GetInfo says so and new tasks are refused (ErrorKind::DRAINING); running ones go on, outputs stay
 	void SetDraining();
+	//! Whether Drain was called
+	bool DrainRequested() const;
 	//! Drops the outputs of queries whose sessions are gone. To be called now and then; tasks that begin do so too.
 	void DropExpired();
 	//! No task runs and no output is kept
@@ -60,6 +65,7 @@ private:
 	class State;
 	//! Shared with running tasks, so that one that outlives the bounded wait of the destructor does no harm
 	std::shared_ptr<State> state;
+	std::atomic<bool> drain_requested {false};
 };
 
 } // namespace duckherder

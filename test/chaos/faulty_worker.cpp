@@ -144,6 +144,9 @@ public:
 	void LoadExtension(const std::string &name) override {
 		worker->LoadExtension(name);
 	}
+	void Drain() override {
+		worker->Drain();
+	}
 	void StopAttempt(const TaskRequest &request) override {
 		worker->StopAttempt(request);
 	}

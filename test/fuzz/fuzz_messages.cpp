@@ -17,7 +17,7 @@ void RoundTrip(const std::string &bytes) {
 }
 
 void DecodeAs(uint8_t kind, const std::string &bytes) {
-	switch (kind % 7) {
+	switch (kind % 8) {
 	case 0:
 		return RoundTrip<TaskRequest>(bytes);
 	case 1:
@@ -30,6 +30,8 @@ void DecodeAs(uint8_t kind, const std::string &bytes) {
 		return RoundTrip<WorkerList>(bytes);
 	case 5:
 		return RoundTrip<TaskError>(bytes);
+	case 6:
+		return RoundTrip<QueryReports>(bytes);
 	default:
 		return RoundTrip<std::vector<std::string>>(bytes);
 	}
@@ -99,7 +101,8 @@ std::vector<std::string> Samples() {
 	        std::string(1, 3) + EncodeMessage(info),
 	        std::string(1, 4) + EncodeMessage(WorkerList {{info, WorkerInfo()}}),
 	        std::string(1, 5) + EncodeMessage(SampleError()),
-	        std::string(1, 6) + EncodeParts({"one", "", "three"})};
+	        std::string(1, 6) + EncodeMessage(QueryReports {{QueryReport(), QueryReport()}}),
+	        std::string(1, 7) + EncodeParts({"one", "", "three"})};
 }
 
 } // namespace duckherder::fuzz

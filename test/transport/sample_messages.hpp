@@ -147,6 +147,15 @@ inline auto Members(const WorkerInfo &m) {
 	                age, beats);
 }
 
+inline auto Members(const QueryReport &m) {
+	auto &[query_id, session, sql, mode, state, local_reason, error, start_time_us, duration_us, num_stages,
+	       num_workers_used, retries, bytes_exchanged, tasks, tasks_done, tasks_running, scanned_rows, pruned_rows,
+	       spilled_bytes] = m;
+	return std::tie(query_id, session, sql, mode, state, local_reason, error, start_time_us, duration_us, num_stages,
+	                num_workers_used, retries, bytes_exchanged, tasks, tasks_done, tasks_running, scanned_rows,
+	                pruned_rows, spilled_bytes);
+}
+
 template <class T>
 concept Message = requires(const T &message) { Members(message); };
 
@@ -277,6 +286,11 @@ inline WorkerInfo SampleWorkerInfo() {
 	info.heartbeat_age_ms = 999;
 	info.sends_heartbeats = true;
 	return info;
+}
+
+inline QueryReport SampleQueryReport() {
+	return {"query-1", "host:17", "SELECT 'ä'", "PARTIAL", "FAILED", "reason", "error",    -5, 6,         7,
+	        8,         9,         1ULL << 40,   11,        10,       1,        1ULL << 41, 13, 1ULL << 33};
 }
 
 } // namespace duckherder

@@ -198,6 +198,9 @@ public:
 		Note<WorkerInfo>("GetInfo", nullptr, info);
 		return info;
 	}
+	void Drain() override {
+		Note<std::string>("Drain", nullptr, "");
+	}
 	void LoadExtension(const std::string &name) override {
 		Note("LoadExtension", &extensions, name);
 		if (load_extension) {

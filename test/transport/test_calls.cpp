@@ -32,6 +32,12 @@ TEST_P(TransportCalls, LoadExtensionKeepsErrorClass) {
 	EXPECT_EQ(worker->Extensions().size(), 6U);
 }
 
+TEST_P(TransportCalls, DrainArrives) {
+	Connect()->Drain();
+	auto calls = worker->Calls();
+	EXPECT_EQ(std::count(calls.begin(), calls.end(), "Drain"), 1);
+}
+
 TEST_P(TransportCalls, ErrorOfControlCallNamesTheWorker) {
 	worker->load_extension = [](const std::string &) { throw duckdb::IOException("no such extension"); };
 	auto error = ErrorOf([&] { Connect()->LoadExtension("tpch"); });

@@ -40,6 +40,11 @@ public:
 		released.push_back(query);
 	}
 
+	void ReportQueries(const std::vector<QueryReport> &queries) override {
+		reports.insert(reports.end(), queries.begin(), queries.end());
+	}
+
+	std::vector<QueryReport> reports;
 	bool refuses = false;
 	bool knows = true;
 	std::vector<WorkerInfo> workers;
@@ -87,6 +92,14 @@ TEST_F(FlightDriver, WorkersAreListedWithAllTheirFields) {
 	EXPECT_TRUE(client.ListWorkers() == driver->workers);
 	driver->workers.assign(1000, SampleWorkerInfo());
 	EXPECT_TRUE(client.ListWorkers() == driver->workers);
+}
+
+TEST_F(FlightDriver, ReportsOfQueriesArriveWithAllTheirFields) {
+	ExpectAllSet(SampleQueryReport());
+	client.ReportQueries({SampleQueryReport(), QueryReport()});
+	ASSERT_EQ(driver->reports.size(), 2U);
+	EXPECT_TRUE(driver->reports[0] == SampleQueryReport());
+	EXPECT_TRUE(driver->reports[1] == QueryReport());
 }
 
 TEST_F(FlightDriver, QueriesAreAdmittedKeptAndReleased) {

@@ -86,6 +86,8 @@ TEST(CodecMessages, EveryFieldTravels) {
 	std::vector<WorkerInfo> workers {SampleWorkerInfo(), WorkerInfo(), SampleWorkerInfo()};
 	EXPECT_TRUE(DecodeMessage<WorkerList>(EncodeMessage(WorkerList {workers})).workers == workers);
 	EXPECT_TRUE(DecodeMessage<WorkerList>(EncodeMessage(WorkerList())).workers.empty());
+	std::vector<QueryReport> reports {SampleQueryReport(), QueryReport()};
+	EXPECT_TRUE(DecodeMessage<QueryReports>(EncodeMessage(QueryReports {reports})).queries == reports);
 }
 
 TEST(CodecMessages, EveryValueOfAnEnumTravels) {

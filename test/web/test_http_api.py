@@ -173,6 +173,9 @@ def test_who_may_see_and_do_what(node: HttpClient, reader: HttpClient, writer: H
     admin = HttpClient(f"http://{node.host}:{node.port}", "admin-token-0123456789")
     assert admin.get("/api/v1/queries", search="secret text").json["total"] >= 1
     assert admin.get("/api/v1/sessions").status == 200
+    for client in (reader, writer, admin):
+        assert client.sql("CALL duckherder_start_ui()").status == 403
+    assert writer.post("/api/v1/workers/worker-0/drain").status == 403
 
 
 SAMPLE = re.compile(r'^([a-z_]+)(\{[a-z_]+="(?:[^"\\]|\\.)*"(?:,[a-z_]+="(?:[^"\\]|\\.)*")*\})? (\S+)$')

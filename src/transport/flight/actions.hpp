@@ -28,6 +28,8 @@ inline constexpr Action<WorkerQueryRequest, Nothing> CANCEL_QUERY {"duckherder.c
 inline constexpr Action<RenewLeaseRequest, Nothing> RENEW_LEASE {"duckherder.renew_lease", Role::NODE};
 inline constexpr Action<LoadExtensionRequest, Nothing> LOAD_EXTENSION {"duckherder.load_extension", Role::ADMIN};
 
+inline constexpr Action<WorkerRequest, Nothing> DRAIN {"duckherder.drain", Role::ADMIN};
+
 // At a driver
 inline constexpr Action<WorkerInfo, Nothing> REGISTER_WORKER {"duckherder.register_worker", Role::NODE};
 inline constexpr Action<WorkerInfo, HeartbeatReply> HEARTBEAT {"duckherder.heartbeat", Role::NODE};
@@ -37,6 +39,7 @@ inline constexpr Action<Nothing, WorkerList> LIST_WORKERS {"duckherder.list_work
 inline constexpr Action<AdmitQueryRequest, AdmitQueryReply> ADMIT_QUERY {"duckherder.admit_query", Role::NODE};
 inline constexpr Action<QueriesRequest, Nothing> RENEW_LEASES {"duckherder.renew_leases", Role::NODE};
 inline constexpr Action<QueryRequest, Nothing> RELEASE_QUERY {"duckherder.release_query", Role::NODE};
+inline constexpr Action<QueryReports, Nothing> REPORT_QUERIES {"duckherder.report_queries", Role::NODE};
 
 // At a driver's database
 inline constexpr Action<SessionRequest, SessionInfo> OPEN_SESSION {"duckherder.open_session", Role::READ};

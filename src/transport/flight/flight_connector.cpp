@@ -59,6 +59,10 @@ void FlightDriverClient::RenewLeases(const std::vector<QueryId> &queries) {
 	Call(actions::RENEW_LEASES, {queries});
 }
 
+void FlightDriverClient::ReportQueries(const std::vector<QueryReport> &queries) {
+	Call(actions::REPORT_QUERIES, {queries});
+}
+
 void FlightDriverClient::ReleaseQuery(const QueryId &query) {
 	Call(actions::RELEASE_QUERY, {query});
 }

@@ -54,6 +54,7 @@ public:
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
 	void RenewLeases(const std::vector<QueryId> &queries) override;
+	void ReportQueries(const std::vector<QueryReport> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 
 private:

@@ -173,6 +173,10 @@ WorkerInfo RemoteWorker::GetInfo() {
 	return Call(actions::GET_INFO, {address.id}, limits::CONNECT_TIMEOUT_MS);
 }
 
+void RemoteWorker::Drain() {
+	Call(actions::DRAIN, {address.id}, limits::CONNECT_TIMEOUT_MS);
+}
+
 void RemoteWorker::StopAttempt(const TaskRequest &request) {
 	connections->calls.Cut(address.location, request.query_id, AttemptName(request));
 }

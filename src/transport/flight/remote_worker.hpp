@@ -21,6 +21,7 @@ public:
 	void RenewLease(const QueryId &query_id, const std::vector<std::string> &lost_locations) override;
 	WorkerInfo GetInfo() override;
 	void LoadExtension(const std::string &name) override;
+	void Drain() override;
 	//! Hangs up, which the worker notices
 	void StopAttempt(const TaskRequest &request) override;
 

@@ -114,8 +114,14 @@ void HttpConnections::Stop() {
 	Wake();
 	watch.join();
 	for (auto &thread : ending) {
-		thread.join();
+		// what a handler does may end the database, and with it the server
+		if (thread.get_id() == std::this_thread::get_id()) {
+			thread.detach();
+		} else {
+			thread.join();
+		}
 	}
+	serve = nullptr;
 	CloseAll(waiting);
 	MutexLock guard(lock);
 	CloseAll(requested);
@@ -268,6 +274,7 @@ void HttpConnections::AddThread() {
 }
 
 void HttpConnections::Work() {
+	auto answer = serve;
 	MutexLock guard(lock);
 	while (true) {
 		changed.Wait(guard, [&]() REQUIRES(lock) { return stopping || !requested.empty(); });
@@ -283,7 +290,7 @@ void HttpConnections::Work() {
 		call.message = connection->received.substr(0, bytes);
 		connection->received.erase(0, bytes);
 		guard.Unlock();
-		auto stays = serve(call);
+		auto stays = answer(call);
 		guard.Lock();
 		if (stays && !stopping) {
 			returned.splice(returned.end(), answering, connection);

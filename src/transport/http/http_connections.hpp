@@ -30,6 +30,7 @@ struct HttpCall {
 class HttpConnections {
 public:
 	//! Answers a request, within HTTP_WRITE_MS for each piece that is written. Says whether the connection stays open.
+	//! Each thread of the pool has a copy, by which it keeps alive what it needs, this object included.
 	using Serve = std::function<bool(HttpCall &call)>;
 
 	HttpConnections() = default;
@@ -37,7 +38,8 @@ public:
 
 	//! Listens; once. Port 0 takes a free one. Throws IOException that says why not.
 	void Start(const std::string &host, uint16_t port, Serve serve);
-	//! Closes all connections, also those of answers without an end, and waits for the pool. Idempotent.
+	//! Closes all connections, also those of answers without an end, and waits for the pool; not for the calling
+	//! thread, if it is one of the pool. Idempotent.
 	void Stop();
 	//! After Start
 	uint16_t Port() const {

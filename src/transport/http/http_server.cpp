@@ -155,7 +155,7 @@ HttpResponse HttpResponse::Error(int status, const std::string &sentence) {
 	return response;
 }
 
-class HttpServer::Implementation {
+class HttpServer::Implementation : public std::enable_shared_from_this<HttpServer::Implementation> {
 public:
 	Implementation(HttpServerOptions options_p, std::vector<HttpRoute> routes_p)
 	    : options(std::move(options_p)), routes(std::move(routes_p)), logins(std::make_shared<SteadyClock>()),
@@ -203,9 +203,9 @@ public:
 			    "behind a proxy that speaks TLS or a tunnel, or take --insecure if the network is trusted",
 			    options.host);
 		}
-		connections.Start(options.host, options.port, [this](HttpCall &call) {
+		connections.Start(options.host, options.port, [self = shared_from_this()](HttpCall &call) {
 			HttpStream stream(call);
-			return router->Answer(stream, call.peer);
+			return self->router->Answer(stream, call.peer);
 		});
 		auto bracketed = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
 		return "http://" + bracketed + ":" + std::to_string(connections.Port());
@@ -371,7 +371,7 @@ private:
 };
 
 HttpServer::HttpServer(HttpServerOptions options, std::vector<HttpRoute> routes)
-    : implementation(std::make_unique<Implementation>(std::move(options), std::move(routes))) {
+    : implementation(std::make_shared<Implementation>(std::move(options), std::move(routes))) {
 }
 
 HttpServer::~HttpServer() {

@@ -88,7 +88,8 @@ public:
 
 private:
 	class Implementation;
-	std::unique_ptr<Implementation> implementation;
+	//! Shared with the threads of its connections
+	std::shared_ptr<Implementation> implementation;
 };
 
 } // namespace duckherder

@@ -86,6 +86,9 @@ void AddWorkerActions(ActionTable &table, NodeServices &services, KnownStages &k
 	table.Add(actions::LOAD_EXTENSION, [&services](const LoadExtensionRequest &request, ActionTable::Caller &caller) {
 		WorkerFor(services, request.worker, caller)->LoadExtension(request.extension);
 	});
+	table.Add(actions::DRAIN, [&services](const WorkerRequest &request, ActionTable::Caller &caller) {
+		WorkerFor(services, request.worker, caller)->Drain();
+	});
 }
 
 void AddDriverActions(ActionTable &table, NodeServices &services) {
@@ -107,6 +110,8 @@ void AddDriverActions(ActionTable &table, NodeServices &services) {
 	          [&services](const QueriesRequest &request, auto &) { services.Driver()->RenewLeases(request.queries); });
 	table.Add(actions::RELEASE_QUERY,
 	          [&services](const QueryRequest &request, auto &) { services.Driver()->ReleaseQuery(request.query); });
+	table.Add(actions::REPORT_QUERIES,
+	          [&services](const QueryReports &request, auto &) { services.Driver()->ReportQueries(request.queries); });
 }
 
 //! What clients of the driver's database may do there is their role's: with READ all their transactions are read only.

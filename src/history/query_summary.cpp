@@ -1,0 +1,50 @@
+#include "history/query_summary.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace duckherder {
+
+QuerySummary::QuerySummary(const QueryRecord &record, int64_t now_us) {
+	query.number = record.number;
+	query.query_id = record.query_id;
+	query.sql = record.sql;
+	query.mode = record.mode;
+	query.local_reason = record.local_reason;
+	query.partition_strategy = record.partition_strategy;
+	query.merge_strategy = record.merge_strategy;
+	query.num_stages = record.num_stages;
+	query.num_workers_used = record.num_workers_used;
+	query.retries = record.retries;
+	query.bytes_exchanged = record.bytes_exchanged;
+	query.start_time_us = record.start_time_us;
+	query.state = record.state;
+	query.error = record.error;
+	query.duration_us = record.Running() ? static_cast<uint64_t>(std::max<int64_t>(now_us - record.start_time_us, 0))
+	                                     : record.duration_us;
+	if (record.report) {
+		session = record.report->session;
+		tasks = record.report->tasks;
+		tasks_done = record.report->tasks_done;
+		tasks_running = record.report->tasks_running;
+		spilled_bytes = record.report->spilled_bytes;
+		scanned_rows = record.report->scanned_rows;
+		return;
+	}
+	std::set<std::string> workers;
+	tasks = record.tasks.size();
+	for (auto &task : record.tasks) {
+		tasks_done += task.state == "DONE" ? 1 : 0;
+		tasks_running += task.state == "RUNNING" ? 1 : 0;
+		spilled_bytes = std::max(spilled_bytes, task.spilled_bytes);
+		scanned_rows += task.input_rows;
+		if (record.Running() && !task.worker_id.empty()) {
+			workers.insert(task.worker_id);
+		}
+	}
+	if (record.Running()) {
+		query.num_workers_used = static_cast<uint32_t>(workers.size());
+	}
+}
+
+} // namespace duckherder

@@ -1,0 +1,367 @@
+#include "main/operator_commands.hpp"
+
+#include "main/node_flags.hpp"
+#include "transport/credentials/token.hpp"
+#include "transport/flight/remote_database.hpp"
+#include "web/json.hpp"
+#include "web/statement_rows.hpp"
+
+#include "duckdb/common/exception.hpp"
+#include "duckdb/common/string_util.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+#include <thread>
+
+namespace duckherder {
+
+using namespace node_flags;
+using duckdb::StringUtil;
+
+namespace {
+
+//! DuckDB's, with a name that is short enough for what is written with it here
+template <class... VALUES>
+std::string Format(const char *format, VALUES... values) {
+	return StringUtil::Format(format, values...);
+}
+
+const FlagSpec JSON {"--json", "", "a JSON object for each row, on a line of its own"};
+const FlagSpec LIMIT {"--limit", "N", "at most so many; default 20"};
+const FlagSpec STATE {"--state", "STATE", "only those that are QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED or LOST"};
+const FlagSpec SECONDS {"--seconds", "N", "between two looks; default 2"};
+const FlagSpec COUNT {"--count", "N", "how many looks; default: until it is interrupted"};
+
+//! Longer texts are cut in tables, not in JSON
+constexpr size_t CELL_CHARACTERS_MAX = 60;
+
+std::string Quoted(const std::string &text) {
+	return duckdb::KeywordHelper::WriteQuoted(text, '\'');
+}
+
+bool IsNumber(const duckdb::LogicalType &type) {
+	return type.IsNumeric();
+}
+
+std::string CellText(const duckdb::Value &value) {
+	if (value.IsNull()) {
+		return "";
+	}
+	auto text = value.type().id() == duckdb::LogicalTypeId::DOUBLE
+	                ? StringUtil::Format("%.1f", value.GetValue<double>())
+	                : value.ToString();
+	std::replace(text.begin(), text.end(), '\n', ' ');
+	return text;
+}
+
+//! Of UTF-8
+size_t Characters(const std::string &text) {
+	return static_cast<size_t>(std::count_if(
+	    text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
+}
+
+std::string Shortened(const std::string &text) {
+	if (Characters(text) <= CELL_CHARACTERS_MAX) {
+		return text;
+	}
+	std::string result;
+	size_t characters = 0;
+	for (auto byte : text) {
+		characters += (static_cast<unsigned char>(byte) & 0xC0) != 0x80 ? 1 : 0;
+		if (characters == CELL_CHARACTERS_MAX) {
+			break;
+		}
+		result += byte;
+	}
+	return result + "…";
+}
+
+void PrintTable(const StatementRows &result) {
+	auto columns = result.shape.names.size();
+	std::vector<std::vector<std::string>> lines(1);
+	for (auto &name : result.shape.names) {
+		lines[0].push_back(StringUtil::Upper(name));
+	}
+	for (auto &row : result.rows) {
+		lines.emplace_back();
+		for (auto &value : row) {
+			lines.back().push_back(Shortened(CellText(value)));
+		}
+	}
+	std::vector<size_t> widths(columns);
+	for (auto &line : lines) {
+		for (size_t i = 0; i < columns; i++) {
+			widths[i] = std::max(widths[i], Characters(line[i]));
+		}
+	}
+	for (auto &line : lines) {
+		std::string text;
+		for (size_t i = 0; i < columns; i++) {
+			std::string space(widths[i] - Characters(line[i]), ' ');
+			auto right = IsNumber(result.shape.types[i]);
+			text += (i > 0 ? "  " : "") + (right ? space + line[i] : line[i] + space);
+		}
+		text.erase(text.find_last_not_of(' ') + 1);
+		std::cout << text << "\n";
+	}
+	std::cout.flush();
+}
+
+void SetValue(JsonNode object, const char *name, const duckdb::Value &value) {
+	if (value.IsNull()) {
+		object.SetNull(name);
+		return;
+	}
+	switch (value.type().id()) {
+	case duckdb::LogicalTypeId::BOOLEAN:
+		object.Set(name, value.GetValue<bool>());
+		break;
+	case duckdb::LogicalTypeId::FLOAT:
+	case duckdb::LogicalTypeId::DOUBLE:
+		object.Set(name, value.GetValue<double>());
+		break;
+	case duckdb::LogicalTypeId::TINYINT:
+	case duckdb::LogicalTypeId::SMALLINT:
+	case duckdb::LogicalTypeId::INTEGER:
+	case duckdb::LogicalTypeId::BIGINT:
+		object.Set(name, value.GetValue<int64_t>());
+		break;
+	default:
+		object.Set(name, value.ToString());
+	}
+}
+
+void PrintJson(const StatementRows &result) {
+	for (auto &row : result.rows) {
+		JsonDocument document;
+		for (size_t i = 0; i < row.size(); i++) {
+			SetValue(document.Root(), result.shape.names[i].c_str(), row[i]);
+		}
+		std::cout << document.Text();
+	}
+	std::cout.flush();
+}
+
+//! A command with its flags, and the driver that it asks
+class Operator {
+public:
+	Operator(const std::string &command, const std::string &usage, std::vector<FlagSpec> specs_p,
+	         const std::vector<std::string> &words)
+	    : specs(WithConnection(std::move(specs_p))), flags(command, specs, words),
+	      helped(WantsHelp(flags, usage, specs)) {
+	}
+
+	StatementRows Ask(const std::string &sql) {
+		if (!database) {
+			AllowDumps(false);
+			auto settings = ClientSettingsOf(flags, LoadToken(TokenFileOf(flags)));
+			database = std::make_unique<RemoteDatabase>(DriverLocation(flags), std::move(settings));
+		}
+		return RunStatement(*database, sql, Role::NODE, std::numeric_limits<uint64_t>::max(), nullptr);
+	}
+
+	void Show(const std::string &sql) {
+		auto result = Ask(sql);
+		if (flags.Has(JSON.name)) {
+			PrintJson(result);
+		} else {
+			PrintTable(result);
+		}
+	}
+
+	const std::vector<FlagSpec> specs;
+	const CommandLine flags;
+	//! The help was asked for, and that was all
+	const bool helped;
+
+private:
+	static std::vector<FlagSpec> WithConnection(std::vector<FlagSpec> specs) {
+		for (auto &flag : {JSON, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP}) {
+			specs.push_back(flag);
+		}
+		return specs;
+	}
+
+	std::unique_ptr<RemoteDatabase> database;
+};
+
+//! What stands before the flags; UsageError if it is not there
+std::string Subject(const std::string &command, const char *what, std::vector<std::string> &words) {
+	if (words.empty() || words[0].rfind("--", 0) == 0) {
+		if (std::find(words.begin(), words.end(), HELP.name) != words.end()) {
+			return std::string();
+		}
+		throw UsageError("duckherder %s %s: the %s is missing", command, what, what);
+	}
+	auto subject = words[0];
+	words.erase(words.begin());
+	return subject;
+}
+
+constexpr const char *QUERY_COLUMNS =
+    "query_id, session, state, execution_mode AS mode, execution_start_time AS began, "
+    "query_duration_ms AS ms, tasks_done || '/' || tasks AS tasks, "
+    "num_workers_used AS workers, retries, bytes_exchanged AS exchanged, ";
+
+int Queries(std::vector<std::string> words) {
+	Operator command("queries", "duckherder queries: the last queries of a driver, the latest first", {STATE, LIMIT},
+	                 words);
+	if (command.helped) {
+		return 0;
+	}
+	auto limit = command.flags.GetNumber(LIMIT.name, 20, 1, 1000000);
+	auto state = StringUtil::Upper(command.flags.Get(STATE.name));
+	auto condition = state.empty() ? std::string() : Format("WHERE state = %s", Quoted(state));
+	command.Show(Format("SELECT %s sql FROM duckherder_queries() %s ORDER BY execution_start_time DESC LIMIT %llu",
+	                    QUERY_COLUMNS, condition, limit));
+	return 0;
+}
+
+int Query(std::vector<std::string> words) {
+	auto id = Subject("query", "ID", words);
+	Operator command("query", "duckherder query ID: one query, and what its stages did", {}, words);
+	if (command.helped) {
+		return 0;
+	}
+	auto facts = command.Ask(Format("SELECT * FROM duckherder_queries() WHERE query_id = %s", Quoted(id)));
+	if (facts.rows.empty()) {
+		throw duckdb::InvalidInputException("There is no query '%s', or it is so old that it is forgotten", id);
+	}
+	if (command.flags.Has(JSON.name)) {
+		PrintJson(facts);
+	} else {
+		for (size_t i = 0; i < facts.shape.names.size(); i++) {
+			auto text = CellText(facts.rows[0][i]);
+			if (!text.empty()) {
+				std::cout << StringUtil::Format("%-22s", facts.shape.names[i]) << text << "\n";
+			}
+		}
+		std::cout << "\n";
+	}
+	command.Show(Format("SELECT stage_id AS stage, count(*) AS tasks, count(DISTINCT worker_id) AS workers, "
+	                    "sum(rows)::BIGINT AS rows, sum(bytes)::BIGINT AS bytes, sum(duration_ms) AS busy_ms, "
+	                    "median(duration_ms) AS median_ms, max(duration_ms) AS slowest_ms, "
+	                    "arg_max(worker_id, duration_ms) AS slowest_worker, sum(attempt)::BIGINT AS retries "
+	                    "FROM duckherder_tasks() WHERE query_id = %s GROUP BY stage_id ORDER BY stage_id",
+	                    Quoted(id)));
+	return 0;
+}
+
+int Kill(std::vector<std::string> words) {
+	auto id = Subject("kill", "ID", words);
+	Operator command("kill", "duckherder kill ID: ends a distributed query that runs", {}, words);
+	if (command.helped) {
+		return 0;
+	}
+	auto killed = command.Ask(Format("SELECT duckherder_kill(%s)", Quoted(id))).rows.at(0).at(0);
+	if (!killed.GetValue<bool>()) {
+		throw duckdb::InvalidInputException(
+		    "No distributed query '%s' runs at this driver; one of a session that borrows "
+		    "its workers is ended there",
+		    id);
+	}
+	std::cout << "killed " << id << std::endl;
+	return 0;
+}
+
+//! drain and forget
+int ChangeWorker(const std::string &name, const std::string &what, std::vector<std::string> words) {
+	auto id = Subject(name, "WORKER", words);
+	Operator command(name, Format("duckherder %s WORKER: %s", name, what), {}, words);
+	if (command.helped) {
+		return 0;
+	}
+	std::cout << command.Ask(Format("SELECT duckherder_%s_worker(%s)", name, Quoted(id))).rows.at(0).at(0).ToString()
+	          << std::endl;
+	return 0;
+}
+
+int View(const std::string &name, const std::string &what, const std::string &sql,
+         const std::vector<std::string> &words) {
+	Operator command(name, Format("duckherder %s: %s", name, what), {}, words);
+	if (!command.helped) {
+		command.Show(sql);
+	}
+	return 0;
+}
+
+int Sql(std::vector<std::string> words) {
+	auto text = Subject("sql", "STATEMENT", words);
+	Operator command("sql", "duckherder sql STATEMENT: runs it in the driver's database, and shows its rows", {},
+	                 words);
+	if (!command.helped) {
+		command.Show(text);
+	}
+	return 0;
+}
+
+int Top(const std::vector<std::string> &words) {
+	Operator command("top", "duckherder top: workers and running queries, again and again", {SECONDS, COUNT}, words);
+	if (command.helped) {
+		return 0;
+	}
+	auto seconds = command.flags.GetNumber(SECONDS.name, 2, 1, 3600);
+	auto count = command.flags.GetNumber(COUNT.name, 0, 1, 1000000);
+	for (uint64_t look = 0; count == 0 || look < count; look++) {
+		if (look > 0) {
+			std::this_thread::sleep_for(std::chrono::seconds(seconds));
+		}
+		if (!command.flags.Has(JSON.name)) {
+			// home, and clear the screen
+			std::cout << "\033[H\033[2J";
+		}
+		command.Show("SELECT id, state, threads, running_tasks AS tasks, kept_queries AS kept, memory_used >> 20 AS "
+		             "memory_mb, memory_limit >> 20 AS limit_mb FROM duckherder_workers()");
+		std::cout << "\n";
+		command.Show(Format("SELECT %s sql FROM duckherder_queries() WHERE state IN ('RUNNING', 'QUEUED') ORDER BY "
+		                    "execution_start_time",
+		                    QUERY_COLUMNS));
+	}
+	return 0;
+}
+
+} // namespace
+
+std::string OperatorCommandHelp() {
+	return R"(  duckherder queries  the last queries
+  duckherder query    one query, and what its stages did
+  duckherder kill     ends a query
+  duckherder workers  who is there
+  duckherder drain    lets a worker end once nobody needs it
+  duckherder forget   takes a lost worker off the list
+  duckherder sessions clients of the driver's database
+  duckherder sql      runs a statement there
+  duckherder top      workers and running queries, again and again
+)";
+}
+
+bool RunOperatorCommand(const std::string &command, const std::vector<std::string> &words, int &code) {
+	if (command == "queries") {
+		code = Queries(words);
+	} else if (command == "query") {
+		code = Query(words);
+	} else if (command == "kill") {
+		code = Kill(words);
+	} else if (command == "drain") {
+		code = ChangeWorker(command, "lets the worker take no new tasks, and end once nobody needs it any more", words);
+	} else if (command == "forget") {
+		code = ChangeWorker(command, "takes a worker that is lost off the list", words);
+	} else if (command == "workers") {
+		code = View(command, "who is there", "FROM duckherder_workers()", words);
+	} else if (command == "sessions") {
+		code = View(command, "clients of the driver's database", "FROM duckherder_sessions()", words);
+	} else if (command == "sql") {
+		code = Sql(words);
+	} else if (command == "top") {
+		code = Top(words);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+} // namespace duckherder
