@@ -36,8 +36,9 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 	services.affinity = std::make_shared<AffinityMap>();
 	services.recorder = std::make_shared<QueryRecorder>();
 	services.costs = std::make_shared<MeasuredCosts>();
-	services.cluster->OnReport(
-	    [recorder = services.recorder](const QueryReport &report) { recorder->TakeReport(report); });
+	services.cluster->OnReport([recorder = services.recorder](const QueryReport &report) {
+		recorder->TakeReport(report, Timestamp::GetCurrentTimestamp().value);
+	});
 	services.refresh_workers = [this](bool at_once) {
 		try {
 			AskInactiveWorkers();

@@ -43,6 +43,11 @@ void QueryTotals::Add(const QueryRecord &record) {
 	bytes_exchanged += record.bytes_exchanged;
 }
 
+std::string QueryRecord::StateAt(int64_t now_us) const {
+	auto silent = now_us - reported_us > static_cast<int64_t>(limits::ADMISSION_LEASE_MS) * 1000;
+	return report && Running() && silent ? "LOST" : state;
+}
+
 QueryReport ReportOf(const QueryRecord &record, const std::string &session) {
 	QueryReport report;
 	report.query_id = record.query_id;
@@ -149,8 +154,9 @@ std::vector<QueryRecord> QueryRecorder::Snapshot() const {
 	return result;
 }
 
-void QueryRecorder::TakeReport(const QueryReport &report) {
+void QueryRecorder::TakeReport(const QueryReport &report, int64_t now_us) {
 	auto record = RecordOfReport(report);
+	record.reported_us = now_us;
 	MutexLock guard(lock);
 	changes++;
 	auto same = [&](const Entry &entry) { return entry->report && entry->query_id == report.query_id; };

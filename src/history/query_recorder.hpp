@@ -88,7 +88,11 @@ struct QueryRecord {
 	//! The query ran in a session of another process, which has reported it: there are no tasks and stages of it here,
 	//! only what they add up to. It is for the pages, not for the views and the file of the history.
 	std::optional<QueryReport> report;
+	//! When that report came, in microseconds since the epoch
+	int64_t reported_us = 0;
 
+	//! The state, unless the session that reports the query has fallen silent: then it is LOST
+	std::string StateAt(int64_t now_us) const;
 	bool Running() const {
 		return state == "RUNNING" || state == "QUEUED";
 	}
@@ -161,7 +165,8 @@ public:
 	//! Of this process's queries, oldest first.
 	std::vector<QueryRecord> Snapshot() const;
 	//! A session of another process tells how a query of its own is.
-	void TakeReport(const QueryReport &report);
+	//! `now_us`: microseconds since the epoch
+	void TakeReport(const QueryReport &report, int64_t now_us);
 	//! Calls for each record, oldest first, with the lock held: `look` does not call back, and is quick.
 	template <class LOOK>
 	void ForEach(LOOK look) const {

@@ -18,10 +18,10 @@ QuerySummary::QuerySummary(const QueryRecord &record, int64_t now_us) {
 	query.retries = record.retries;
 	query.bytes_exchanged = record.bytes_exchanged;
 	query.start_time_us = record.start_time_us;
-	query.state = record.state;
+	query.state = record.StateAt(now_us);
 	query.error = record.error;
-	query.duration_us = record.Running() ? static_cast<uint64_t>(std::max<int64_t>(now_us - record.start_time_us, 0))
-	                                     : record.duration_us;
+	query.duration_us = query.Running() ? static_cast<uint64_t>(std::max<int64_t>(now_us - record.start_time_us, 0))
+	                                    : record.duration_us;
 	if (record.report) {
 		session = record.report->session;
 		tasks = record.report->tasks;

@@ -43,9 +43,11 @@ std::map<StageId, StageTotals> AddUpStages(const std::vector<TaskHistory> &tasks
 		}
 	}
 	for (auto &entry : durations) {
-		auto middle = entry.second.begin() + static_cast<std::ptrdiff_t>(entry.second.size() / 2);
-		std::nth_element(entry.second.begin(), middle, entry.second.end());
-		result[entry.first].median_us = *middle;
+		auto &values = entry.second;
+		std::sort(values.begin(), values.end());
+		auto middle = values.size() / 2;
+		result[entry.first].median_us =
+		    values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 	}
 	return result;
 }

@@ -50,9 +50,11 @@ std::string ClusterJson(DatabaseState &state, const NodeFacts &node, Role role) 
 	root.Set("running_tasks", totals.running_tasks);
 	uint64_t running = 0;
 	uint64_t queued = 0;
+	auto now_us = NowUs();
 	state.services.recorder->ForEach([&](const QueryRecord &query) {
-		running += query.state == "RUNNING" ? 1 : 0;
-		queued += query.state == "QUEUED" ? 1 : 0;
+		auto state_now = query.StateAt(now_us);
+		running += state_now == "RUNNING" ? 1 : 0;
+		queued += state_now == "QUEUED" ? 1 : 0;
 	});
 	auto ended = state.services.recorder->Totals();
 	std::map<std::string, uint64_t> modes;

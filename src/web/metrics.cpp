@@ -18,13 +18,22 @@ void AddBuild(MetricsText &metrics, const NodeFacts &node) {
 
 void AddQueries(MetricsText &metrics, DatabaseState &state, const QueryTotals &totals) {
 	metrics.Family("duckherder_queries_total", "counter", "Queries that have ended, by mode and state.");
-	for (auto &entry : totals.queries) {
+	// a rate needs a value from before the first event
+	auto queries = totals.queries;
+	for (auto mode : {ExecutionMode::DISTRIBUTED, ExecutionMode::PARTIAL, ExecutionMode::LOCAL}) {
+		for (auto ended : {"SUCCEEDED", "FAILED", "CANCELLED"}) {
+			queries[{mode, ended}] += 0;
+		}
+	}
+	for (auto &entry : queries) {
 		metrics.Sample(entry.second, {{"mode", ExecutionModeName(entry.first.first)}, {"state", entry.first.second}});
 	}
 	std::map<std::string, uint64_t> now = {{"QUEUED", 0}, {"RUNNING", 0}};
+	auto now_us = NowUs();
 	state.services.recorder->ForEach([&](const QueryRecord &query) {
-		if (query.Running()) {
-			now[query.state]++;
+		auto found = now.find(query.StateAt(now_us));
+		if (found != now.end()) {
+			found->second++;
 		}
 	});
 	metrics.Family("duckherder_queries", "gauge", "Queries of this node's database that have not ended, by state.");
@@ -52,7 +61,11 @@ void AddQueries(MetricsText &metrics, DatabaseState &state, const QueryTotals &t
 
 void AddTasks(MetricsText &metrics, const QueryTotals &totals) {
 	metrics.Family("duckherder_tasks_total", "counter", "Tasks of queries that have ended, by state.");
-	for (auto &entry : totals.tasks_by_state) {
+	auto tasks_by_state = totals.tasks_by_state;
+	for (auto ended : {"DONE", "FAILED", "CANCELLED"}) {
+		tasks_by_state[ended] += 0;
+	}
+	for (auto &entry : tasks_by_state) {
 		metrics.Sample(entry.second, {{"state", entry.first}});
 	}
 	metrics.Family("duckherder_speculative_tasks_total", "counter",
@@ -91,8 +104,10 @@ void AddWorkers(MetricsText &metrics, const std::vector<WorkerInfo> &workers) {
 	     [](const WorkerInfo &worker) { return worker.memory_used_bytes; });
 	each("duckherder_worker_memory_limit_bytes", "Memory that may be used, by worker.",
 	     [](const WorkerInfo &worker) { return worker.memory_limit_bytes; });
-	each("duckherder_worker_heartbeat_age_milliseconds", "Time since the last sign of life, by worker.",
-	     [](const WorkerInfo &worker) { return worker.heartbeat_age_ms; });
+	metrics.Family("duckherder_worker_heartbeat_age_seconds", "gauge", "Time since the last sign of life, by worker.");
+	for (auto &worker : workers) {
+		metrics.Sample(static_cast<double>(worker.heartbeat_age_ms) / 1000, {{"worker", worker.address.id}});
+	}
 }
 
 } // namespace

@@ -7,7 +7,7 @@
 
 namespace duckherder {
 
-//! GET /metrics of a driver or session: the text format 0.0.4 of Prometheus, see docs/operations.md for the names.
+//! GET /metrics of a driver or session: the text format 0.0.4 of Prometheus, see docs/api.md for the names.
 std::string DriverMetrics(DatabaseState &state, const NodeFacts &node);
 
 //! The same of a worker.

@@ -34,7 +34,7 @@ std::string NumberText(double value) {
 	char text[64];
 	// whole numbers stay whole, whatever their size
 	auto whole = value == std::floor(value) && std::fabs(value) < 9e15;
-	snprintf(text, sizeof(text), whole ? "%.0f" : "%.9g", value);
+	snprintf(text, sizeof(text), whole ? "%.0f" : "%.15g", value);
 	return text;
 }
 

@@ -53,8 +53,9 @@ bool Contains(const std::string &text, const std::string &lower) {
 	return duckdb::StringUtil::Contains(duckdb::StringUtil::Lower(text), lower);
 }
 
-bool Matches(const QueryRecord &query, const QueryFilter &filter, const std::string &search, Role role) {
-	if (!filter.state.empty() && query.state != filter.state) {
+bool Matches(const QueryRecord &query, const QueryFilter &filter, const std::string &search, Role role,
+             int64_t now_us) {
+	if (!filter.state.empty() && query.StateAt(now_us) != filter.state) {
 		return false;
 	}
 	if (!filter.mode.empty() && ExecutionModeName(query.mode) != filter.mode) {
@@ -166,7 +167,7 @@ std::string QueriesJson(const QueryRecorder &recorder, const QueryFilter &filter
 	auto now_us = NowUs();
 	std::vector<QuerySummary> lines;
 	recorder.ForEach([&](const QueryRecord &query) {
-		if (Matches(query, filter, search, role)) {
+		if (Matches(query, filter, search, role, now_us)) {
 			lines.emplace_back(query, now_us);
 		}
 	});

@@ -49,11 +49,12 @@ HttpResponse Plain(int status, const std::string &text) {
 
 std::string TypeOf(const std::string &name) {
 	auto ending = name.substr(name.rfind('.') + 1);
-	return ending == "html"  ? "text/html; charset=utf-8"
-	       : ending == "js"  ? "text/javascript; charset=utf-8"
-	       : ending == "css" ? "text/css; charset=utf-8"
-	       : ending == "svg" ? "image/svg+xml"
-	                         : "application/octet-stream";
+	return ending == "html"   ? "text/html; charset=utf-8"
+	       : ending == "js"   ? "text/javascript; charset=utf-8"
+	       : ending == "css"  ? "text/css; charset=utf-8"
+	       : ending == "svg"  ? "image/svg+xml"
+	       : ending == "json" ? "application/json"
+	                          : "application/octet-stream";
 }
 
 HttpResponse Asset(const std::string &name) {
@@ -113,6 +114,16 @@ HttpResponse Kill(const Web &web, const HttpRequest &request) {
 		return HttpResponse::Error(404, "No distributed query '" + id + "' runs here");
 	}
 	return Json("{\"killed\": true}\n");
+}
+
+HttpResponse ChangeWorker(const Web &web, const HttpRequest &request, void (DatabaseState::*change)(const WorkerId &)) {
+	auto id = request.Parameter("id");
+	auto workers = web.State().ListWorkers();
+	if (std::none_of(workers.begin(), workers.end(), [&](auto &worker) { return worker.address.id == id; })) {
+		return HttpResponse::Error(404, "There is no worker '" + id + "'");
+	}
+	(web.State().*change)(id);
+	return Json("{\"done\": true}\n");
 }
 
 HttpResponse Sql(const Web &web, const HttpRequest &request) {
@@ -191,15 +202,10 @@ std::vector<HttpRoute> WebRoutes(DatabaseState &state, WebNode node) {
 	    {"POST", "/api/v1/queries/:id/kill", Role::ADMIN,
 	     [shared](const HttpRequest &request) { return Kill(*shared, request); }},
 	    {"POST", "/api/v1/workers/:id/drain", Role::ADMIN,
-	     [shared](const HttpRequest &request) {
-		     shared->State().DrainWorker(request.Parameter("id"));
-		     return Json("{\"done\": true}\n");
-	     }},
+	     [shared](const HttpRequest &request) { return ChangeWorker(*shared, request, &DatabaseState::DrainWorker); }},
 	    {"POST", "/api/v1/workers/:id/forget", Role::ADMIN,
-	     [shared](const HttpRequest &request) {
-		     shared->State().ForgetWorker(request.Parameter("id"));
-		     return Json("{\"done\": true}\n");
-	     }},
+	     [shared](const HttpRequest &request) { return ChangeWorker(*shared, request, &DatabaseState::ForgetWorker); }},
+	    {"GET", "/api/v1/openapi.json", Role::READ, [](const HttpRequest &) { return Asset("openapi.json"); }},
 	    {"GET", "/api/v1/sessions", Role::ADMIN,
 	     [shared](const HttpRequest &) { return Json(SessionsJson(shared->State())); }},
 	    {"POST", "/api/v1/sql", Role::READ, [shared](const HttpRequest &request) { return Sql(*shared, request); }},

@@ -130,7 +130,7 @@ def test_drain_and_forget(tmp_path: Path) -> None:
 def test_drain_over_http(tmp_path: Path) -> None:
     with Cluster(tmp_path, workers=1, with_driver=True) as cluster:
         node = HttpClient(cluster.pages, cluster_token())
-        assert node.post("/api/v1/workers/nobody/drain").status == 400
+        assert node.post("/api/v1/workers/nobody/drain").status == 404
         assert "drain it" in node.post("/api/v1/workers/worker-0/forget").error
         assert node.post("/api/v1/workers/worker-0/drain").json == {"done": True}
         assert cluster.workers["worker-0"].process.wait(20) == 0

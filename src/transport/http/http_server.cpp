@@ -163,6 +163,8 @@ public:
 		KeptPipeSignal kept;
 		router = std::make_unique<Router>();
 		router->set_payload_max_length(limits::HTTP_BODY_BYTES_MAX);
+		// it only says so; HttpConnections does it
+		router->set_keep_alive_timeout(limits::HTTP_IDLE_MS / 1000);
 		router->set_pre_routing_handler(
 		    [this](const http::Request &request, http::Response &response) { return Guard(request, response); });
 		router->set_post_routing_handler([](const http::Request &, http::Response &response) { AddHeaders(response); });

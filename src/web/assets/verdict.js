@@ -117,7 +117,7 @@ function skew(query, stages, tasks, at) {
             cause = ` It read ${read} rows, the median is ${format.shortCount(middle)}:` +
                 (stage.keys ? ` few values of the keys (${stage.keys}) or few files hold most rows.` :
                               ' its part of the data is the larger one.');
-        } else if (task) {
+        } else if (task && middle > 0) {
             cause = ' It did not read many more rows than the others: the worker was slow or had much else to do.';
         }
         facts.push({tone: share > 0.3 ? 'bad' : 'warn', title: `One task of stage ${stage.stage_id} took much longer`,
