@@ -11,6 +11,10 @@ install -m 755 "$build/duckherder" "$build/duckherder.duckdb_extension" "$out/$n
 cp --dereference "$build"/lib/*.so* "$out/$name/lib/"
 install -m 644 README.md LICENSE "$out/$name/"
 install -m 644 build/deps/libduckdb/LICENSE "$out/$name/licenses/duckdb-LICENSE.txt"
+install -m 644 third_party/licenses/preact.txt "$out/$name/licenses/preact-LICENSE.txt"
+install -m 644 build/deps/web/htm.LICENSE "$out/$name/licenses/htm-LICENSE.txt"
+install -m 644 build/deps/web/dagre.LICENSE "$out/$name/licenses/dagre-LICENSE.txt"
+install -m 644 build/deps/web/dagre.LEGAL.txt "$out/$name/licenses/dagre-parts.txt"
 for file in build/deps/arrow/licenses/*; do
     install -m 644 "$file" "$out/$name/licenses/arrow-${file##*/}"
 done

@@ -20,6 +20,7 @@ from support.cluster import Cluster, use_new_token  # noqa: E402
 from support.http_client import HttpClient, cluster_token  # noqa: E402
 
 SIZE = (1200, 900)
+CHART_SECONDS = 12
 QUERIES = [1, 3, 5, 6, 9, 10, 12, 18, 21]
 
 
@@ -34,8 +35,10 @@ def run_queries(node: HttpClient, data: Path) -> str:
     return node.get("/api/v1/queries", mode="DISTRIBUTED", search="l_quantity").json["queries"][0]["query_id"]
 
 
-def take(browser: Browser, url: str, route: str, path: Path, heading: str) -> None:
-    browser.open(f"{url}/#/{route}")
+def take(browser: Browser, url: str, route: str | None, path: Path, heading: str) -> None:
+    """Without a route: the page that is open."""
+    if route is not None:
+        browser.open(f"{url}/#/{route}")
     browser.wait_for(f"document.querySelector('h1')?.innerText.startsWith({heading!r})")
     browser.wait_for("!document.body.innerText.includes('Loading')")
     browser.screenshot(path)
@@ -61,8 +64,11 @@ def main(target: Path) -> None:
             endless = "SELECT count(*) FROM lineitem a JOIN lineitem b ON (a.l_orderkey * b.l_orderkey) % 7919 = 1"
             running = threading.Thread(target=node.sql, args=(endless,), daemon=True)
             running.start()
-            browser.wait_for("document.querySelectorAll('main a[href^=\"#/query/\"]').length > 0", 20)
-            take(browser, cluster.pages, "", target / "cluster.png", "Cluster")
+            browser.wait_for("document.body.innerText.includes('No query runs now') === false", 20)
+            # the charts begin when the page does
+            browser.evaluate(f"window.wanted = Date.now() + {CHART_SECONDS * 1000}; 0")
+            browser.wait_for("Date.now() > window.wanted", 2 * CHART_SECONDS)
+            take(browser, cluster.pages, None, target / "cluster.png", "Cluster")
             for query in node.get("/api/v1/queries", state="RUNNING").json["queries"]:
                 node.post(f"/api/v1/queries/{query['query_id']}/kill")
             running.join(20)
