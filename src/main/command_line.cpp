@@ -2,8 +2,10 @@
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
+#include "duckdb/common/string_util.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -25,6 +27,69 @@ bool ParseNumber(const std::string &text, uint64_t &number) {
 
 CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec> &flags,
                          const std::vector<std::string> &words) {
+	ReadWords(command, flags, words);
+	ReadEnvironment(command, flags);
+	if (Has(CONFIG.name)) {
+		ReadConfiguration(flags, Get(CONFIG.name));
+	}
+}
+
+void CommandLine::Put(const FlagSpec &flag, const std::string &value, const std::string &source) {
+	if (flag.value[0] != '\0') {
+		values[flag.name].push_back(value);
+	} else if (value == "true" || value == "1") {
+		values[flag.name].emplace_back();
+	} else if (value != "false" && value != "0") {
+		throw UsageError("%s is '%s', it can be true or false", source, value);
+	}
+}
+
+void CommandLine::ReadEnvironment(const std::string &command, const std::vector<FlagSpec> &flags) {
+	for (auto &flag : flags) {
+		auto name = duckdb::StringUtil::Upper("DUCKHERDER_" + command + "_" + std::string(flag.name).substr(2));
+		std::replace(name.begin(), name.end(), '-', '_');
+		auto value = std::getenv(name.c_str());
+		if (value && !Has(flag.name)) {
+			Put(flag, value, name);
+		}
+	}
+}
+
+void CommandLine::ReadConfiguration(const std::vector<FlagSpec> &flags, const std::string &path) {
+	std::istringstream lines(ReadTextFile(path));
+	auto given = values;
+	uint32_t number = 0;
+	for (std::string line; std::getline(lines, line);) {
+		number++;
+		auto text = line.substr(0, line.find('#'));
+		duckdb::StringUtil::Trim(text);
+		if (text.empty()) {
+			continue;
+		}
+		auto place = duckdb::StringUtil::Format("Line %d of '%s'", number, path);
+		auto equals = text.find('=');
+		auto name = text.substr(0, equals);
+		auto value = equals == std::string::npos ? std::string() : text.substr(equals + 1);
+		duckdb::StringUtil::Trim(name);
+		duckdb::StringUtil::Trim(value);
+		auto flag =
+		    std::find_if(flags.begin(), flags.end(), [&](const FlagSpec &spec) { return "--" + name == spec.name; });
+		if (equals == std::string::npos || flag == flags.end() || "--" + name == CONFIG.name) {
+			throw UsageError("%s is '%s': a line is 'name = value', where --name is one of these flags:\n%s", place,
+			                 text, FlagHelp(flags));
+		}
+		if (given.count(flag->name) > 0) {
+			continue;
+		}
+		if (Has(flag->name) && !flag->repeats) {
+			throw UsageError("%s: %s is given twice", place, name);
+		}
+		Put(*flag, value, place + ": " + name);
+	}
+}
+
+void CommandLine::ReadWords(const std::string &command, const std::vector<FlagSpec> &flags,
+                            const std::vector<std::string> &words) {
 	for (size_t i = 0; i < words.size(); i++) {
 		auto &word = words[i];
 		auto equals = word.find('=');

@@ -21,6 +21,10 @@ struct FlagSpec {
 	bool repeats = false;
 };
 
+//! A file with flags, see CommandLine
+inline const FlagSpec CONFIG {"--config", "F",
+                              "take flags that are not given from this file: a line 'name = value' each"};
+
 //! What was typed is wrong, whatever the machines do: the program ends with EXIT_USAGE
 class UsageError : public duckdb::InvalidInputException {
 public:
@@ -34,7 +38,10 @@ constexpr int EXIT_USAGE = 2;
 //! The parsed words behind a subcommand. Flags are given as --name VALUE or --name=VALUE.
 class CommandLine {
 public:
-	//! Throws UsageError naming the word that is wrong and what could stand there.
+	//! Throws UsageError naming the word that is wrong and what could stand there. What the words do not give comes
+	//! from the environment (DUCKHERDER_COMMAND_NAME for --name, with underscores), and then from the file that
+	//! --config names, if the command has that flag: a line "name = value" for each flag, # begins a comment. Flags
+	//! without a value take true or false there.
 	CommandLine(const std::string &command, const std::vector<FlagSpec> &flags, const std::vector<std::string> &words);
 
 	bool Has(const std::string &name) const;
@@ -48,6 +55,13 @@ public:
 	                       uint16_t missing_port = DEFAULT_PORT) const;
 
 private:
+	void ReadWords(const std::string &command, const std::vector<FlagSpec> &flags,
+	               const std::vector<std::string> &words);
+	void ReadEnvironment(const std::string &command, const std::vector<FlagSpec> &flags);
+	void ReadConfiguration(const std::vector<FlagSpec> &flags, const std::string &path);
+	//! From the environment or a file; `source` names it in errors
+	void Put(const FlagSpec &flag, const std::string &value, const std::string &source);
+
 	std::map<std::string, std::vector<std::string>> values;
 };
 

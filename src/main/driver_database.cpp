@@ -1,5 +1,6 @@
 #include "main/driver_database.hpp"
 
+#include "common/log.hpp"
 #include "extension/load.hpp"
 #include "main/process_memory.hpp"
 
@@ -12,7 +13,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <regex>
 #include <sstream>
 #include <unistd.h>
@@ -110,8 +110,9 @@ DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::sha
 	result.state = LoadIntoDatabase(loader, std::move(nodes));
 	if (!options.history.empty()) {
 		CheckOtherFile(options.history, options.file);
-		result.state->KeepHistory(std::make_unique<HistoryFile>(options.history, paths),
-		                          [](const std::string &text) { std::cerr << text << std::endl; });
+		result.state->KeepHistory(std::make_unique<HistoryFile>(options.history, paths), [](const std::string &text) {
+			Log::OfProcess().Write(LogLevel::ERROR, "history", text);
+		});
 	}
 	return result;
 }

@@ -2,15 +2,18 @@
 
 #include "engine/aggregate_state.hpp"
 #include "common/limits.hpp"
+#include "common/log.hpp"
 #include "server/client_sessions.hpp"
 #include "cluster/cluster.hpp"
 #include "main/command_line.hpp"
 #include "main/driver_database.hpp"
 #include "main/lock_down.hpp"
 #include "main/node_flags.hpp"
+#include "main/node_log.hpp"
 #include "main/node_pages.hpp"
 #include "main/process_memory.hpp"
 #include "main/process_nodes.hpp"
+#include "main/registration.hpp"
 #include "protocol/node_address.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/node/flight_node.hpp"
@@ -137,19 +140,26 @@ FlightClientSettings NodeSettingsOf(const CommandLine &flags) {
 	return ClientSettingsOf(flags, LoadOrCreateToken(TokenFileOf(flags)));
 }
 
-sigset_t StopSignals() {
+//! Those that are waited for, and interrupt nothing
+sigset_t AwaitedSignals() {
 	sigset_t signals;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	return signals;
 }
 
-//! True once a stop signal came, false after the time
+//! True once a stop signal came, false after the time, or after a signal that the log's file shall be opened anew
 bool StopRequested(uint64_t wait_ms) {
-	auto signals = StopSignals();
+	auto signals = AwaitedSignals();
 	timespec wait {static_cast<time_t>(wait_ms / 1000), static_cast<long>(wait_ms % 1000) * 1000000};
-	return sigtimedwait(&signals, nullptr, &wait) > 0;
+	auto signal = sigtimedwait(&signals, nullptr, &wait);
+	if (signal == SIGHUP) {
+		Log::OfProcess().Reopen();
+		return false;
+	}
+	return signal > 0;
 }
 
 //! Waits until a signal or `shall_stop` says so, and does `regularly` every heartbeat interval. False if the database
@@ -170,76 +180,20 @@ bool RunUntilStopped(duckdb::DatabaseInstance &db, const std::function<bool()> &
 	return true;
 }
 
+//! A machine may start its driver and its workers in any order
+constexpr uint64_t DRIVER_WAIT_MS = 60000;
+
 //! The end of a node whose database is invalid: nothing of it can be used any more, its orderly end neither.
 [[noreturn]] void EndBroken(duckdb::DatabaseInstance &db, const char *node) {
-	std::cerr << "duckherder: the database ended after a fatal error: " << duckdb::ValidChecker::InvalidatedMessage(db)
-	          << "\nStart the " << node << " again" << std::endl;
+	Log::OfProcess().Write(LogLevel::ERROR, "database_ended",
+	                       "duckherder: the database ended after a fatal error: " +
+	                           duckdb::ValidChecker::InvalidatedMessage(db) + "\nStart the " + node + " again");
 	std::_Exit(EXIT_DATABASE_ENDED);
 }
 
 void SayListening(const FlightNode &node) {
 	std::cout << "listening on " << node.Location() << std::endl;
 }
-
-//! Tells the driver that the worker lives, and registers again with a driver that does not know it
-class Registration {
-public:
-	Registration(std::shared_ptr<WorkerNode> worker_p, std::string location, FlightClientSettings settings)
-	    : worker(std::move(worker_p)), driver(location, std::move(settings)), driver_location(std::move(location)) {
-	}
-
-	//! Throws what the driver says; used once at the start, so that a wrong address or version ends the worker. If the
-	//! id is taken, by a process that was killed perhaps, it waits until the driver knows.
-	void Register() {
-		SteadyClock clock;
-		auto deadline = clock.NowMs() + limits::REGISTER_PATIENCE_MS;
-		while (true) {
-			try {
-				driver.RegisterWorker(worker->GetInfo());
-				return;
-			} catch (std::exception &error) {
-				auto reason = duckdb::ErrorData(error).ExtraInfo();
-				auto taken = reason.find(REFUSAL_FIELD) != reason.end() && reason[REFUSAL_FIELD] == ID_TAKEN;
-				if (!taken || clock.NowMs() >= deadline || StopRequested(limits::HEARTBEAT_INTERVAL_MS)) {
-					throw;
-				}
-			}
-		}
-	}
-
-	void Heartbeat() {
-		try {
-			auto info = worker->GetInfo();
-			if (!driver.Heartbeat(info)) {
-				driver.RegisterWorker(info);
-			}
-			if (!reachable) {
-				std::cerr << "driver " << driver_location << " is reachable again" << std::endl;
-			}
-			reachable = true;
-		} catch (std::exception &error) {
-			if (reachable) {
-				std::cerr << "heartbeat: " << duckdb::ErrorData(error).Message() << std::endl;
-			}
-			reachable = false;
-		}
-	}
-
-	void Unregister() {
-		try {
-			auto info = worker->GetInfo();
-			driver.UnregisterWorker(info.address.id, info.incarnation);
-		} catch (std::exception &) {
-			// it will miss the heartbeats
-		}
-	}
-
-private:
-	std::shared_ptr<WorkerNode> worker;
-	FlightDriverClient driver;
-	std::string driver_location;
-	bool reachable = true;
-};
 
 //! Unique as long as the address is
 std::string DefaultWorkerId(const FlightNode &node) {
@@ -308,13 +262,14 @@ void KeepLastQueries(DatabaseState &state) {
 	try {
 		state.FlushHistory();
 	} catch (std::exception &error) {
-		std::cerr << duckdb::ErrorData(error).Message() << std::endl;
+		Log::OfProcess().Write(LogLevel::ERROR, "history", duckdb::ErrorData(error).Message());
 	}
 }
 
 //! Behind its own flags, the last of each node's
 std::vector<FlagSpec> WithFlagsOfNodes(std::vector<FlagSpec> flags) {
-	for (auto &flag : {TLS_CERT, TLS_KEY, TLS_CA, TLS_CLIENT_CA, INSECURE, CORE_DUMPS, HELP}) {
+	for (auto &flag :
+	     {TLS_CERT, TLS_KEY, TLS_CA, TLS_CLIENT_CA, INSECURE, CORE_DUMPS, LOG_FORMAT, LOG_FILE, CONFIG, HELP}) {
 		flags.push_back(flag);
 	}
 	return flags;
@@ -342,6 +297,7 @@ std::vector<FlagSpec> DriverFlags() {
 	     "default 300"},
 	    DRIVER_HTTP,
 	    MIN_READY_WORKERS,
+	    LOG_SLOW_QUERIES,
 	    TOKEN,
 	    CLIENT_TOKENS,
 	    ALLOW_PATH,
@@ -355,6 +311,7 @@ std::vector<FlagSpec> WorkerFlags() {
 	    {"--driver", "HOST:PORT",
 	     "register with this driver; without it sessions register "
 	     "the worker themselves"},
+	    {"--driver-timeout", "SECONDS", "how long to wait at the start for a driver that does not answer; default 60"},
 	    {"--id", "NAME", "unique in the cluster; default worker-HOST-PORT, of the address that others reach"},
 	    THREADS,
 	    {"--remote-threads", "N",
@@ -375,7 +332,7 @@ std::vector<FlagSpec> WorkerFlags() {
 } // namespace
 
 void BlockStopSignals() {
-	auto signals = StopSignals();
+	auto signals = AwaitedSignals();
 	pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -390,6 +347,7 @@ int RunDriver(const std::vector<std::string> &words) {
 		return 0;
 	}
 	AllowDumps(flags.Has(CORE_DUMPS.name));
+	SetUpLog(flags);
 	AdmissionLimits admission;
 	admission.running_max =
 	    static_cast<uint32_t>(flags.GetNumber("--max-queries", admission.running_max, 1, limits::QUERIES_FLAG_MAX));
@@ -426,7 +384,8 @@ int RunDriver(const std::vector<std::string> &words) {
 	SayListening(node);
 	auto pages = ServeDriver(flags, node_options, *driver.state, std::move(sessions));
 	auto &instance = *driver.database->instance;
-	if (!RunUntilStopped(instance, [] { return false; }, [] {})) {
+	ClusterLog log(*driver.state, 1000 * MsOf(flags, LOG_SLOW_QUERIES.name, 0, 0));
+	if (!RunUntilStopped(instance, [] { return false; }, [&] { log.Look(); })) {
 		KeepLastQueries(*driver.state);
 		EndBroken(instance, "driver");
 	}
@@ -444,6 +403,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 		return 0;
 	}
 	AllowDumps(flags.Has(CORE_DUMPS.name));
+	SetUpLog(flags);
 	WorkerDatabaseOptions options;
 	ReadResources(flags, options);
 	options.make_allocator = process_memory::MakeAllocator;
@@ -466,7 +426,10 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 	std::unique_ptr<Registration> registration;
 	if (flags.Has("--driver")) {
 		registration = std::make_unique<Registration>(worker, DriverLocation(flags), NodeSettingsOf(flags));
-		registration->Register();
+		auto wait_ms = MsOf(flags, "--driver-timeout", DRIVER_WAIT_MS, 0);
+		if (!registration->Register(wait_ms, StopRequested)) {
+			return 0;
+		}
 	}
 	SayListening(node);
 	auto pages = ServeWorker(flags, flight_options, [worker] { return worker->GetInfo(); });

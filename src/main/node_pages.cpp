@@ -1,6 +1,7 @@
 #include "main/node_pages.hpp"
 
 #include "common/limits.hpp"
+#include "common/log.hpp"
 
 #include "duckdb/common/error_data.hpp"
 #include "duckdb/common/exception.hpp"
@@ -51,8 +52,9 @@ std::unique_ptr<HttpServer> ServeDriver(const CommandLine &flags, const FlightNo
 			throw;
 		}
 		// another driver on this machine has them at the usual place
-		std::cerr << duckdb::ErrorData(error).RawMessage() << "\nThis driver has no pages: --http HOST:PORT places them"
-		          << std::endl;
+		Log::OfProcess().Write(LogLevel::WARNING, "no_pages",
+		                       duckdb::ErrorData(error).RawMessage() +
+		                           "\nThis driver has no pages: --http HOST:PORT places them");
 		return nullptr;
 	}
 }

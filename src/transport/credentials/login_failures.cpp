@@ -1,9 +1,9 @@
 #include "transport/credentials/login_failures.hpp"
 
 #include "common/limits.hpp"
+#include "common/log.hpp"
 
 #include <algorithm>
-#include <iostream>
 #include <thread>
 
 namespace duckherder {
@@ -30,8 +30,11 @@ uint64_t LoginFailures::Note(const std::string &address, bool has_token) {
 	entry.last_ms = now;
 	if (entry.count == 1 || now - entry.logged_ms >= limits::LOGIN_LOG_INTERVAL_MS) {
 		entry.logged_ms = now;
-		std::cerr << "refused a call from " << address << ": " << (has_token ? "its token is wrong" : "it has no token")
-		          << " (" << entry.count << " failures)" << std::endl;
+		auto why = has_token ? "its token is wrong" : "it has no token";
+		auto count = std::to_string(entry.count);
+		Log::OfProcess().Write(LogLevel::WARNING, "call_refused",
+		                       "refused a call from " + address + ": " + why + " (" + count + " failures)",
+		                       {{"address", address}, {"failures", count}});
 	}
 	auto wait = first_wait_ms;
 	for (uint64_t i = 1; i < entry.count && wait > 0 && wait < limits::LOGIN_WAIT_MAX_MS; i++) {

@@ -9,8 +9,8 @@
 
 namespace duckherder {
 
-//! Calls with missing or wrong tokens, by address. Each is written to stderr, with how often (each address at most once
-//! per LOGIN_LOG_INTERVAL_MS), and makes the caller wait: longer with each failure, so that guessing is slow.
+//! Calls with missing or wrong tokens, by address. Each is written to the log, with how often (each address at most
+//! once per LOGIN_LOG_INTERVAL_MS), and makes the caller wait: longer with each failure, so that guessing is slow.
 //! Thread-safe.
 class LoginFailures {
 public:
