@@ -329,6 +329,7 @@ QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
 	record.query_id = database.NextQueryId();
 	record.sql = context.GetCurrentQuery();
 	record.start_time_us = Timestamp::GetCurrentTimestamp().value;
+	record.traceparent = TraceparentOf(context);
 	return record;
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/result_settings.hpp"
 #include "extension/session_state.hpp"
+#include "history/trace_context.hpp"
 #include "planner/distributed_planner.hpp"
 
 namespace duckherder {
@@ -25,6 +26,7 @@ constexpr const char *SPECULATION = "duckherder_speculation";
 constexpr const char *SHARED_PATHS = "duckherder_shared_paths";
 constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
+constexpr const char *TRACEPARENT = "duckherder_traceparent";
 constexpr const char *DISABLED_PASSES = "duckherder_disabled_passes";
 
 void CheckMode(ClientContext &, SetScope, Value &value) {
@@ -80,6 +82,16 @@ void CheckPasses(ClientContext &, SetScope, Value &value) {
 	}
 }
 
+void CheckTraceparent(ClientContext &, SetScope, Value &value) {
+	auto text = value.IsNull() ? string() : value.ToString();
+	if (!text.empty() && TraceContext::Parse(text).trace_id.empty()) {
+		throw InvalidInputException("duckherder_traceparent is '%s', but a W3C trace context is "
+		                            "'00-TRACE-SPAN-01', with 32 and 16 digits of lower-case hexadecimal",
+		                            text);
+	}
+	value = Value(text);
+}
+
 Value Get(ClientContext &context, const char *name) {
 	Value value;
 	context.TryGetCurrentSetting(name, value);
@@ -91,6 +103,10 @@ uint64_t GetNumber(ClientContext &context, const char *name) {
 }
 
 } // namespace
+
+string TraceparentOf(ClientContext &context) {
+	return Get(context, TRACEPARENT).ToString();
+}
 
 void RegisterSettings(DBConfig &config) {
 	config.AddExtensionOption(MODE, "When to distribute: auto (when it should pay), always or never",
@@ -120,6 +136,8 @@ void RegisterSettings(DBConfig &config) {
 	                          LogicalType::UBIGINT, Value::UBIGINT(0));
 	config.AddExtensionOption(TRACE, "Print the pipeline tasks of each distributed scan to stderr",
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
+	config.AddExtensionOption(TRACEPARENT, "The W3C trace context that traces of this session's queries belong to",
+	                          LogicalType::VARCHAR, Value(""), CheckTraceparent);
 	config.AddExtensionOption(DISABLED_PASSES, "For tests: passes that the planner leaves out", LogicalType::VARCHAR,
 	                          Value(""), CheckPasses);
 }

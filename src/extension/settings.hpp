@@ -29,4 +29,7 @@ bool RequiresDistributed(duckdb::ClientContext &context);
 PlannerOptions PlannerOptionsOf(duckdb::ClientContext &context);
 CoordinatorOptions CoordinatorOptionsOf(duckdb::ClientContext &context, const DistributedPlan &plan);
 
+//! The trace context that the session's queries belong to; empty: none
+duckdb::string TraceparentOf(duckdb::ClientContext &context);
+
 } // namespace duckherder

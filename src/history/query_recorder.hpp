@@ -88,6 +88,8 @@ struct QueryRecord {
 	//! The query ran in a session of another process, which has reported it: there are no tasks and stages of it here,
 	//! only what they add up to. It is for the pages, not for the views and the file of the history.
 	std::optional<QueryReport> report;
+	//! The trace context of the caller, see TraceContext; empty: none. Not in the file of the history
+	std::string traceparent;
 	//! When that report came, in microseconds since the epoch
 	int64_t reported_us = 0;
 

@@ -22,6 +22,7 @@
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
 #include "web/cluster_json.hpp"
+#include "web/trace_exporter.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/common/exception.hpp"
@@ -298,6 +299,8 @@ std::vector<FlagSpec> DriverFlags() {
 	    DRIVER_HTTP,
 	    MIN_READY_WORKERS,
 	    LOG_SLOW_QUERIES,
+	    {"--otlp-endpoint", "http://HOST:PORT",
+	     "send a trace of each query to this collector (OTLP/HTTP); default none"},
 	    TOKEN,
 	    CLIENT_TOKENS,
 	    ALLOW_PATH,
@@ -383,6 +386,12 @@ int RunDriver(const std::vector<std::string> &words) {
 	process_memory::Watch memory_watch([](const std::string &) {});
 	SayListening(node);
 	auto pages = ServeDriver(flags, node_options, *driver.state, std::move(sessions));
+	std::unique_ptr<TraceExporter> traces;
+	if (flags.Has("--otlp-endpoint")) {
+		traces = std::make_unique<TraceExporter>(
+		    driver.state->services.recorder, flags.Get("--otlp-endpoint"),
+		    [](const std::string &text) { Log::OfProcess().Write(LogLevel::WARNING, "traces", text); });
+	}
 	auto &instance = *driver.database->instance;
 	ClusterLog log(*driver.state, 1000 * MsOf(flags, LOG_SLOW_QUERIES.name, 0, 0));
 	if (!RunUntilStopped(instance, [] { return false; }, [&] { log.Look(); })) {

@@ -6,8 +6,6 @@
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"
 
-#include <algorithm>
-
 namespace duckherder {
 
 const FlagSpec LOG_FORMAT {"--log-format", "text|json",
@@ -80,18 +78,7 @@ void ClusterLog::LookAtWorkers() {
 }
 
 void ClusterLog::LookAtQueries() {
-	std::vector<uint64_t> still_running;
-	auto newest = last_number;
-	state.services.recorder->ForEach([&](const QueryRecord &query) {
-		newest = std::max(newest, query.number);
-		auto is_new = query.number > last_number;
-		if (!is_new && std::find(running.begin(), running.end(), query.number) == running.end()) {
-			return;
-		}
-		if (query.Running()) {
-			still_running.push_back(query.number);
-			return;
-		}
+	queries.Look(*state.services.recorder, [&](const QueryRecord &query) {
 		auto slow = slow_us > 0 && query.duration_us >= slow_us;
 		if (query.state == "SUCCEEDED" && !slow) {
 			return;
@@ -108,8 +95,6 @@ void ClusterLog::LookAtQueries() {
 		                        {"mode", ExecutionModeName(query.mode)},
 		                        {"session", query.report ? query.report->session : std::string()}});
 	});
-	running = std::move(still_running);
-	last_number = newest;
 }
 
 } // namespace duckherder

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "extension/session_state.hpp"
+#include "history/ended_queries.hpp"
 #include "main/command_line.hpp"
 
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace duckherder {
 
@@ -34,9 +34,7 @@ private:
 	DatabaseState &state;
 	const uint64_t slow_us;
 	std::map<WorkerId, WorkerState> workers;
-	//! The numbers of the queries that had not ended at the last look, and the greatest one that had begun
-	std::vector<uint64_t> running;
-	uint64_t last_number = 0;
+	EndedQueries queries;
 };
 
 } // namespace duckherder

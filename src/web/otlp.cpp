@@ -1,0 +1,174 @@
+#include "web/otlp.hpp"
+
+#include "history/stage_totals.hpp"
+#include "history/trace_context.hpp"
+#include "web/json.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+
+namespace duckherder {
+
+namespace {
+
+//! A trace with more spans than this helps nobody
+constexpr size_t OTLP_TASKS_MAX = 1000;
+constexpr uint64_t KIND_INTERNAL = 1;
+constexpr uint64_t KIND_SERVER = 2;
+constexpr uint64_t STATUS_OK = 1;
+constexpr uint64_t STATUS_ERROR = 2;
+
+//! A name's hash as hexadecimal digits, never only zeros, which mean nothing in a trace
+std::string IdOf(const std::string &name) {
+	char digits[17];
+	snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(std::hash<std::string>()(name)) | 1ULL);
+	return digits;
+}
+
+void AddAttribute(JsonNode attributes, const char *key, const std::string &value) {
+	auto attribute = attributes.AddObject();
+	attribute.Set("key", key);
+	attribute.Object("value").Set("stringValue", value);
+}
+
+//! 64-bit numbers are texts in the JSON form of protobuf
+void AddAttribute(JsonNode attributes, const char *key, uint64_t value) {
+	auto attribute = attributes.AddObject();
+	attribute.Set("key", key);
+	attribute.Object("value").Set("intValue", std::to_string(value));
+}
+
+//! The spans of one query
+class Trace {
+public:
+	Trace(const QueryRecord &query_p, JsonNode spans_p)
+	    : query(query_p), spans(spans_p), context(TraceContext::Parse(query_p.traceparent)) {
+		auto name = query.query_id + " " + std::to_string(query.start_time_us);
+		trace_id = context.trace_id.empty() ? IdOf(name) + IdOf("trace " + name) : context.trace_id;
+	}
+
+	void Add() {
+		AddQuery();
+		auto totals = AddUpStages(query.tasks);
+		for (auto &stage : query.stages) {
+			auto &total = totals[stage.stage_id];
+			if (total.start_us) {
+				AddStage(stage, total);
+			}
+		}
+		AddTasks();
+	}
+
+private:
+	std::string SpanId(const std::string &part) const {
+		return IdOf(trace_id + query.query_id + part);
+	}
+	std::string StageSpan(StageId stage) const {
+		return SpanId("stage " + std::to_string(stage));
+	}
+
+	JsonNode Span(const std::string &id, const std::string &parent, const std::string &name, uint64_t start_us,
+	              uint64_t end_us) {
+		auto span = spans.AddObject();
+		span.Set("traceId", trace_id);
+		span.Set("spanId", id);
+		if (!parent.empty()) {
+			span.Set("parentSpanId", parent);
+		}
+		span.Set("name", name);
+		auto begin_us = static_cast<uint64_t>(std::max<int64_t>(query.start_time_us, 0));
+		span.Set("startTimeUnixNano", std::to_string((begin_us + start_us) * 1000));
+		span.Set("endTimeUnixNano", std::to_string((begin_us + end_us) * 1000));
+		return span;
+	}
+
+	void AddQuery() {
+		auto span = Span(SpanId(""), context.parent_span_id, "query", 0, query.duration_us);
+		span.Set("kind", KIND_SERVER);
+		auto attributes = span.Array("attributes");
+		AddAttribute(attributes, "db.system", std::string("duckdb"));
+		AddAttribute(attributes, "duckherder.query_id", query.query_id);
+		AddAttribute(attributes, "duckherder.mode", std::string(ExecutionModeName(query.mode)));
+		AddAttribute(attributes, "duckherder.state", query.state);
+		AddAttribute(attributes, "duckherder.stages", query.num_stages);
+		AddAttribute(attributes, "duckherder.tasks", query.report ? query.report->tasks : query.tasks.size());
+		AddAttribute(attributes, "duckherder.workers", query.num_workers_used);
+		AddAttribute(attributes, "duckherder.retries", query.retries);
+		AddAttribute(attributes, "duckherder.bytes_exchanged", query.bytes_exchanged);
+		if (query.report) {
+			AddAttribute(attributes, "duckherder.session", query.report->session);
+		}
+		span.Object("status").Set("code", query.state == "SUCCEEDED" ? STATUS_OK : STATUS_ERROR);
+	}
+
+	void AddStage(const StageHistory &stage, const StageTotals &total) {
+		auto span = Span(StageSpan(stage.stage_id), SpanId(""), "stage " + std::to_string(stage.stage_id),
+		                 *total.start_us, *total.end_us);
+		span.Set("kind", KIND_INTERNAL);
+		auto attributes = span.Array("attributes");
+		AddAttribute(attributes, "duckherder.operators", stage.description);
+		AddAttribute(attributes, "duckherder.exchange", stage.exchange);
+		AddAttribute(attributes, "duckherder.tasks", total.done_tasks);
+		AddAttribute(attributes, "duckherder.rows_in", total.input_rows);
+		AddAttribute(attributes, "duckherder.rows_out", total.output_rows);
+		AddAttribute(attributes, "duckherder.bytes", total.bytes);
+		AddAttribute(attributes, "duckherder.spilled_bytes", total.spilled_bytes);
+		// what it has read had to be complete before
+		auto links = span.Array("links");
+		for (auto input : stage.inputs) {
+			auto link = links.AddObject();
+			link.Set("traceId", trace_id);
+			link.Set("spanId", StageSpan(input));
+		}
+	}
+
+	void AddTasks() {
+		std::vector<const TaskHistory *> tasks;
+		for (auto &task : query.tasks) {
+			if (task.start_us) {
+				tasks.push_back(&task);
+			}
+		}
+		auto count = std::min(tasks.size(), OTLP_TASKS_MAX);
+		std::partial_sort(tasks.begin(), tasks.begin() + static_cast<std::ptrdiff_t>(count), tasks.end(),
+		                  [](auto *left, auto *right) { return left->duration_us > right->duration_us; });
+		tasks.resize(count);
+		for (auto *task : tasks) {
+			auto name = "task " + std::to_string(task->stage_id) + "." + std::to_string(task->task.task_id);
+			auto span = Span(SpanId(name), StageSpan(task->stage_id), name, *task->start_us,
+			                 *task->start_us + task->duration_us);
+			span.Set("kind", KIND_INTERNAL);
+			auto attributes = span.Array("attributes");
+			AddAttribute(attributes, "duckherder.worker", task->worker_id);
+			AddAttribute(attributes, "duckherder.attempt", static_cast<uint64_t>(task->attempt));
+			AddAttribute(attributes, "duckherder.rows_in", task->input_rows);
+			AddAttribute(attributes, "duckherder.rows_out", task->output_rows);
+			AddAttribute(attributes, "duckherder.bytes", task->bytes);
+		}
+	}
+
+	const QueryRecord &query;
+	JsonNode spans;
+	const TraceContext context;
+	std::string trace_id;
+};
+
+} // namespace
+
+std::string OtlpJson(const std::vector<QueryRecord> &queries, const std::string &service) {
+	JsonDocument document;
+	auto resource_spans = document.Root().Array("resourceSpans").AddObject();
+	auto attributes = resource_spans.Object("resource").Array("attributes");
+	AddAttribute(attributes, "service.name", service);
+	AddAttribute(attributes, "service.version", std::string(DUCKHERDER_VERSION));
+	auto scope_spans = resource_spans.Array("scopeSpans").AddObject();
+	scope_spans.Object("scope").Set("name", "duckherder");
+	auto spans = scope_spans.Array("spans");
+	for (auto &query : queries) {
+		Trace(query, spans).Add();
+	}
+	return document.Text();
+}
+
+} // namespace duckherder
