@@ -1,7 +1,7 @@
 #include "web/sql_json.hpp"
 
 #include "common/clock.hpp"
-#include "web/json.hpp"
+#include "wire/json.hpp"
 
 #include "duckdb.hpp"
 
