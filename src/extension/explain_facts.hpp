@@ -86,7 +86,8 @@ struct StageFacts {
 	std::vector<OperatorFacts> operators;
 	ExchangeFacts output;
 	TaskFacts tasks;
-	uint64_t estimated_rows = 0;
+	//! None if DuckDB estimates nothing for what is on top, as for a top-N
+	std::optional<uint64_t> estimated_rows;
 	std::vector<StageId> inputs;
 	//! Stages whose keys its scan leaves rows out by
 	std::vector<StageId> filters_from;

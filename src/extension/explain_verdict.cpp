@@ -192,8 +192,11 @@ private:
 	}
 
 	std::string Misestimated(const StageFacts &stage) const {
+		if (!stage.estimated_rows) {
+			return std::string();
+		}
 		auto real = std::max<uint64_t>(stage.run->output_rows, 1);
-		auto estimated = std::max<uint64_t>(stage.estimated_rows, 1);
+		auto estimated = std::max<uint64_t>(*stage.estimated_rows, 1);
 		auto factor = Share(std::max(real, estimated), std::min(real, estimated));
 		// each task has its own groups of a partial aggregate, and a sample is as large as it has to be
 		auto is_partial = stage.description.rfind("AGGREGATE", 0) == 0 || stage.output.kind == "SAMPLE";
@@ -202,7 +205,8 @@ private:
 			return std::string();
 		}
 		return "S" + Name(stage).substr(1) + " put out " + Counted(stage.run->output_rows, "row") + " where " +
-		       std::to_string(stage.estimated_rows) + " were expected, by which joins were chosen: statistics "
+		       std::to_string(*stage.estimated_rows) +
+		       " were expected, by which joins were chosen: statistics "
 		       "(ANALYZE) or simpler conditions would help.";
 	}
 
@@ -213,7 +217,7 @@ private:
 			return std::string();
 		}
 		return "Tasks ran on the workers for " + Percent(std::min(share, 1.0)) +
-		       " of the time: more workers would help.";
+		       " of the time: more workers, with cores of their own, would help.";
 	}
 
 	const QueryFacts &facts;

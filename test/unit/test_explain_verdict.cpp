@@ -124,7 +124,7 @@ TEST(Verdict, MoreWorkers) {
 	auto facts = Ordinary();
 	facts.run->wall_us = 160 * MS;
 	facts.run->session_us = 0;
-	EXPECT_TRUE(Says(facts, "Tasks ran on the workers for 94 % of the time: more workers would help")) << All(facts);
+	EXPECT_TRUE(Says(facts, "Tasks ran on the workers for 94 % of the time: more workers")) << All(facts);
 }
 
 TEST(Verdict, AtMostThreeSentences) {
