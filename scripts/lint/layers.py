@@ -24,7 +24,7 @@ ARROWS = {
     "transport": {"protocol", "wire"},
     "client": {"engine", "protocol", "wire"},
     "extension": {"client", "cluster", "coordinator", "engine", "history", "planner", "protocol", "server"},
-    "web": {"cluster", "extension", "history", "protocol", "server", "transport"},
+    "web": {"cluster", "extension", "history", "protocol", "server", "transport", "wire"},
     "main": {"client", "cluster", "coordinator", "engine", "extension", "history", "protocol", "server", "transport",
              "web", "worker"},
 }

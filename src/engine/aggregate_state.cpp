@@ -303,6 +303,14 @@ unique_ptr<BoundAggregateExpression> MakeFinal(const BoundAggregateExpression &a
 	return MakeForm(aggregate, FINAL_AGGREGATE_NAME, std::move(children), nullptr);
 }
 
+string OriginalName(const BoundAggregateExpression &aggregate) {
+	auto &name = aggregate.function.name;
+	if (name != PARTIAL_AGGREGATE_NAME && name != FINAL_AGGREGATE_NAME) {
+		return name;
+	}
+	return aggregate.bind_info->Cast<WrappedBindData>().function.name;
+}
+
 void RegisterAggregateStateFunctions(DatabaseInstance &db) {
 	ExtensionLoader loader(db, "duckherder");
 	for (auto name : {PARTIAL_AGGREGATE_NAME, FINAL_AGGREGATE_NAME}) {

@@ -24,6 +24,9 @@ duckdb::unique_ptr<duckdb::BoundAggregateExpression> MakePartial(const duckdb::B
 duckdb::unique_ptr<duckdb::BoundAggregateExpression> MakeFinal(const duckdb::BoundAggregateExpression &aggregate,
                                                                duckdb::unique_ptr<duckdb::Expression> state);
 
+//! The name of the function that one of both forms computes, or of the function itself if it is neither.
+duckdb::string OriginalName(const duckdb::BoundAggregateExpression &aggregate);
+
 //! Registers both forms, so that fragments which contain them can be deserialized. Users cannot bind them.
 void RegisterAggregateStateFunctions(duckdb::DatabaseInstance &db);
 

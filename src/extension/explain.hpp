@@ -1,7 +1,8 @@
 #pragma once
 
-#include "history/query_recorder.hpp"
 #include "coordinator/stage_executions.hpp"
+#include "extension/explain_facts.hpp"
+#include "history/query_recorder.hpp"
 #include "planner/interface/distributed_plan.hpp"
 
 #include "duckdb.hpp"
@@ -10,14 +11,20 @@
 
 namespace duckherder {
 
-//! What EXPLAIN shows in the gather of `root`: each stage below it with its operators, its split and its exchange.
-duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainStages(duckdb::ClientContext &context,
-                                                                  const DistributedPlan &plan, StageId root);
+//! What EXPLAIN shows of a distributed query before it runs. `session` is what the session's plan has become, before
+//! DuckDB turns names into numbers. With `count_tasks` the scans are cut as if the query started.
+QueryFacts FactsOf(duckdb::ClientContext &context, const DistributedPlan &plan, duckdb::LogicalOperator &session,
+                   bool count_tasks);
 
-//! What the finished tasks of each of these stages add up to, for EXPLAIN ANALYZE: tasks, workers, retries, rows,
-//! bytes, what was spilled, time, and the slowest task; and what real sizes have decided.
-duckdb::InsertionOrderPreservingMap<duckdb::string> ExplainTasks(const DistributedPlan &plan, StageId root,
-                                                                 const std::vector<TaskHistory> &tasks,
-                                                                 const std::vector<StageOutcome> &outcomes);
+//! Of a query that stays in the session.
+QueryFacts LocalFacts(const duckdb::string &reason);
+
+//! Adds what one execution took, which is over: its tasks, what became of its stages, and the time of the statement.
+void AddRun(QueryFacts &facts, const std::vector<TaskHistory> &tasks, const std::vector<StageOutcome> &outcomes,
+            uint64_t wall_us);
+
+//! What the gather of `root` shows in DuckDB's own boxes: the rest is too wide for them.
+duckdb::InsertionOrderPreservingMap<duckdb::string> SummarizeStages(const DistributedPlan &plan, StageId root);
+duckdb::InsertionOrderPreservingMap<duckdb::string> SummarizeTasks(const std::vector<TaskHistory> &tasks);
 
 } // namespace duckherder

@@ -22,8 +22,6 @@ struct GatherBindData : public TableFunctionData {
 	//! Whether what reads the scan can go on later
 	bool may_block = true;
 	idx_t estimated_rows = 0;
-	//! The optimizer's context; only EXPLAIN uses it, within the same statement
-	ClientContext *planning_context = nullptr;
 };
 
 struct GatherGlobalState : public GlobalTableFunctionState {
@@ -95,14 +93,11 @@ unique_ptr<NodeStatistics> GatherCardinality(ClientContext &, const FunctionData
 
 InsertionOrderPreservingMap<string> GatherToString(TableFunctionToStringInput &input) {
 	auto &bind_data = input.bind_data->Cast<GatherBindData>();
-	return ExplainStages(*bind_data.planning_context, *bind_data.plan, bind_data.stage);
+	return SummarizeStages(*bind_data.plan, bind_data.stage);
 }
 
 InsertionOrderPreservingMap<string> GatherTasksToString(TableFunctionDynamicToStringInput &input) {
-	auto &bind_data = input.bind_data->Cast<GatherBindData>();
-	auto &state = input.global_state->Cast<GatherGlobalState>();
-	return ExplainTasks(*bind_data.plan, bind_data.stage, state.coordinator->TaskHistories(),
-	                    state.coordinator->Outcomes());
+	return SummarizeTasks(input.global_state->Cast<GatherGlobalState>().coordinator->TaskHistories());
 }
 
 TableFunction GatherFunction(bool ordered) {
@@ -142,14 +137,13 @@ public:
 		return estimated_cardinality;
 	}
 
-	PhysicalOperator &CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) override {
+	PhysicalOperator &CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) override {
 		auto bind_data = make_uniq<GatherBindData>();
 		bind_data->database = database;
 		bind_data->plan = plan;
 		bind_data->stage = stage;
 		bind_data->may_block = may_block;
 		bind_data->estimated_rows = estimated_cardinality;
-		bind_data->planning_context = &context;
 		vector<ColumnIndex> column_ids;
 		vector<string> names;
 		for (idx_t i = 0; i < return_types.size(); i++) {
@@ -191,6 +185,11 @@ void Attach(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<Distributed
 }
 
 } // namespace
+
+std::optional<StageId> GatheredStage(const LogicalOperator &op) {
+	auto gather = dynamic_cast<const LogicalGather *>(&op);
+	return gather ? std::make_optional(gather->stage) : std::nullopt;
+}
 
 void AttachGathers(unique_ptr<LogicalOperator> &plan, const std::shared_ptr<DistributedPlan> &distributed,
                    const std::shared_ptr<DatabaseState> &database) {

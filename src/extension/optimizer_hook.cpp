@@ -3,6 +3,8 @@
 #include "client/push_down.hpp"
 #include "engine/extension_versions.hpp"
 #include "engine/function_calls.hpp"
+#include "extension/explain.hpp"
+#include "extension/explain_rows.hpp"
 #include "extension/gather_scan.hpp"
 #include "extension/local_notice.hpp"
 #include "extension/settings.hpp"
@@ -12,6 +14,7 @@
 
 #include "duckdb/optimizer/optimizer.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
+#include "duckdb/planner/operator/logical_explain.hpp"
 #include "duckdb/storage/buffer_manager.hpp"
 
 #include <algorithm>
@@ -187,6 +190,11 @@ void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> 
 		CheckRequired(context, distributed->reason);
 		if (distributed->Distributed()) {
 			AttachGathers(plan, distributed, database);
+			if (is_explain) {
+				auto analyze = plan->Cast<LogicalExplain>().explain_type == ExplainType::EXPLAIN_ANALYZE;
+				AddExplainRow(plan, FactsOf(context, *distributed, *plan->children[0], !analyze), distributed,
+				              database);
+			}
 			return;
 		}
 		reason = distributed->reason;
@@ -196,6 +204,7 @@ void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> 
 		session->RecordLocal(context, reason);
 	} else if (planning.could_run_there) {
 		plan->children[0] = WithLocalNotice(std::move(plan->children[0]), reason);
+		AddExplainRow(plan, LocalFacts(reason), nullptr, database);
 	}
 }
 

@@ -373,6 +373,12 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	return entry;
 }
 
+std::shared_ptr<QueryCoordinator> SessionState::FindCoordinator(DistributedPlan &plan) {
+	std::lock_guard<std::mutex> guard(lock);
+	auto entry = running.find(&plan);
+	return entry == running.end() ? nullptr : entry->second;
+}
+
 void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) {
 	if (admitted.empty()) {
 		coordinator.SetQueued(true);

@@ -123,6 +123,8 @@ public:
 	//! The running execution of `plan`, started by the first call in a query.
 	std::shared_ptr<QueryCoordinator> Coordinator(duckdb::ClientContext &context,
 	                                              const std::shared_ptr<DistributedPlan> &plan);
+	//! That of the running query if it has been started, null otherwise.
+	std::shared_ptr<QueryCoordinator> FindCoordinator(DistributedPlan &plan);
 	//! Remembers that the statement about to run stays local
 	void RecordLocal(duckdb::ClientContext &context, const std::string &reason);
 

@@ -3,7 +3,7 @@
 #include "main/node_flags.hpp"
 #include "transport/credentials/token.hpp"
 #include "transport/flight/remote_database.hpp"
-#include "web/json.hpp"
+#include "wire/json.hpp"
 #include "web/statement_rows.hpp"
 
 #include "duckdb/common/exception.hpp"

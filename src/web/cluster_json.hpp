@@ -2,7 +2,7 @@
 
 #include "extension/session_state.hpp"
 #include "web/api.hpp"
-#include "web/json.hpp"
+#include "wire/json.hpp"
 
 #include <cstdint>
 #include <string>

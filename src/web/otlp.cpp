@@ -2,7 +2,7 @@
 
 #include "history/stage_totals.hpp"
 #include "history/trace_context.hpp"
-#include "web/json.hpp"
+#include "wire/json.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -3,7 +3,7 @@
 #include "history/query_summary.hpp"
 #include "history/stage_totals.hpp"
 #include "web/cluster_json.hpp"
-#include "web/json.hpp"
+#include "wire/json.hpp"
 
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"

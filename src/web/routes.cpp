@@ -3,10 +3,10 @@
 #include "common/limits.hpp"
 #include "web/assets.hpp"
 #include "web/cluster_json.hpp"
-#include "web/json.hpp"
 #include "web/metrics.hpp"
 #include "web/query_json.hpp"
 #include "web/sql_json.hpp"
+#include "wire/json.hpp"
 
 #include "duckdb/common/exception.hpp"
 

@@ -1,8 +1,8 @@
 #include "web/sql_json.hpp"
 
 #include "common/clock.hpp"
-#include "web/json.hpp"
 #include "web/statement_rows.hpp"
+#include "wire/json.hpp"
 
 namespace duckherder {
 

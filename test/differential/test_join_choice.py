@@ -45,7 +45,7 @@ def decisions(pair: Pair, sql: str) -> list[str]:
     text = pair.ours.execute("EXPLAIN ANALYZE " + sql).fetchall()[0][1]
     plain_text = re.sub(r"[\s│]+", " ", text)
     return ["copied" if found.startswith("part of") else "shuffled"
-            for found in re.findall(r"ran: (part of stage \d+: stage \d+|shuffled: stage \d+)", plain_text)]
+            for found in re.findall(r"became (part of stage \d+: stage \d+|shuffled: stage \d+)", plain_text)]
 
 
 @pytest.mark.timeout(60)

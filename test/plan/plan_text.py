@@ -9,7 +9,6 @@ becomes of these rows in further stages is table.1, table.2.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 import duckdb
 
@@ -18,6 +17,8 @@ from support.session import Connection
 Node = dict
 NOT_DISTRIBUTED = "duckherder_require_distributed is on: "
 GATHER = "DUCKHERDER_GATHER"
+#: The row of EXPLAIN with the stages
+ROW = "distributed_plan"
 ARROW = " <- "
 STAGE = re.compile(r"\bstage (\d+)")
 #: At the end of a chain of operators: what it scans, or that it reads another stage
@@ -29,32 +30,21 @@ UNIQUE_NAME = re.compile(r"(?<=ducklake-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{1
 
 def describe(con: Connection, sql: str) -> list[str]:
     """The first line says how the query runs and why; the others are indented."""
-    ((_, text),) = con.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
-    roots: list[Node] = json.loads(text)
-    nodes = [node for root in roots for node in _walk(root)]
-    gathers = [_stages_of(node) for node in nodes if node["name"] == GATHER]
-    local = [node["extra_info"]["Local"] for node in nodes if "Local" in node["extra_info"]]
-    partial = [node["extra_info"]["Partial"] for node in nodes if "Partial" in node["extra_info"]]
+    rows = dict(con.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall())
+    roots: list[Node] = json.loads(rows["physical_plan"])
+    ours: dict = json.loads(rows.get(ROW, "{}"))
     session = [f"  {line}" for root in roots for line in _tree_lines(_session_text(root))]
-    if not gathers:
-        reason = _as_text(local[0]) if local else _why_not_distributed(con, sql)
+    if not ours.get("stages"):
+        reason = ours["reason"] if ours else _why_not_distributed(con, sql)
         return [f"LOCAL: {reason}", "  session", *(f"  {line}" for line in session)]
-    stages: dict[int, list[str]] = {}
-    for found in gathers:
-        stages.update(found)
-    first = f"PARTIAL: {_as_text(partial[0])}" if partial else "DISTRIBUTED"
+    stages = {stage["stage"]: stage for stage in ours["stages"]}
+    first = f"PARTIAL: {ours['reason']}" if ours["mode"] == "PARTIAL" else "DISTRIBUTED"
     lines = []
     for number in sorted(stages):
-        lines += _stage_lines(number, stages[number])
+        lines += _stage_lines(stages[number])
     names = _stage_names(stages)
     text = STAGE.sub(lambda match: names[int(match[1])], "\n".join([*lines, "  session", *(f"  {x}" for x in session)]))
     return [first, *text.split("\n")]
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node["children"]:
-        yield from _walk(child)
 
 
 def _as_list(value: str | list[str]) -> list[str]:
@@ -65,20 +55,14 @@ def _as_text(value: str | list[str]) -> str:
     return " ".join(_as_list(value))
 
 
-def _stages_of(gather: Node) -> dict[int, list[str]]:
-    """By the number of the stage, the lines of EXPLAIN."""
-    return {int(key.removeprefix("Stage ")): _as_list(value) for key, value in gather["extra_info"].items()
-            if key.startswith("Stage ")}
-
-
-def _stage_names(stages: dict[int, list[str]]) -> dict[int, str]:
+def _stage_names(stages: dict[int, Node]) -> dict[int, str]:
     """Each by what its rows come from: its scan, or the first stage that it reads, which has a lower number."""
     origins: dict[int, str] = {}
     names: dict[int, str] = {}
     scans: Counter[str] = Counter()
     later: Counter[str] = Counter()
     for number in sorted(stages):
-        _, operators, _ = _parts(stages[number])
+        operators = _operators(stages[number])
         read = READ_STAGE.search(operators)
         if not (scanned := SCANNED.search(operators)) and read:
             origins[number] = origins[int(read[1])]
@@ -104,17 +88,35 @@ def _why_not_distributed(con: Connection, sql: str) -> str:
     return "no reason is given"
 
 
-def _stage_lines(number: int, lines: list[str]) -> list[str]:
-    head, operators, output = _parts(lines)
-    return [f"  stage {number}: {head}", *(f"    {line}" for line in _tree_lines(operators)), f"    {output}"]
+def _stage_lines(stage: Node) -> list[str]:
+    return [f"  stage {stage['stage']}: {_tasks(stage)}", *(f"    {line}" for line in _tree_lines(_operators(stage))),
+            f"    {_output(stage['output'])}"]
 
 
-def _parts(lines: list[str]) -> tuple[str, str, str]:
-    """EXPLAIN has a line for the tasks, lines for filters, one for each operator, and lines for the output."""
-    operators = next(i for i, line in enumerate(lines) if i > 0 and not line.startswith("filtered by "))
-    output = next(i for i, line in enumerate(lines) if line.startswith("to "))
-    tree = UNIQUE_NAME.sub("UUID", ARROW.join(lines[operators:output]))
-    return "; ".join(lines[:operators]), tree, " ".join(lines[output:])
+def _operators(stage: Node) -> str:
+    return UNIQUE_NAME.sub("UUID", stage["description"])
+
+
+def _tasks(stage: Node) -> str:
+    tasks = stage["tasks"]
+    parts = [f"{tasks['partitions']} partitions, tasks by their sizes"]
+    if (count := tasks["planned"]) is not None:
+        words = [f"{count} task{'' if count == 1 else 's'}"]
+        words += [f"{tasks['split']} split"] if tasks["split"] else []
+        words += [f"{tasks['table_rows']} rows"] if tasks["table_rows"] else []
+        parts = [", ".join(words)]
+    return "; ".join([*parts, *(f"filtered by keys of stage {source}" for source in stage["filtered_by_keys_of"])])
+
+
+def _output(output: Node) -> str:
+    text = f"to {output['kind'].lower().replace('_', ' ')}"
+    if columns := output["key_columns"]:
+        text += f"{', sampled' if output['kind'] == 'ROUND_ROBIN' else ''} by ({columns})"
+    if output["partitions"]:
+        text += f", {output['partitions']} partitions"
+    if other := output.get("or_part_of"):
+        text += f" or part of stage {other['stage']}, if stage {other['if_small']} is small"
+    return text
 
 
 def _session_text(node: Node) -> str:
@@ -122,8 +124,7 @@ def _session_text(node: Node) -> str:
     info = node["extra_info"]
     name = node["name"]
     if name == GATHER:
-        # The stage that is gathered comes after all that it reads
-        return f"{name} of stage {max(_stages_of(node))}"
+        return f"{name} of stage {int(_as_text(info['Stage']).partition(',')[0])}"
     if "Join Type" in info:
         name += f" {_as_text(info['Join Type'])}"
     children = [_session_text(child) for child in node["children"]]

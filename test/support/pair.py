@@ -29,8 +29,9 @@ def last_query(con: Connection, sql: str) -> dict:
 
 
 def plan_of(con: Connection, sql: str) -> str:
-    """What EXPLAIN shows, in one line: words may stand on several lines of a box."""
-    return " ".join(con.execute(f"EXPLAIN {sql}").fetchall()[0][1].replace("│", " ").split())
+    """What EXPLAIN shows, its boxes included, in one line: words may stand on several lines of a box."""
+    text = " ".join(row[1] for row in con.execute(f"EXPLAIN {sql}").fetchall())
+    return " ".join(text.replace("│", " ").split())
 
 
 def tasks_of(con: Connection, query_id: str) -> list[dict]:

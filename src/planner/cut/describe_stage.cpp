@@ -14,8 +14,6 @@ namespace duckherder {
 
 using namespace duckdb;
 
-namespace {
-
 string DescribeScan(const LogicalGet &get) {
 	auto name = get.GetName();
 	if (auto table = get.GetTable()) {
@@ -29,6 +27,8 @@ string DescribeScan(const LogicalGet &get) {
 	return count == 1 ? name + " " + StringUtil::GetFileName(files.GetFirstFile().path)
 	                  : name + " of " + to_string(count) + " files";
 }
+
+namespace {
 
 string DescribeInput(const LogicalExchangeScan &scan, const StagePlan &stage, const DistributedPlan &plan) {
 	if (scan.source.is_feed) {

@@ -1,4 +1,4 @@
-#include "web/json.hpp"
+#include "wire/json.hpp"
 
 #include "duckdb/common/exception.hpp"
 
