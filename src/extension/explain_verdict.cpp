@@ -206,8 +206,8 @@ private:
 		}
 		return "S" + Name(stage).substr(1) + " put out " + Counted(stage.run->output_rows, "row") + " where " +
 		       std::to_string(*stage.estimated_rows) +
-		       " were expected, by which joins were chosen: statistics "
-		       "(ANALYZE) or simpler conditions would help.";
+		       " were expected, by which joins were chosen: simpler conditions, or ANALYZE of a table in a "
+		       "database, would help.";
 	}
 
 	std::string AllBusy() const {

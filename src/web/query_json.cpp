@@ -53,14 +53,12 @@ bool Contains(const std::string &text, const std::string &lower) {
 	return duckdb::StringUtil::Contains(duckdb::StringUtil::Lower(text), lower);
 }
 
-bool Matches(const QueryRecord &query, const QueryFilter &filter, const std::string &search, Role role,
-             int64_t now_us) {
-	if (!filter.state.empty() && query.StateAt(now_us) != filter.state) {
-		return false;
-	}
-	if (!filter.mode.empty() && ExecutionModeName(query.mode) != filter.mode) {
-		return false;
-	}
+bool HasStateAndMode(const QueryRecord &query, const QueryFilter &filter, int64_t now_us) {
+	return (filter.state.empty() || query.StateAt(now_us) == filter.state) &&
+	       (filter.mode.empty() || ExecutionModeName(query.mode) == filter.mode);
+}
+
+bool IsFound(const QueryRecord &query, const std::string &search, Role role) {
 	auto found = search.empty() || Contains(query.query_id, search);
 	return found || (role >= Role::ADMIN && (Contains(query.sql, search) || Contains(query.error, search)));
 }
@@ -167,10 +165,12 @@ std::string QueriesJson(const QueryRecorder &recorder, const QueryFilter &filter
 	auto now_us = NowUs();
 	std::vector<QuerySummary> lines;
 	recorder.ForEach([&](const QueryRecord &query) {
-		if (Matches(query, filter, search, role, now_us)) {
+		if (HasStateAndMode(query, filter, now_us)) {
 			lines.emplace_back(query, now_us);
 		}
 	});
+	// texts can be long, and while they are searched no query should wait for the recorder
+	std::erase_if(lines, [&](const QuerySummary &line) { return !IsFound(line.query, search, role); });
 	std::stable_sort(lines.begin(), lines.end(), [&](const QuerySummary &left, const QuerySummary &right) {
 		return filter.ascending ? key(left) < key(right) : key(left) > key(right);
 	});

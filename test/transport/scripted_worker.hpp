@@ -226,6 +226,11 @@ public:
 	std::vector<TaskRequest> Tasks() {
 		return Copy(tasks);
 	}
+	//! Whether so many RunTask have begun, within a time that is enough for it
+	bool AwaitTasks(size_t count) {
+		std::unique_lock<std::mutex> guard(lock);
+		return task_noted.wait_for(guard, PATIENCE, [&] { return tasks.size() >= count; });
+	}
 	std::vector<FetchRequest> Fetches() {
 		return Copy(fetches);
 	}
@@ -250,6 +255,7 @@ private:
 		if (list) {
 			list->push_back(entry);
 		}
+		task_noted.notify_all();
 	}
 	template <class T>
 	std::vector<T> Copy(const std::vector<T> &list) {
@@ -258,6 +264,7 @@ private:
 	}
 
 	std::mutex lock;
+	std::condition_variable task_noted;
 	std::vector<std::string> calls;
 	std::vector<TaskRequest> tasks;
 	std::vector<FetchRequest> fetches;

@@ -334,6 +334,8 @@ TEST_F(FlightSilence, CancelQueryCutsTheCallsOfItsQuery) {
 	auto other = std::async(std::launch::async, [&] { return channel->RunTask(elsewhere, nullptr); });
 	ASSERT_TRUE(node.worker->started.Wait());
 	auto running = std::async(std::launch::async, [&] { return channel->RunTask(MakeRequest(), nullptr); });
+	// a call that has not begun yet cannot be cut
+	ASSERT_TRUE(node.worker->AwaitTasks(2));
 	auto begin = std::chrono::steady_clock::now();
 	auto error = CallSilentNode([&] {
 		auto cancelled = ErrorOf([&] { channel->CancelQuery("query-1"); });
