@@ -177,6 +177,8 @@ ATTEMPTS = [
         SELECT duckherder_start_local_server(0, 1)
         SELECT duckherder_stop_local_server()
         SELECT duckherder_start_standalone_worker(0)
+        FROM duckherder_start_ui()
+        CALL duckherder_stop_ui()
         FROM duckherder_workers(database := 'memory')
         FROM duckherder_query('memory', 'SELECT 1')
         CALL duckherder_execute('memory', 'DROP TABLE t')
