@@ -84,7 +84,7 @@ void CommandLine::ReadConfiguration(const std::vector<FlagSpec> &flags, const st
 		if (Has(flag->name) && !flag->repeats) {
 			throw UsageError("%s: %s is given twice", place, name);
 		}
-		Put(*flag, value, place + ": " + name);
+		Put(*flag, value, duckdb::StringUtil::Format("%s: %s", place, name));
 	}
 }
 
