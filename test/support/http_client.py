@@ -10,10 +10,19 @@ from typing import Any
 from support.waiting import PATIENCE
 
 TIMEOUT_SECONDS = 20 * PATIENCE
+ROLE_TOKENS = {role: f"{role}-token-0123456789" for role in ("read", "write", "admin")}
 
 
 def cluster_token() -> str:
     return Path(os.environ["DUCKHERDER_TOKEN_FILE"]).read_text(encoding="ascii").strip()
+
+
+def client_tokens(directory: Path, *roles: str) -> list[str]:
+    """The flags of a node that takes a token for each role: ROLE_TOKENS."""
+    tokens = directory / "tokens"
+    tokens.touch(mode=0o600)
+    tokens.write_text("".join(f"{role} {ROLE_TOKENS[role]}\n" for role in roles))
+    return ["--client-tokens", str(tokens)]
 
 
 class Answer:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.cluster import Cluster, run_binary
-from support.http_client import HttpClient, cluster_token
+from support.http_client import ROLE_TOKENS, HttpClient, client_tokens, cluster_token
 from support.waiting import wait_until
 
 TABLE = "CREATE TABLE numbers AS SELECT i, i % 7 AS k FROM range(300000) t(i)"
@@ -19,10 +19,7 @@ ENDLESS = "SELECT sum(a.i * b.i % 7) FROM numbers a, numbers b, numbers c WHERE 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory):
     directory = tmp_path_factory.mktemp("http_api")
-    tokens = directory / "tokens"
-    tokens.touch(mode=0o600)
-    tokens.write_text("read reader-token-0123456789\nwrite writer-token-0123456789\nadmin admin-token-0123456789\n")
-    options = ["--client-tokens", str(tokens), "--min-ready-workers", "2"]
+    options = [*client_tokens(directory, "read", "write", "admin"), "--min-ready-workers", "2"]
     with Cluster(directory, workers=2, with_driver=True, driver_options=options) as cluster:
         node = HttpClient(cluster.pages, cluster_token())
         assert node.sql(TABLE).status == 200
@@ -30,18 +27,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
-def node(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, cluster_token())
-
-
-@pytest.fixture
-def reader(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, "reader-token-0123456789")
-
-
-@pytest.fixture
 def writer(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, "writer-token-0123456789")
+    return HttpClient(cluster.pages, ROLE_TOKENS["write"])
 
 
 def last_query(client: HttpClient) -> dict:
@@ -171,7 +158,7 @@ def test_who_may_see_and_do_what(node: HttpClient, reader: HttpClient, writer: H
     assert refused.status == 403 and "read" in refused.error
     assert reader.sql("FROM duckherder_get_query_history()").status == 403
     assert writer.sql("CREATE OR REPLACE TABLE of_writer (i INTEGER)").status == 200
-    admin = HttpClient(f"http://{node.host}:{node.port}", "admin-token-0123456789")
+    admin = HttpClient(f"http://{node.host}:{node.port}", ROLE_TOKENS["admin"])
     assert admin.get("/api/v1/queries", search="secret text").json["total"] >= 1
     assert admin.get("/api/v1/sessions").status == 200
     for client in (reader, writer, admin):

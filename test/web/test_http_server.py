@@ -24,11 +24,6 @@ def stranger(cluster: Cluster) -> HttpClient:
     return HttpClient(cluster.pages)
 
 
-@pytest.fixture
-def node(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, cluster_token())
-
-
 PATHS = ["/", "/index.html", "/assets/app.js", "/metrics", "/api/v1/cluster", "/api/v1/queries", "/api/v1/events",
          "/api/v1/workers", "/api/v1/sessions", "/api/v1/queries/x", "/no/such/path", "//healthz",
          "/healthz/../metrics"]

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from support.cluster import Cluster
-from support.http_client import Answer, HttpClient, cluster_token
+from support.http_client import Answer, HttpClient, client_tokens, cluster_token
 from support.paths import ROOT
 from support.waiting import wait_until
 
@@ -24,10 +24,7 @@ JOIN = ("SELECT c.k, count(*) AS n FROM numbers a JOIN small c ON a.k = c.k WHER
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     directory = tmp_path_factory.mktemp("openapi")
-    tokens = directory / "tokens"
-    tokens.touch(mode=0o600)
-    tokens.write_text("read reader-token-0123456789\n")
-    options = ["--client-tokens", str(tokens), "--min-ready-workers", "2"]
+    options = [*client_tokens(directory, "read"), "--min-ready-workers", "2"]
     with Cluster(directory, workers=2, with_driver=True, driver_options=options) as cluster:
         node = HttpClient(cluster.pages, cluster_token())
         for statement in ("CREATE TABLE numbers AS SELECT i, i % 1000 AS k FROM range(200000) t(i)",
@@ -36,16 +33,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             assert node.sql(statement).status == 200, statement
         assert node.sql("SELECT sum(CAST('number ' || i AS INTEGER)) FROM numbers").status == 400
         yield cluster
-
-
-@pytest.fixture
-def node(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, cluster_token())
-
-
-@pytest.fixture
-def reader(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, "reader-token-0123456789")
 
 
 def operations() -> dict[tuple[str, str], dict]:

@@ -22,11 +22,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory):
         yield cluster
 
 
-@pytest.fixture
-def node(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, cluster_token())
-
-
 def call(cluster: Cluster, command: str, *words: str) -> subprocess.CompletedProcess[str]:
     assert cluster.driver
     return run_binary([command, *words, "--driver", f"{cluster.driver.host}:{cluster.driver.port}"])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.cluster import Cluster
-from support.http_client import HttpClient, cluster_token
+from support.http_client import ROLE_TOKENS, HttpClient, client_tokens, cluster_token
 from support.paths import ROOT
 from support.process import STOP_TIMEOUT_SECONDS, die_with_parent
 from support.waiting import PATIENCE, wait_until
@@ -25,7 +25,7 @@ RULES = PROMETHEUS_FILES / "duckherder_rules.yml"
 RULE_TESTS = PROMETHEUS_FILES / "duckherder_rules_test.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "duckherder.json"
 API_DOCUMENT = ROOT / "docs" / "api.md"
-READER = "reader-token-0123456789"
+READER = ROLE_TOKENS["read"]
 QUERY = "SELECT i % 7 AS k, count(*) FROM numbers GROUP BY k ORDER BY k"
 WRONG_QUERY = "SELECT sum(CAST('number ' || i AS INTEGER)) FROM numbers"
 #: Counters of queries begin to exist with their first query
@@ -60,21 +60,13 @@ def promtool(*arguments: str, text: str | None = None) -> str:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     directory = tmp_path_factory.mktemp("prometheus")
-    tokens = directory / "tokens"
-    tokens.touch(mode=0o600)
-    tokens.write_text(f"read {READER}\n")
-    options = ["--client-tokens", str(tokens)]
+    options = client_tokens(directory, "read")
     with Cluster(directory, workers=2, with_driver=True, driver_options=options,
                  worker_options=[*options, "--http", "127.0.0.1:0"]) as cluster:
         node = HttpClient(cluster.pages, cluster_token())
         assert node.sql("CREATE TABLE numbers AS SELECT i FROM range(100000) t(i)").status == 200
         assert [node.sql(query).status for query in SETTLE_QUERIES] == [200, 400]
         yield cluster
-
-
-@pytest.fixture
-def node(cluster: Cluster) -> HttpClient:
-    return HttpClient(cluster.pages, cluster_token())
 
 
 def worker_pages(cluster: Cluster) -> list[str]:
