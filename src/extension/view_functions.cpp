@@ -280,11 +280,11 @@ View QueriesView() {
 			        rows.push_back({Value(query.query_id), TextOrNull(line.session), Value(query.state),
 			                        Value(ExecutionModeName(query.mode)),
 			                        Value::TIMESTAMP(timestamp_t(query.start_time_us)), Milliseconds(query.duration_us),
-			                        Number(query.num_stages), Number(line.tasks), Number(line.tasks_done),
-			                        Number(line.tasks_running), Number(query.num_workers_used), Number(query.retries),
-			                        Number(query.bytes_exchanged), Number(line.spilled_bytes),
-			                        Number(line.scanned_rows), TextOrNull(query.local_reason), TextOrNull(query.error),
-			                        Value(query.sql)});
+			                        Number(query.num_stages), Number(line.sums.tasks), Number(line.sums.done),
+			                        Number(line.sums.running), Number(query.num_workers_used), Number(query.retries),
+			                        Number(query.bytes_exchanged), Number(line.sums.spilled_bytes),
+			                        Number(line.sums.scanned_rows), TextOrNull(query.local_reason),
+			                        TextOrNull(query.error), Value(query.sql)});
 		        });
 		        return rows;
 	        }};

@@ -28,19 +28,39 @@ void QueryTotals::Add(const QueryRecord &record) {
 	times.buckets[bound - std::begin(DURATION_BOUNDS_SECONDS)]++;
 	times.sum_us += record.duration_us;
 	times.count++;
+	TaskSums sums(record);
+	scanned_rows += sums.scanned_rows;
+	pruned_rows += sums.pruned_rows;
 	if (record.report) {
-		tasks_by_state["DONE"] += record.report->tasks_done;
-		scanned_rows += record.report->scanned_rows;
-		pruned_rows += record.report->pruned_rows;
+		tasks_by_state["DONE"] += sums.done;
 	}
 	for (auto &task : record.tasks) {
 		tasks_by_state[task.state]++;
 		speculative_tasks += task.speculative ? 1 : 0;
-		scanned_rows += task.input_rows;
-		pruned_rows += task.pruned_rows;
 	}
 	retries += record.retries;
 	bytes_exchanged += record.bytes_exchanged;
+}
+
+TaskSums::TaskSums(const QueryRecord &record) {
+	if (record.report) {
+		auto &report = *record.report;
+		tasks = report.tasks;
+		done = report.tasks_done;
+		running = report.tasks_running;
+		scanned_rows = report.scanned_rows;
+		pruned_rows = report.pruned_rows;
+		spilled_bytes = report.spilled_bytes;
+		return;
+	}
+	tasks = record.tasks.size();
+	for (auto &task : record.tasks) {
+		done += task.state == "DONE" ? 1 : 0;
+		running += task.state == "RUNNING" ? 1 : 0;
+		scanned_rows += task.input_rows;
+		pruned_rows += task.pruned_rows;
+		spilled_bytes = std::max(spilled_bytes, task.spilled_bytes);
+	}
 }
 
 std::string QueryRecord::StateAt(int64_t now_us) const {
@@ -63,14 +83,13 @@ QueryReport ReportOf(const QueryRecord &record, const std::string &session) {
 	report.num_workers_used = record.num_workers_used;
 	report.retries = record.retries;
 	report.bytes_exchanged = record.bytes_exchanged;
-	report.tasks = record.tasks.size();
-	for (auto &task : record.tasks) {
-		report.tasks_done += task.state == "DONE" ? 1 : 0;
-		report.tasks_running += task.state == "RUNNING" ? 1 : 0;
-		report.scanned_rows += task.input_rows;
-		report.pruned_rows += task.pruned_rows;
-		report.spilled_bytes = std::max(report.spilled_bytes, task.spilled_bytes);
-	}
+	TaskSums sums(record);
+	report.tasks = sums.tasks;
+	report.tasks_done = sums.done;
+	report.tasks_running = sums.running;
+	report.scanned_rows = sums.scanned_rows;
+	report.pruned_rows = sums.pruned_rows;
+	report.spilled_bytes = sums.spilled_bytes;
 	return report;
 }
 

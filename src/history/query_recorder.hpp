@@ -125,6 +125,19 @@ struct QueryTotals {
 	void Add(const QueryRecord &record);
 };
 
+//! What the tasks of a query add up to; those of a query that was reported are what the report says.
+struct TaskSums {
+	uint64_t tasks = 0;
+	uint64_t done = 0;
+	uint64_t running = 0;
+	uint64_t scanned_rows = 0;
+	uint64_t pruned_rows = 0;
+	//! The most that one task has seen: each counts what its worker has on disk
+	uint64_t spilled_bytes = 0;
+
+	explicit TaskSums(const QueryRecord &record);
+};
+
 //! What a driver is told about a query of this process
 QueryReport ReportOf(const QueryRecord &record, const std::string &session);
 

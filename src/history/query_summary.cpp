@@ -5,7 +5,7 @@
 
 namespace duckherder {
 
-QuerySummary::QuerySummary(const QueryRecord &record, int64_t now_us) {
+QuerySummary::QuerySummary(const QueryRecord &record, int64_t now_us) : sums(record) {
 	query.number = record.number;
 	query.query_id = record.query_id;
 	query.sql = record.sql;
@@ -24,25 +24,13 @@ QuerySummary::QuerySummary(const QueryRecord &record, int64_t now_us) {
 	                                    : record.duration_us;
 	if (record.report) {
 		session = record.report->session;
-		tasks = record.report->tasks;
-		tasks_done = record.report->tasks_done;
-		tasks_running = record.report->tasks_running;
-		spilled_bytes = record.report->spilled_bytes;
-		scanned_rows = record.report->scanned_rows;
-		return;
-	}
-	std::set<std::string> workers;
-	tasks = record.tasks.size();
-	for (auto &task : record.tasks) {
-		tasks_done += task.state == "DONE" ? 1 : 0;
-		tasks_running += task.state == "RUNNING" ? 1 : 0;
-		spilled_bytes = std::max(spilled_bytes, task.spilled_bytes);
-		scanned_rows += task.input_rows;
-		if (record.Running() && !task.worker_id.empty()) {
-			workers.insert(task.worker_id);
+	} else if (record.Running()) {
+		std::set<std::string> workers;
+		for (auto &task : record.tasks) {
+			if (!task.worker_id.empty()) {
+				workers.insert(task.worker_id);
+			}
 		}
-	}
-	if (record.Running()) {
 		query.num_workers_used = static_cast<uint32_t>(workers.size());
 	}
 }

@@ -13,11 +13,7 @@ struct QuerySummary {
 	QueryRecord query;
 	//! The session of another process that has reported it; empty: it runs or ran here
 	std::string session;
-	uint64_t tasks = 0;
-	uint64_t tasks_done = 0;
-	uint64_t tasks_running = 0;
-	uint64_t spilled_bytes = 0;
-	uint64_t scanned_rows = 0;
+	TaskSums sums;
 
 	//! `now_us`: microseconds since the epoch
 	QuerySummary(const QueryRecord &record, int64_t now_us);

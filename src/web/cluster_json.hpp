@@ -1,7 +1,6 @@
 #pragma once
 
 #include "extension/session_state.hpp"
-#include "web/api.hpp"
 #include "wire/json.hpp"
 
 #include <cstdint>

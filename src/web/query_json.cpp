@@ -38,14 +38,14 @@ void SetLine(JsonNode item, const QuerySummary &line, Role role) {
 	item.Set("start_us", query.start_time_us);
 	item.Set("duration_ms", Milliseconds(query.duration_us));
 	item.Set("stages", query.num_stages);
-	item.Set("tasks", line.tasks);
-	item.Set("tasks_done", line.tasks_done);
-	item.Set("tasks_running", line.tasks_running);
+	item.Set("tasks", line.sums.tasks);
+	item.Set("tasks_done", line.sums.done);
+	item.Set("tasks_running", line.sums.running);
 	item.Set("workers", query.num_workers_used);
 	item.Set("retries", query.retries);
 	item.Set("bytes_exchanged", query.bytes_exchanged);
-	item.Set("spilled_bytes", line.spilled_bytes);
-	item.Set("rows_scanned", line.scanned_rows);
+	item.Set("spilled_bytes", line.sums.spilled_bytes);
+	item.Set("rows_scanned", line.sums.scanned_rows);
 	item.Set("error", Text(query.error, role));
 }
 
@@ -70,9 +70,9 @@ SortKey SortKeyOf(const std::string &name) {
 	    {"start", [](const QuerySummary &line) { return line.query.number; }},
 	    {"duration", [](const QuerySummary &line) { return line.query.duration_us; }},
 	    {"bytes", [](const QuerySummary &line) { return line.query.bytes_exchanged; }},
-	    {"tasks", [](const QuerySummary &line) { return line.tasks; }},
+	    {"tasks", [](const QuerySummary &line) { return line.sums.tasks; }},
 	    {"retries", [](const QuerySummary &line) { return line.query.retries; }},
-	    {"rows", [](const QuerySummary &line) { return line.scanned_rows; }}};
+	    {"rows", [](const QuerySummary &line) { return line.sums.scanned_rows; }}};
 	std::string known;
 	for (auto &key : keys) {
 		if (name == key.first) {

@@ -33,15 +33,7 @@ int ListenAt(const std::string &host, uint16_t port) {
 	auto result = -1;
 	if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &addresses) == 0) {
 		for (auto *address = addresses; address && result < 0; address = address->ai_next) {
-			result =
-			    socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->ai_protocol);
-			int enable = 1;
-			setsockopt(result, SOL_SOCKET, SO_REUSEADDR, &enable, sizeof(enable));
-			if (result >= 0 &&
-			    (bind(result, address->ai_addr, address->ai_addrlen) != 0 || listen(result, BACKLOG) != 0)) {
-				close(result);
-				result = -1;
-			}
+			result = OpenListeningSocket(*address, BACKLOG);
 		}
 		freeaddrinfo(addresses);
 	}

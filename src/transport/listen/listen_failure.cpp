@@ -12,17 +12,12 @@ namespace {
 
 //! 0 or the error of the system
 int TryAddress(const addrinfo &address) {
-	auto handle = socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol);
+	auto handle = OpenListeningSocket(address, 1);
 	if (handle < 0) {
 		return errno;
 	}
-	// as gRPC does: a port is not taken by connections that have ended
-	int enable = 1;
-	setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &enable, sizeof(enable));
-	auto failed = bind(handle, address.ai_addr, address.ai_addrlen) != 0 || listen(handle, 1) != 0;
-	auto error = failed ? errno : 0;
 	close(handle);
-	return error;
+	return 0;
 }
 
 std::string Describe(int error, const std::string &host, uint16_t port) {
@@ -41,6 +36,23 @@ std::string Describe(int error, const std::string &host, uint16_t port) {
 }
 
 } // namespace
+
+int OpenListeningSocket(const addrinfo &address, int backlog) {
+	auto handle = socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol);
+	if (handle < 0) {
+		return handle;
+	}
+	// as gRPC does: a port is not taken by connections that have ended
+	int enable = 1;
+	setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &enable, sizeof(enable));
+	if (bind(handle, address.ai_addr, address.ai_addrlen) != 0 || listen(handle, backlog) != 0) {
+		auto error = errno;
+		close(handle);
+		errno = error;
+		return -1;
+	}
+	return handle;
+}
 
 std::string WhyNoListening(const std::string &host, uint16_t port) {
 	addrinfo hints {};
