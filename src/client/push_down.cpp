@@ -16,6 +16,7 @@
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_copy_database.hpp"
 #include "duckdb/planner/operator/logical_create_table.hpp"
+#include "duckdb/planner/operator/logical_explain.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 
 namespace duckherder {
@@ -122,7 +123,7 @@ public:
 			for (auto *other : sent) {
 				of_driver += &other->catalog == &plan->catalog ? 1 : 0;
 			}
-			plan->buffered = of_driver > 1;
+			plan->run.buffered = of_driver > 1;
 		}
 	}
 
@@ -274,6 +275,34 @@ void SendCopiedDefinitions(ClientContext &context, unique_ptr<LogicalOperator> &
 
 } // namespace
 
+namespace {
+
+//! The driver of what is explained if all of that runs there and the user wants the usual output, null otherwise: the
+//! driver does not know what else the client's settings ask for.
+optional_ptr<RemoteCatalog> DriverOfExplained(ClientContext &context, LogicalOperator &plan) {
+	if (plan.type != LogicalOperatorType::LOGICAL_EXPLAIN) {
+		return nullptr;
+	}
+	Value output;
+	context.TryGetCurrentSetting("explain_output", output);
+	if (!StringUtil::CIEquals(output.ToString(), "physical_only")) {
+		return nullptr;
+	}
+	auto place = SiteOfPlan(context, *plan.children[0]);
+	return place.AtDriver() ? place.catalog : nullptr;
+}
+
+//! The driver explains, since it knows how it distributes the query, and has run it
+unique_ptr<LogicalRemotePlan> ExplainThere(ClientContext &context, LogicalOperator &plan, RemoteCatalog &catalog) {
+	auto &explain = plan.Cast<LogicalExplain>();
+	auto bindings = plan.GetColumnBindings();
+	auto result = SendThere(context, std::move(explain.children[0]), catalog, std::move(bindings));
+	result->Explain({explain.explain_type, explain.explain_format});
+	return result;
+}
+
+} // namespace
+
 void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 	if (RemoteCatalog::AnyAttached()) {
 		CheckTransactionIds(context, *plan);
@@ -289,6 +318,9 @@ void PushDownWhole(ClientContext &context, unique_ptr<LogicalOperator> &plan) {
 		plan->ResolveOperatorTypes();
 		// nothing here depends on it, and the real number would be another call
 		plan->SetEstimatedCardinality(1);
+	} else if (auto driver = DriverOfExplained(context, *plan)) {
+		plan = ExplainThere(context, *plan, *driver);
+		plan->ResolveOperatorTypes();
 	} else if (IsWrapper(*plan) && plan->children.size() == 1) {
 		PushDownWhole(context, plan->children[0]);
 	}

@@ -41,11 +41,10 @@ public:
 
 PhysicalRemotePlan::PhysicalRemotePlan(PhysicalPlan &physical_plan, RemoteCatalog &catalog_p,
                                        shared_ptr<LogicalOperator> plan_p, std::shared_ptr<RemoteSnapshot> snapshot_p,
-                                       vector<LogicalType> types_p, bool buffered_p, bool changes_catalog_p,
+                                       vector<LogicalType> types_p, RemoteRun run_p, bool changes_catalog_p,
                                        idx_t estimated_cardinality_p)
     : PhysicalOperator(physical_plan, TYPE, std::move(types_p), estimated_cardinality_p), catalog(catalog_p),
-      plan(std::move(plan_p)), snapshot(std::move(snapshot_p)), buffered(buffered_p),
-      changes_catalog(changes_catalog_p) {
+      plan(std::move(plan_p)), snapshot(std::move(snapshot_p)), run(run_p), changes_catalog(changes_catalog_p) {
 }
 
 string PhysicalRemotePlan::GetName() const {
@@ -61,7 +60,7 @@ InsertionOrderPreservingMap<string> PhysicalRemotePlan::ParamsToString() const {
 
 unique_ptr<GlobalSourceState> PhysicalRemotePlan::GetGlobalSourceState(ClientContext &context) const {
 	// now, as parameters of a prepared statement have their values
-	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, *plan), types, buffered);
+	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, *plan), types, run);
 	if (changes_catalog) {
 		RemoteTransaction::Get(context, catalog).ForgetSnapshot();
 	}

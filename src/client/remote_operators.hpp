@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/remote_catalog.hpp"
+#include "client/run_remote.hpp"
 
 #include "duckdb/execution/physical_operator.hpp"
 #include "duckdb/planner/logical_operator.hpp"
@@ -14,7 +15,7 @@ public:
 
 	PhysicalRemotePlan(duckdb::PhysicalPlan &physical_plan, RemoteCatalog &catalog,
 	                   duckdb::shared_ptr<duckdb::LogicalOperator> plan, std::shared_ptr<RemoteSnapshot> snapshot,
-	                   duckdb::vector<duckdb::LogicalType> types, bool buffered, bool changes_catalog,
+	                   duckdb::vector<duckdb::LogicalType> types, RemoteRun run, bool changes_catalog,
 	                   duckdb::idx_t estimated_cardinality);
 
 	duckdb::string GetName() const override;
@@ -50,7 +51,7 @@ private:
 	RemoteCatalog &catalog;
 	duckdb::shared_ptr<duckdb::LogicalOperator> plan;
 	std::shared_ptr<RemoteSnapshot> snapshot;
-	const bool buffered;
+	const RemoteRun run;
 	const bool changes_catalog;
 };
 

@@ -17,6 +17,12 @@ LogicalRemotePlan::LogicalRemotePlan(RemoteCatalog &catalog_p, unique_ptr<Logica
 	}
 }
 
+void LogicalRemotePlan::Explain(RemoteRun::Explain explain) {
+	run.explain = explain;
+	return_types = {LogicalType::VARCHAR, LogicalType::VARCHAR};
+	SetEstimatedCardinality(3);
+}
+
 vector<ColumnBinding> LogicalRemotePlan::GetColumnBindings() {
 	return bindings;
 }
@@ -47,7 +53,7 @@ InsertionOrderPreservingMap<string> LogicalRemotePlan::ParamsToString() const {
 }
 
 PhysicalOperator &LogicalRemotePlan::CreatePlan(ClientContext &, PhysicalPlanGenerator &planner) {
-	auto &result = planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, buffered, changes_catalog,
+	auto &result = planner.Make<PhysicalRemotePlan>(catalog, plan, snapshot, return_types, run, changes_catalog,
 	                                                estimated_cardinality);
 	for (idx_t i = 0; i < children.size(); i++) {
 		auto &child = planner.CreatePlan(*children[i]);

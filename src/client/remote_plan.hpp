@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/remote_catalog.hpp"
+#include "client/run_remote.hpp"
 
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 
@@ -11,9 +12,12 @@ namespace duckherder {
 //! first_upload + i.
 class LogicalRemotePlan : public duckdb::LogicalExtensionOperator {
 public:
-	//! `bindings`: what our plan calls the columns of `plan`
+	//! `bindings`: what our plan calls the columns of `plan`, or of its explanation
 	LogicalRemotePlan(RemoteCatalog &catalog, duckdb::unique_ptr<duckdb::LogicalOperator> plan,
 	                  duckdb::vector<duckdb::ColumnBinding> bindings);
+
+	//! The rows are those of EXPLAIN, from now on. Before types are resolved
+	void Explain(RemoteRun::Explain explain);
 
 	duckdb::vector<duckdb::ColumnBinding> GetColumnBindings() override;
 	void ResolveColumnBindings(duckdb::ColumnBindingResolver &resolver,
@@ -33,8 +37,7 @@ public:
 	//! The entries that the plan refers to
 	std::shared_ptr<RemoteSnapshot> snapshot;
 	uint32_t first_upload = 0;
-	//! Other plans of the statement run at the same driver
-	bool buffered = false;
+	RemoteRun run;
 	bool changes_catalog = false;
 
 protected:
@@ -42,7 +45,7 @@ protected:
 
 private:
 	const duckdb::vector<duckdb::ColumnBinding> bindings;
-	const duckdb::vector<duckdb::LogicalType> return_types;
+	duckdb::vector<duckdb::LogicalType> return_types;
 };
 
 //! A CREATE INDEX, an ALTER TABLE that makes one, or all that COPY FROM DATABASE makes: encoded, one after another

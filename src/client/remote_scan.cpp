@@ -137,7 +137,7 @@ unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFun
 	}
 	get.ResolveOperatorTypes();
 	auto &catalog = data.table.Remote();
-	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, get), get.types, true);
+	auto source = RunRemotePlan(context, catalog, EncodeForDriver(context, get), get.types, {true, {}});
 	return make_uniq<ScanState>(catalog, context, source);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/fragment.hpp"
 #include "engine/result_settings.hpp"
 
+#include "duckdb/common/enum_util.hpp"
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
@@ -29,6 +30,10 @@ SessionStatement NewStatement(ClientContext &context, RemoteCatalog &catalog, St
 	}
 	statement.transaction_start_us = MetaTransaction::Get(context).start_timestamp.value;
 	statement.settings = ResultSettingsOf(context);
+	Value traceparent;
+	if (context.TryGetCurrentSetting("duckherder_traceparent", traceparent) && !traceparent.IsNull()) {
+		statement.traceparent = traceparent.ToString();
+	}
 	return statement;
 }
 
@@ -47,9 +52,13 @@ std::string EncodeForDriver(ClientContext &context, const LogicalOperator &plan)
 }
 
 std::shared_ptr<ChunkSource> RunRemotePlan(ClientContext &context, RemoteCatalog &catalog, std::string plan,
-                                           const vector<LogicalType> &types, bool buffered) {
+                                           const vector<LogicalType> &types, const RemoteRun &run) {
 	auto statement = NewStatement(context, catalog, StatementKind::PLAN, std::move(plan));
-	statement.buffered = buffered;
+	statement.buffered = run.buffered;
+	if (run.explain) {
+		statement.explain_type = EnumUtil::ToString(run.explain->type);
+		statement.explain_format = EnumUtil::ToString(run.explain->format);
+	}
 	return catalog.Server().service->Run(statement, types, nullptr);
 }
 

@@ -26,7 +26,7 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 			    "again later",
 			    running, queued);
 		}
-		queries[query] = Query {session, false, now, now};
+		queries[query] = Query {session, false, false, now, now};
 		auto &line = waiting[session];
 		if (line.empty()) {
 			turns.push_back(session);
@@ -34,16 +34,19 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 		line.push_back(query);
 	}
 	AdmitNext();
-	auto is_running = [&]() REQUIRES(lock) {
+	auto is_decided = [&]() REQUIRES(lock) {
 		auto entry = queries.find(query);
-		return entry != queries.end() && entry->second.running;
+		return entry != queries.end() && (entry->second.running || entry->second.killed);
 	};
-	if (!is_running() && wait_ms > 0) {
-		changed.WaitFor(guard, std::chrono::milliseconds(wait_ms), is_running);
+	if (!is_decided() && wait_ms > 0) {
+		changed.WaitFor(guard, std::chrono::milliseconds(wait_ms), is_decided);
 	}
 	auto entry = queries.find(query);
 	if (entry == queries.end()) {
 		throw ConnectionException("The query was taken out of the queue while it waited");
+	}
+	if (entry->second.killed) {
+		throw duckdb::InterruptException();
 	}
 	now = clock->NowMs();
 	entry->second.heard_last = now;
@@ -57,12 +60,25 @@ bool Admission::Admit(const QueryId &query, const std::string &session, uint64_t
 	return entry->second.running;
 }
 
-void Admission::RenewLease(const QueryId &query) {
+bool Admission::RenewLease(const QueryId &query) {
 	MutexLock guard(lock);
 	auto entry = queries.find(query);
-	if (entry != queries.end()) {
-		entry->second.heard_last = clock->NowMs();
+	if (entry == queries.end()) {
+		return false;
 	}
+	entry->second.heard_last = clock->NowMs();
+	return entry->second.killed;
+}
+
+bool Admission::Kill(const QueryId &query) {
+	MutexLock guard(lock);
+	auto entry = queries.find(query);
+	if (entry == queries.end()) {
+		return false;
+	}
+	entry->second.killed = true;
+	changed.NotifyAll();
+	return true;
 }
 
 void Admission::Release(const QueryId &query) {

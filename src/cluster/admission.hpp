@@ -33,8 +33,10 @@ public:
 	//! false: ask again. True as often as a query that runs asks. Throws ConnectionException if too many wait, or if
 	//! the query has waited for too long; it has no place in the queue then.
 	bool Admit(const QueryId &query, const std::string &session, uint64_t wait_ms);
-	//! The query still runs, or waits. Does nothing for others.
-	void RenewLease(const QueryId &query);
+	//! The query still runs, or waits. Returns whether it was killed. Does nothing for others.
+	bool RenewLease(const QueryId &query);
+	//! Whose query it is has to end it; if it waits, asking again throws InterruptException. False: there is none.
+	bool Kill(const QueryId &query);
 	//! It has ended, or waits no more. Idempotent.
 	void Release(const QueryId &query);
 
@@ -46,6 +48,7 @@ private:
 	struct Query {
 		std::string session;
 		bool running = false;
+		bool killed = false;
 		TimeMs asked_first = 0;
 		TimeMs heard_last = 0;
 	};

@@ -56,10 +56,18 @@ void Cluster::SetAdmissionLimits(AdmissionLimits limits) {
 	admission.SetLimits(limits);
 }
 
-void Cluster::RenewLeases(const std::vector<QueryId> &queries) {
+std::vector<QueryId> Cluster::RenewLeases(const std::vector<QueryId> &queries) {
+	std::vector<QueryId> killed;
 	for (auto &query : queries) {
-		admission.RenewLease(query);
+		if (admission.RenewLease(query)) {
+			killed.push_back(query);
+		}
 	}
+	return killed;
+}
+
+bool Cluster::KillQuery(const QueryId &query) {
+	return admission.Kill(query);
 }
 
 void Cluster::ReleaseQuery(const QueryId &query) {

@@ -28,13 +28,15 @@ public:
 	//! In order of registration; those whose heartbeats stopped as LOST.
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
-	void RenewLeases(const std::vector<QueryId> &queries) override;
+	std::vector<QueryId> RenewLeases(const std::vector<QueryId> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 	void ReportQueries(const std::vector<QueryReport> &queries) override;
 
 	void SetAdmissionLimits(AdmissionLimits limits);
 	//! Who is told what sessions report; before others know the cluster. Called by any thread
 	void OnReport(std::function<void(const QueryReport &)> take);
+	//! Lets the session whose query it is end it when it renews its lease. False: no such query has a place or waits.
+	bool KillQuery(const QueryId &query);
 	//! Queries of this driver and of sessions that borrow its workers: those that run, and those that wait
 	uint32_t RunningQueries();
 	uint32_t QueuedQueries();

@@ -33,6 +33,33 @@ enum class ErrorKind : uint8_t {
 	REPLACED = 9
 };
 
+//! As labels of metrics have it: "worker_failure"
+constexpr const char *ErrorKindName(ErrorKind kind) {
+	switch (kind) {
+	case ErrorKind::USER:
+		return "user";
+	case ErrorKind::WORKER_FAILURE:
+		return "worker_failure";
+	case ErrorKind::LOST_INPUT:
+		return "lost_input";
+	case ErrorKind::CANCELLED:
+		return "cancelled";
+	case ErrorKind::DRAINING:
+		return "draining";
+	case ErrorKind::UNREACHABLE:
+		return "unreachable";
+	case ErrorKind::DISCONNECTED:
+		return "disconnected";
+	case ErrorKind::BROKEN:
+		return "broken";
+	case ErrorKind::OVERLOADED:
+		return "overloaded";
+	case ErrorKind::REPLACED:
+		return "replaced";
+	}
+	return "unknown";
+}
+
 //! A failure as it travels: DuckDB's own class and message, plus where it happened.
 struct TaskError {
 	ErrorKind kind = ErrorKind::USER;

@@ -29,8 +29,8 @@ void QueryCoordinator::OnWorkersDone(std::function<void()> action) {
 	on_workers_done = std::move(action);
 }
 
-void QueryCoordinator::SetQueued(bool queued) {
-	journal.SetQueued(queued);
+void QueryCoordinator::SetQueued(bool queued, uint64_t waited_us) {
+	journal.SetQueued(queued, waited_us);
 }
 
 void QueryCoordinator::Start() {

@@ -34,7 +34,7 @@ public:
 	                 CoordinatorOptions options, QueryRecorder::Entry record);
 
 	//! Before Start: the query waits until it may run
-	void SetQueued(bool queued);
+	void SetQueued(bool queued, uint64_t waited_us);
 	//! Before Start: what to do once workers have nothing more to do for the query, although its session may still hold
 	//! an open result. Called once, by any thread; not at all if the query ends before that.
 	void OnWorkersDone(std::function<void()> action);

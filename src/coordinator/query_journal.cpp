@@ -27,8 +27,11 @@ QueryJournal::QueryJournal(std::shared_ptr<QueryRecorder> recorder_p, QueryRecor
     : recorder(std::move(recorder_p)), record(std::move(record_p)) {
 }
 
-void QueryJournal::SetQueued(bool queued) {
-	recorder->Update(record, [&](QueryRecord &query) { query.state = queued ? "QUEUED" : "RUNNING"; });
+void QueryJournal::SetQueued(bool queued, uint64_t waited_us) {
+	recorder->Update(record, [&](QueryRecord &query) {
+		query.state = queued ? "QUEUED" : "RUNNING";
+		query.trace.queued_us = waited_us;
+	});
 }
 
 void QueryJournal::Begin(const DistributedPlan &plan, const StageExecutions &stages) {
@@ -72,15 +75,23 @@ TaskHistory &QueryJournal::Find(QueryRecord &query, TaskKey task) const {
 	return query.tasks[first_tasks[task.stage] + task.task];
 }
 
+void QueryJournal::NoteRetry(QueryRecord &query, const TaskHistory &task) {
+	query.retries++;
+	auto reason = task.failure.empty() ? "worker_lost" : task.failure;
+	query.trace.retries_by_reason[task.state == "DONE" ? "output_lost" : reason]++;
+}
+
 size_t QueryJournal::NoteStart(const TaskRequest &request, bool speculative) {
 	size_t started = 0;
 	recorder->Update(record, [&](QueryRecord &query) {
 		auto &task = Find(query, {request.stage_id, request.task_id});
+		if (request.attempt > 0 && !speculative) {
+			NoteRetry(query, task);
+		}
 		task.state = "RUNNING";
 		task.worker_id = request.worker_id;
 		task.attempt = request.attempt;
 		task.speculative = task.speculative || speculative;
-		query.retries += request.attempt > 0 && !speculative ? 1 : 0;
 		started_tasks[request.stage_id] += request.attempt == 0 ? 1 : 0;
 		started = started_tasks[request.stage_id];
 	});
@@ -97,6 +108,7 @@ void QueryJournal::NoteResult(const TaskRequest &request, const TaskResult &resu
 		task.attempt = request.attempt;
 		if (result.failed) {
 			task.state = result.error.kind == ErrorKind::CANCELLED ? "CANCELLED" : "FAILED";
+			task.failure = ErrorKindName(result.error.kind);
 			return;
 		}
 		task.state = "DONE";
@@ -108,6 +120,8 @@ void QueryJournal::NoteResult(const TaskRequest &request, const TaskResult &resu
 		task.spilled_bytes = result.spilled_bytes;
 		task.duration_us = result.duration_us;
 		task.start_us = since_start_us - std::min(since_start_us, result.duration_us);
+		task.prepared_us = result.prepared_us;
+		task.reads = result.reads;
 		query.bytes_exchanged += result.Bytes();
 	});
 }

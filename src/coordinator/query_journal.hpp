@@ -25,13 +25,15 @@ public:
 	const std::string &Sql() const {
 		return record->sql;
 	}
-	//! The query waits until it may run, or does not wait any more
-	void SetQueued(bool queued);
+	//! The query waits until it may run, or does not wait any more, after that time
+	void SetQueued(bool queued, uint64_t waited_us);
 	//! Notes the stages and their tasks, as far as they have some.
 	void Begin(const DistributedPlan &plan, const StageExecutions &stages);
 	//! The stage has these tasks, which it did not have before.
 	void AddTasks(StageId stage, const std::vector<DistributedPipelineTask> &tasks);
-	//! Returns how many tasks of the stage have started by now.
+	//! Returns how many tasks of the stage have started by now. Attempts after the first one are counted by the reason:
+	//! why the one before has failed (see ErrorKindName), "output_lost" if it had succeeded, "worker_lost" if nobody
+	//! knows.
 	size_t NoteStart(const TaskRequest &request, bool speculative);
 	//! The result of an attempt that counts, which came so long after the query's start
 	void NoteResult(const TaskRequest &request, const TaskResult &result, uint64_t since_start_us);
@@ -49,6 +51,7 @@ public:
 	void Finish(const std::string &state, const std::string &error, uint64_t duration_us);
 
 private:
+	static void NoteRetry(QueryRecord &query, const TaskHistory &task);
 	TaskHistory &Find(QueryRecord &query, TaskKey task) const;
 
 	const std::shared_ptr<QueryRecorder> recorder;

@@ -10,7 +10,8 @@ void RegisterControlFunctions(duckdb::ExtensionLoader &loader, const std::shared
 //! duckherder_tasks() and the other table functions that show something.
 void RegisterViewFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
 
-//! duckherder_start_ui(port := 0) and duckherder_stop_ui(), which are called by CALL.
+//! duckherder_start_ui(port := 0), duckherder_stop_ui() and duckherder_send_traces(endpoint := …), which are called by
+//! CALL.
 void RegisterPageFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
 
 } // namespace duckherder

@@ -6,6 +6,7 @@
 #include "protocol/worker_service.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 namespace duckherder {
 
 class DatabaseState;
+class QueryRecorder;
 
 //! Nodes that this process can start and reach. main/ implements it, since only main may know both the driver's and
 //! the worker's side. Thread-safe; methods throw DuckDB exceptions with what to do about them.
@@ -35,6 +37,12 @@ public:
 	                               uint16_t port) = 0;
 	//! Says whether there were some.
 	virtual bool StopPages() = 0;
+	//! Sends traces of the recorder's queries to a collector from now on, instead of to another one; throws
+	//! InvalidInputException for what is no endpoint. `say` is told what is wrong later.
+	virtual void SendTraces(const std::shared_ptr<QueryRecorder> &recorder, const std::string &endpoint,
+	                        std::function<void(const std::string &)> say) = 0;
+	//! Sends what is left.
+	virtual void StopTraces() = 0;
 	//! A worker that other drivers can register. Returns its location.
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.

@@ -133,6 +133,7 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	session->seeded = session->seeded || StartsRandomNumbers(*plan);
 	auto &planning = session->planning;
 	planning = SessionState::Planning();
+	planning.start_us = database->services.clock->NowUs();
 	planning.reads_data = ReadsData(context, *plan);
 	if (!planning.reads_data) {
 		return;
@@ -188,6 +189,7 @@ void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> 
 		auto distributed =
 		    std::make_shared<DistributedPlan>(PlanDistributed(context, input.optimizer.binder, plan, planning.options));
 		CheckRequired(context, distributed->reason);
+		distributed->planning_us = database->services.clock->NowUs() - planning.start_us;
 		if (distributed->Distributed()) {
 			AttachGathers(plan, distributed, database);
 			if (is_explain) {

@@ -14,6 +14,7 @@ using namespace duckdb;
 namespace {
 
 constexpr const char *PORT_PARAMETER = "port";
+constexpr const char *ENDPOINT_PARAMETER = "endpoint";
 
 struct PageInfo : public TableFunctionInfo {
 	explicit PageInfo(std::shared_ptr<DatabaseState> database_p) : database(std::move(database_p)) {
@@ -24,6 +25,8 @@ struct PageInfo : public TableFunctionInfo {
 struct PageBindData : public TableFunctionData {
 	shared_ptr<TableFunctionInfo> info;
 	uint16_t port = 0;
+	//! Of a collector of traces; empty: none
+	string endpoint;
 
 	DatabaseState &Database() const {
 		return *info->Cast<PageInfo>().database;
@@ -47,6 +50,10 @@ unique_ptr<FunctionData> BindPage(ClientContext &context, TableFunctionBindInput
 			                      input.table_function.name, port->second.ToString());
 		}
 		result->port = static_cast<uint16_t>(number);
+	}
+	auto endpoint = input.named_parameters.find(ENDPOINT_PARAMETER);
+	if (endpoint != input.named_parameters.end() && !endpoint->second.IsNull()) {
+		result->endpoint = endpoint->second.ToString();
 	}
 	types.push_back(LogicalType::VARCHAR);
 	names.emplace_back(input.table_function.name);
@@ -88,6 +95,13 @@ void StopPages(ClientContext &, TableFunctionInput &input, DataChunk &output) {
 	});
 }
 
+void SendTraces(ClientContext &context, TableFunctionInput &input, DataChunk &output) {
+	AnswerOnce(input, output, [&](const PageBindData &data) {
+		data.Database().SendTraces(*context.db, data.endpoint);
+		return data.endpoint.empty() ? string("traces are sent nowhere") : "traces are sent to " + data.endpoint;
+	});
+}
+
 void Register(ExtensionLoader &loader, TableFunction function, const std::shared_ptr<DatabaseState> &database,
               const string &description, const string &example) {
 	function.function_info = make_shared_ptr<PageInfo>(database);
@@ -103,6 +117,11 @@ void RegisterPageFunctions(ExtensionLoader &loader, const std::shared_ptr<Databa
 	start.named_parameters[PORT_PARAMETER] = LogicalType::BIGINT;
 	Register(loader, std::move(start), database, "Serves the web page of this process, and returns its URL",
 	         "CALL duckherder_start_ui(port := 0)");
+	TableFunction traces("duckherder_send_traces", {}, SendTraces, BindPage, InitPage);
+	traces.named_parameters[ENDPOINT_PARAMETER] = LogicalType::VARCHAR;
+	Register(loader, std::move(traces), database,
+	         "Sends a trace of each query of this process to a collector by OTLP/HTTP; without an endpoint to none",
+	         "CALL duckherder_send_traces(endpoint := 'http://127.0.0.1:4318')");
 	Register(loader, TableFunction("duckherder_stop_ui", {}, StopPages, BindPage, InitPage), database,
 	         "Ends the web page of this process", "CALL duckherder_stop_ui()");
 }

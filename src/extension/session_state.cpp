@@ -1,30 +1,23 @@
 #include "extension/session_state.hpp"
 
+#include "common/process_name.hpp"
+#include "coordinator/trace.hpp"
 #include "engine/extension_versions.hpp"
 #include "extension/settings.hpp"
 
 #include "duckdb/common/types/uuid.hpp"
+#include "duckdb/logging/logger.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <unistd.h>
+#include <utility>
 
 namespace duckherder {
 
 using namespace duckdb;
 
 static constexpr const char *SESSION_KEY = "duckherder_session";
-
-namespace {
-
-std::string ProcessName() {
-	char host[256] = {};
-	auto named = gethostname(host, sizeof(host) - 1) == 0;
-	return (named ? std::string(host) + ":" : std::string()) + std::to_string(getpid());
-}
-
-} // namespace
 
 DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
     : nodes(std::move(nodes_p)), id_prefix(UUID::ToString(UUID::GenerateRandomUUID()).substr(24)),
@@ -51,6 +44,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 
 DatabaseState::~DatabaseState() {
 	nodes->StopPages();
+	nodes->StopTraces();
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
 	services.pool->Close();
@@ -99,7 +93,9 @@ void DatabaseState::RefreshBorrowed(bool at_once) {
 		return;
 	}
 	if (!queries.empty()) {
-		driver->RenewLeases(queries);
+		for (auto &query : driver->RenewLeases(queries)) {
+			KillOwn(query, "The query was killed at the driver whose workers it uses");
+		}
 		driver->ReportQueries(ReportsOf(queries));
 	}
 	services.cluster->ReplaceBorrowed(driver->ListWorkers());
@@ -166,7 +162,7 @@ std::vector<QueryReport> DatabaseState::ReportsOf(const std::vector<QueryId> &qu
 	std::vector<QueryReport> reports;
 	services.recorder->ForEach([&](const QueryRecord &record) {
 		if (std::find(queries.begin(), queries.end(), record.query_id) != queries.end()) {
-			reports.push_back(ReportOf(record, process_name));
+			reports.push_back(ReportOf(record, process_name, traced));
 		}
 	});
 	return reports;
@@ -287,7 +283,31 @@ void DatabaseState::Ended(const QueryId &query) {
 	});
 }
 
+void DatabaseState::SendTraces(DatabaseInstance &db, const std::string &endpoint) {
+	if (endpoint.empty()) {
+		nodes->StopTraces();
+	} else {
+		nodes->SendTraces(services.recorder, endpoint,
+		                  [weak = weak_ptr<DatabaseInstance>(db.shared_from_this())](auto &text) {
+			                  auto open = weak.lock();
+			                  if (!open) {
+				                  return;
+			                  }
+			                  auto &logger = Logger::Get(*open);
+			                  if (logger.ShouldLog(TRACE_LOG_TYPE, LogLevel::LOG_WARNING)) {
+				                  logger.WriteLog(TRACE_LOG_TYPE, LogLevel::LOG_WARNING, text);
+			                  }
+		                  });
+	}
+	traced = !endpoint.empty();
+}
+
 bool DatabaseState::Kill(const QueryId &query) {
+	auto own = KillOwn(query, "The query was killed by duckherder_kill('" + query + "')");
+	return own || services.cluster->KillQuery(query);
+}
+
+bool DatabaseState::KillOwn(const QueryId &query, const std::string &message) {
 	std::shared_ptr<QueryCoordinator> coordinator;
 	{
 		std::lock_guard<std::mutex> guard(lock);
@@ -296,7 +316,7 @@ bool DatabaseState::Kill(const QueryId &query) {
 			coordinator = entry->second.lock();
 		}
 	}
-	return coordinator && coordinator->Kill("The query was killed by duckherder_kill('" + query + "')");
+	return coordinator && coordinator->Kill(message);
 }
 
 void DatabaseState::KeepHistory(std::unique_ptr<HistoryFile> file, std::function<void(const std::string &)> say) {
@@ -329,7 +349,7 @@ QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
 	record.query_id = database.NextQueryId();
 	record.sql = context.GetCurrentQuery();
 	record.start_time_us = Timestamp::GetCurrentTimestamp().value;
-	record.traceparent = TraceparentOf(context);
+	record.trace.traceparent = TraceparentOf(context);
 	return record;
 }
 
@@ -360,6 +380,7 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	record.mode = plan->fully_distributed ? ExecutionMode::DISTRIBUTED : ExecutionMode::PARTIAL;
 	record.local_reason = plan->reason;
 	record.merge_strategy = plan->merge_strategy;
+	record.trace.planning_us = std::exchange(plan->planning_us, 0);
 	entry = std::make_shared<QueryCoordinator>(context, *plan, database->services, CoordinatorOptionsOf(context, *plan),
 	                                           database->services.recorder->Begin(std::move(record)));
 	plans.push_back(plan);
@@ -381,10 +402,12 @@ std::shared_ptr<QueryCoordinator> SessionState::FindCoordinator(DistributedPlan 
 
 void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) {
 	if (admitted.empty()) {
-		coordinator.SetQueued(true);
+		auto &clock = *database->services.clock;
+		auto start_us = clock.NowUs();
+		coordinator.SetQueued(true, 0);
 		database->Admit(context, coordinator.Id());
 		admitted = coordinator.Id();
-		coordinator.SetQueued(false);
+		coordinator.SetQueued(false, clock.NowUs() - start_us);
 		coordinator.OnWorkersDone([database = database.get(), query = admitted] { database->Release(query); });
 	}
 	coordinator.Start();

@@ -52,8 +52,14 @@ public:
 
 	void Began(const std::shared_ptr<QueryCoordinator> &coordinator);
 	void Ended(const QueryId &query);
-	//! False if there is no such distributed query, or it has ended
+	//! Ends a query of this database alone.
+	bool KillOwn(const QueryId &query, const std::string &message);
+	//! Ends a query of this database, or of a session that borrows its workers. False if there is no such distributed
+	//! query, or it has ended.
 	bool Kill(const QueryId &query);
+	//! Traces of queries are sent to this collector from now on, see LocalNodes::SendTraces; empty: to none. What is
+	//! wrong later is in the log of `db`.
+	void SendTraces(duckdb::DatabaseInstance &db, const std::string &endpoint);
 	//! Asks a worker to end once nobody needs it. Throws InvalidInputException if there is none with that id, and what
 	//! asking it throws.
 	void DrainWorker(const WorkerId &id);
@@ -94,6 +100,8 @@ private:
 	std::map<QueryId, std::weak_ptr<QueryCoordinator>> running;
 	std::unique_ptr<HistoryWriter> history;
 	std::weak_ptr<ClientSessions> sessions;
+	//! Traces are sent, so that a driver whose workers are borrowed need not
+	std::atomic<bool> traced {false};
 };
 
 //! A connection's part: what the hooks tell each other, and the coordinators of its running query. DuckDB calls its
@@ -114,6 +122,8 @@ public:
 		bool could_run_there = false;
 		std::string reason;
 		PlannerOptions options;
+		//! When the hook before the optimizer was called, by the clock of the services
+		uint64_t start_us = 0;
 	} planning;
 
 	//! A statement of this connection has started the random numbers anew: what draws from them is expected to be the

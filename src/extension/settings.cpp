@@ -2,7 +2,7 @@
 
 #include "engine/result_settings.hpp"
 #include "extension/session_state.hpp"
-#include "history/trace_context.hpp"
+#include "protocol/trace_context.hpp"
 #include "planner/distributed_planner.hpp"
 
 namespace duckherder {
@@ -84,7 +84,7 @@ void CheckPasses(ClientContext &, SetScope, Value &value) {
 
 void CheckTraceparent(ClientContext &, SetScope, Value &value) {
 	auto text = value.IsNull() ? string() : value.ToString();
-	if (!text.empty() && TraceContext::Parse(text).trace_id.empty()) {
+	if (!text.empty() && !IsTraceparent(text)) {
 		throw InvalidInputException("duckherder_traceparent is '%s', but a W3C trace context is "
 		                            "'00-TRACE-SPAN-01', with 32 and 16 digits of lower-case hexadecimal",
 		                            text);
@@ -143,9 +143,9 @@ void RegisterSettings(DBConfig &config) {
 }
 
 std::vector<std::string> DistributionSettingNames() {
-	return {MODE,           REQUIRE_DISTRIBUTED, MIN_ROWS,     TASKS_PER_WORKER, BROADCAST_LIMIT,
-	        MIN_TASK_BYTES, DYNAMIC_FILTERS,     TASK_RETRIES, SPECULATION,      QUERY_TIMEOUT,
-	        TRACE,          DISABLED_PASSES};
+	return {MODE,           REQUIRE_DISTRIBUTED, MIN_ROWS,       TASKS_PER_WORKER, BROADCAST_LIMIT,
+	        MIN_TASK_BYTES, DYNAMIC_FILTERS,     TASK_RETRIES,   SPECULATION,      QUERY_TIMEOUT,
+	        TRACE,          TRACEPARENT,         DISABLED_PASSES};
 }
 
 std::vector<std::string> SharedPathsOf(ClientContext &context) {

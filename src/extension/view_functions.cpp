@@ -136,6 +136,8 @@ View WorkersView() {
 	         {"memory_used", number},
 	         {"running_tasks", number},
 	         {"kept_queries", number},
+	         {"kept_bytes", number},
+	         {"temporary_bytes", number},
 	         {"last_heartbeat_ms", number},
 	         {"duckdb_version", text}},
 	        [](DatabaseState &database) {
@@ -145,6 +147,7 @@ View WorkersView() {
 			                        Value(WorkerStateName(worker.state)), Number(worker.threads),
 			                        Number(worker.memory_limit_bytes), Number(worker.memory_used_bytes),
 			                        Number(worker.running_tasks), Number(worker.leased_queries),
+			                        Number(worker.kept_bytes), Number(worker.temporary_bytes),
 			                        Number(worker.heartbeat_age_ms), Value(worker.duckdb_version)});
 		        }
 		        return rows;

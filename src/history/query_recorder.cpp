@@ -37,9 +37,55 @@ void QueryTotals::Add(const QueryRecord &record) {
 	for (auto &task : record.tasks) {
 		tasks_by_state[task.state]++;
 		speculative_tasks += task.speculative ? 1 : 0;
+		for (auto &read : task.reads) {
+			inline_bytes += read.inline_bytes;
+			local_bytes += read.local_bytes;
+			network_bytes += read.network_bytes;
+		}
 	}
-	retries += record.retries;
+	for (auto &entry : record.trace.retries_by_reason) {
+		retries_by_reason[entry.first] += entry.second;
+	}
+	if (record.report && record.retries > 0) {
+		retries_by_reason["reported"] += record.retries;
+	}
+	queued_us += record.trace.queued_us;
 	bytes_exchanged += record.bytes_exchanged;
+	AddReason(record);
+}
+
+void QueryTotals::AddReason(const QueryRecord &record) {
+	if (record.mode == ExecutionMode::DISTRIBUTED || record.local_reason.empty()) {
+		return;
+	}
+	std::pair<ExecutionMode, std::string> key(record.mode, ReasonLabel(record.local_reason));
+	// each is a time series: however odd the queries are, there are few
+	constexpr size_t REASONS_MAX = 50;
+	if (reasons.size() >= REASONS_MAX && reasons.count(key) == 0) {
+		key.second = "other";
+	}
+	reasons[key]++;
+}
+
+std::string ReasonLabel(const std::string &reason) {
+	constexpr size_t LENGTH_MAX = 80;
+	std::string label;
+	char quote = 0;
+	for (auto character : reason) {
+		if (quote) {
+			quote = character == quote ? 0 : quote;
+		} else if (character == ':' || character == ';' || label.size() >= LENGTH_MAX) {
+			break;
+		} else if (character == '"' || character == '\'') {
+			quote = character;
+			label += '*';
+		} else if (character >= '0' && character <= '9') {
+			label += label.empty() || label.back() != '#' ? "#" : "";
+		} else {
+			label += character;
+		}
+	}
+	return label;
 }
 
 TaskSums::TaskSums(const QueryRecord &record) {
@@ -68,7 +114,7 @@ std::string QueryRecord::StateAt(int64_t now_us) const {
 	return report && Running() && silent ? "LOST" : state;
 }
 
-QueryReport ReportOf(const QueryRecord &record, const std::string &session) {
+QueryReport ReportOf(const QueryRecord &record, const std::string &session, bool traced) {
 	QueryReport report;
 	report.query_id = record.query_id;
 	report.session = session;
@@ -90,6 +136,7 @@ QueryReport ReportOf(const QueryRecord &record, const std::string &session) {
 	report.scanned_rows = sums.scanned_rows;
 	report.pruned_rows = sums.pruned_rows;
 	report.spilled_bytes = sums.spilled_bytes;
+	report.traced = traced;
 	return report;
 }
 

@@ -27,6 +27,8 @@ struct TaskHistory {
 	bool speculative = false;
 	//! QUEUED, RUNNING, DONE, FAILED, CANCELLED
 	std::string state = "QUEUED";
+	//! Why its last attempt that failed did so, see ErrorKindName; empty: none failed. Not in the file of the history
+	std::string failure;
 	//! Read by the scan, if there is one, otherwise put out
 	uint64_t rows = 0;
 	uint64_t input_rows = 0;
@@ -40,6 +42,9 @@ struct TaskHistory {
 	uint64_t duration_us = 0;
 	//! Since the query's start; none before its result is there
 	std::optional<uint64_t> start_us;
+	//! TaskResult::prepared_us and TaskResult::reads; not in the file of the history
+	uint64_t prepared_us = 0;
+	std::vector<InputRead> reads;
 };
 
 //! A stage as users see it on the pages. What its tasks add up to is theirs.
@@ -61,6 +66,18 @@ struct StageHistory {
 enum class ExecutionMode : uint8_t { LOCAL, PARTIAL, DISTRIBUTED };
 
 const char *ExecutionModeName(ExecutionMode mode);
+
+//! What traces, metrics and pages tell of a query, and the file of the history does not keep.
+struct QueryTrace {
+	//! The trace context of the caller, see TraceContext; empty: none
+	std::string traceparent;
+	//! How long DuckDB and we have planned it, before its start; 0: not known, or it was prepared before
+	uint64_t planning_us = 0;
+	//! How long it has waited for its place, after its start
+	uint64_t queued_us = 0;
+	//! QueryRecord::retries by the reason, see QueryJournal::NoteStart
+	std::map<std::string, uint64_t> retries_by_reason;
+};
 
 struct QueryRecord {
 	//! In the order in which queries began, those of earlier drivers included; given by the recorder
@@ -88,8 +105,7 @@ struct QueryRecord {
 	//! The query ran in a session of another process, which has reported it: there are no tasks and stages of it here,
 	//! only what they add up to. It is for the pages, not for the views and the file of the history.
 	std::optional<QueryReport> report;
-	//! The trace context of the caller, see TraceContext; empty: none. Not in the file of the history
-	std::string traceparent;
+	QueryTrace trace;
 	//! When that report came, in microseconds since the epoch
 	int64_t reported_us = 0;
 
@@ -117,13 +133,26 @@ struct QueryTotals {
 	std::map<ExecutionMode, Durations> durations;
 	std::map<std::string, uint64_t> tasks_by_state;
 	uint64_t speculative_tasks = 0;
-	uint64_t retries = 0;
+	std::map<std::string, uint64_t> retries_by_reason;
+	//! Queries that did not run as a whole on workers, by mode and by the reason, see ReasonLabel
+	std::map<std::pair<ExecutionMode, std::string>, uint64_t> reasons;
+	uint64_t queued_us = 0;
 	uint64_t bytes_exchanged = 0;
+	//! What tasks have read of exchanges, by how it came: see InputRead
+	uint64_t inline_bytes = 0;
+	uint64_t local_bytes = 0;
+	uint64_t network_bytes = 0;
 	uint64_t scanned_rows = 0;
 	uint64_t pruned_rows = 0;
 
 	void Add(const QueryRecord &record);
+
+private:
+	void AddReason(const QueryRecord &record);
 };
+
+//! The reason as a label of a metric: without what differs from query to query, names and numbers
+std::string ReasonLabel(const std::string &reason);
 
 //! What the tasks of a query add up to; those of a query that was reported are what the report says.
 struct TaskSums {
@@ -138,8 +167,8 @@ struct TaskSums {
 	explicit TaskSums(const QueryRecord &record);
 };
 
-//! What a driver is told about a query of this process
-QueryReport ReportOf(const QueryRecord &record, const std::string &session);
+//! What a driver is told about a query of this process, which sends its traces to a collector itself if it is `traced`.
+QueryReport ReportOf(const QueryRecord &record, const std::string &session, bool traced);
 
 //! What has become of a recorder's records since somebody asked last
 struct RecordChanges {

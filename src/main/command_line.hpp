@@ -21,6 +21,16 @@ struct FlagSpec {
 	bool repeats = false;
 };
 
+//! A subcommand of the program, for its help
+struct CommandSpec {
+	std::string name;
+	//! What stands before the flags; empty: nothing
+	std::string subject;
+	//! What it does, a part of a sentence
+	std::string summary;
+	std::vector<FlagSpec> flags;
+};
+
 //! A file with flags, see CommandLine
 inline const FlagSpec CONFIG {"--config", "F",
                               "take flags that are not given from this file: a line 'name = value' each"};

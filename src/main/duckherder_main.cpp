@@ -2,6 +2,7 @@
 #include "main/node_commands.hpp"
 #include "main/operator_commands.hpp"
 #include "main/prepare_process.hpp"
+#include "main/shell_help.hpp"
 
 #include "transport/flight/arrow_version.hpp"
 
@@ -17,17 +18,24 @@ namespace {
 
 constexpr const char *USAGE = R"(duckherder: runs DuckDB queries on many machines
 
-  duckherder driver   where workers register and sessions find them
-  duckherder worker   runs tasks
-  duckherder status   the workers of a driver and what they do
 %s  duckherder --version
 
 Each takes --help. Queries are typed into DuckDB: LOAD the extension there.
 Ends with 0, with 1 after a failure, or with 2 if what was typed is wrong.
 )";
 
+std::vector<duckherder::CommandSpec> Commands() {
+	auto commands = duckherder::NodeCommands();
+	for (auto &command : duckherder::OperatorCommands()) {
+		commands.push_back(std::move(command));
+	}
+	commands.push_back({"completion", "SHELL", "a script by which bash, zsh or fish completes these commands", {}});
+	commands.push_back({"man", "", "the manual page; duckherder man | man -l - shows it", {}});
+	return commands;
+}
+
 std::string Usage() {
-	return duckdb::StringUtil::Format(USAGE, duckherder::OperatorCommandHelp());
+	return duckdb::StringUtil::Format(USAGE, duckherder::CommandList(Commands()));
 }
 
 //! Of a checkout; an archive has none
@@ -57,9 +65,16 @@ int Run(const std::vector<std::string> &words) {
 		std::cout << Usage();
 		return 0;
 	}
-	auto code = 0;
-	if (duckherder::RunOperatorCommand(command, rest, code)) {
-		return code;
+	if (command == "completion") {
+		std::cout << duckherder::CompletionScript(Commands(), rest.empty() ? "" : rest[0]);
+		return 0;
+	}
+	if (command == "man") {
+		std::cout << duckherder::ManualPage(Commands(), DUCKHERDER_VERSION);
+		return 0;
+	}
+	if (duckherder::RunOperatorCommand(command, rest)) {
+		return 0;
 	}
 	std::cerr << (command.empty() ? "no subcommand is given" : "unknown subcommand '" + command + "'") << "\n\n"
 	          << Usage();

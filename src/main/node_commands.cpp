@@ -332,7 +332,17 @@ std::vector<FlagSpec> WorkerFlags() {
 	});
 }
 
+std::vector<FlagSpec> StatusFlags() {
+	return {{"--json", "", "as one JSON object"}, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP};
+}
+
 } // namespace
+
+std::vector<CommandSpec> NodeCommands() {
+	return {{"driver", "", "where workers register and sessions find them", DriverFlags()},
+	        {"worker", "", "runs tasks of queries", WorkerFlags()},
+	        {"status", "", "the workers of a driver and what they do", StatusFlags()}};
+}
 
 void BlockStopSignals() {
 	auto signals = AwaitedSignals();
@@ -467,8 +477,7 @@ int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap) {
 }
 
 int RunStatus(const std::vector<std::string> &words) {
-	std::vector<FlagSpec> specs = {
-	    {"--json", "", "as one JSON object"}, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP};
+	auto specs = StatusFlags();
 	CommandLine flags("status", specs, words);
 	if (WantsHelp(flags, "duckherder status: the workers of a driver and what they do", specs)) {
 		return 0;

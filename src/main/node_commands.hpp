@@ -1,5 +1,7 @@
 #pragma once
 
+#include "main/command_line.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,6 +29,9 @@ constexpr int EXIT_DATABASE_ENDED = 70;
 int RunDriver(const std::vector<std::string> &words);
 int RunWorker(const std::vector<std::string> &words, const WrapWorker &wrap = nullptr);
 int RunStatus(const std::vector<std::string> &words);
+
+//! Those three, for the program's help
+std::vector<CommandSpec> NodeCommands();
 
 void BlockStopSignals();
 

@@ -149,10 +149,8 @@ void PrintJson(const StatementRows &result) {
 //! A command with its flags, and the driver that it asks
 class Operator {
 public:
-	Operator(const std::string &command, const std::string &usage, std::vector<FlagSpec> specs_p,
-	         const std::vector<std::string> &words)
-	    : specs(WithConnection(std::move(specs_p))), flags(command, specs, words),
-	      helped(WantsHelp(flags, usage, specs)) {
+	Operator(const CommandSpec &spec, const std::vector<std::string> &words)
+	    : flags(spec.name, spec.flags, words), helped(WantsHelp(flags, Usage(spec), spec.flags)) {
 	}
 
 	StatementRows Ask(const std::string &sql) {
@@ -173,29 +171,26 @@ public:
 		}
 	}
 
-	const std::vector<FlagSpec> specs;
 	const CommandLine flags;
 	//! The help was asked for, and that was all
 	const bool helped;
 
 private:
-	static std::vector<FlagSpec> WithConnection(std::vector<FlagSpec> specs) {
-		for (auto &flag : {JSON, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP}) {
-			specs.push_back(flag);
-		}
-		return specs;
+	static std::string Usage(const CommandSpec &spec) {
+		auto subject = spec.subject.empty() ? "" : " " + spec.subject;
+		return Format("duckherder %s%s: %s", spec.name, subject, spec.summary);
 	}
 
 	std::unique_ptr<RemoteDatabase> database;
 };
 
 //! What stands before the flags; UsageError if it is not there
-std::string Subject(const std::string &command, const char *what, std::vector<std::string> &words) {
+std::string TakeSubject(const CommandSpec &spec, std::vector<std::string> &words) {
 	if (words.empty() || words[0].rfind("--", 0) == 0) {
 		if (std::find(words.begin(), words.end(), HELP.name) != words.end()) {
 			return std::string();
 		}
-		throw UsageError("duckherder %s %s: the %s is missing", command, what, what);
+		throw UsageError("duckherder %s %s: the %s is missing", spec.name, spec.subject, spec.subject);
 	}
 	auto subject = words[0];
 	words.erase(words.begin());
@@ -207,26 +202,15 @@ constexpr const char *QUERY_COLUMNS =
     "query_duration_ms AS ms, tasks_done || '/' || tasks AS tasks, "
     "num_workers_used AS workers, retries, bytes_exchanged AS exchanged, ";
 
-int Queries(std::vector<std::string> words) {
-	Operator command("queries", "duckherder queries: the last queries of a driver, the latest first", {STATE, LIMIT},
-	                 words);
-	if (command.helped) {
-		return 0;
-	}
+void Queries(Operator &command, const std::string &) {
 	auto limit = command.flags.GetNumber(LIMIT.name, 20, 1, 1000000);
 	auto state = StringUtil::Upper(command.flags.Get(STATE.name));
 	auto condition = state.empty() ? std::string() : Format("WHERE state = %s", Quoted(state));
 	command.Show(Format("SELECT %s sql FROM duckherder_queries() %s ORDER BY execution_start_time DESC LIMIT %llu",
 	                    QUERY_COLUMNS, condition, limit));
-	return 0;
 }
 
-int Query(std::vector<std::string> words) {
-	auto id = Subject("query", "ID", words);
-	Operator command("query", "duckherder query ID: one query, and what its stages did", {}, words);
-	if (command.helped) {
-		return 0;
-	}
+void Query(Operator &command, const std::string &id) {
 	auto facts = command.Ask(Format("SELECT * FROM duckherder_queries() WHERE query_id = %s", Quoted(id)));
 	if (facts.rows.empty()) {
 		throw duckdb::InvalidInputException("There is no query '%s', or it is so old that it is forgotten", id);
@@ -248,62 +232,22 @@ int Query(std::vector<std::string> words) {
 	                    "arg_max(worker_id, duration_ms) AS slowest_worker, sum(attempt)::BIGINT AS retries "
 	                    "FROM duckherder_tasks() WHERE query_id = %s GROUP BY stage_id ORDER BY stage_id",
 	                    Quoted(id)));
-	return 0;
 }
 
-int Kill(std::vector<std::string> words) {
-	auto id = Subject("kill", "ID", words);
-	Operator command("kill", "duckherder kill ID: ends a distributed query that runs", {}, words);
-	if (command.helped) {
-		return 0;
-	}
+void Kill(Operator &command, const std::string &id) {
 	auto killed = command.Ask(Format("SELECT duckherder_kill(%s)", Quoted(id))).rows.at(0).at(0);
 	if (!killed.GetValue<bool>()) {
-		throw duckdb::InvalidInputException(
-		    "No distributed query '%s' runs at this driver; one of a session that borrows "
-		    "its workers is ended there",
-		    id);
+		throw duckdb::InvalidInputException("No distributed query '%s' runs at this driver or on its workers", id);
 	}
 	std::cout << "killed " << id << std::endl;
-	return 0;
 }
 
-//! drain and forget
-int ChangeWorker(const std::string &name, const std::string &what, std::vector<std::string> words) {
-	auto id = Subject(name, "WORKER", words);
-	Operator command(name, Format("duckherder %s WORKER: %s", name, what), {}, words);
-	if (command.helped) {
-		return 0;
-	}
-	std::cout << command.Ask(Format("SELECT duckherder_%s_worker(%s)", name, Quoted(id))).rows.at(0).at(0).ToString()
-	          << std::endl;
-	return 0;
+//! By a function of SQL whose one argument is the worker
+void CallOnWorker(Operator &command, const char *function, const std::string &id) {
+	std::cout << command.Ask(Format("SELECT %s(%s)", function, Quoted(id))).rows.at(0).at(0).ToString() << std::endl;
 }
 
-int View(const std::string &name, const std::string &what, const std::string &sql,
-         const std::vector<std::string> &words) {
-	Operator command(name, Format("duckherder %s: %s", name, what), {}, words);
-	if (!command.helped) {
-		command.Show(sql);
-	}
-	return 0;
-}
-
-int Sql(std::vector<std::string> words) {
-	auto text = Subject("sql", "STATEMENT", words);
-	Operator command("sql", "duckherder sql STATEMENT: runs it in the driver's database, and shows its rows", {},
-	                 words);
-	if (!command.helped) {
-		command.Show(text);
-	}
-	return 0;
-}
-
-int Top(const std::vector<std::string> &words) {
-	Operator command("top", "duckherder top: workers and running queries, again and again", {SECONDS, COUNT}, words);
-	if (command.helped) {
-		return 0;
-	}
+void Top(Operator &command, const std::string &) {
 	auto seconds = command.flags.GetNumber(SECONDS.name, 2, 1, 3600);
 	auto count = command.flags.GetNumber(COUNT.name, 0, 1, 1000000);
 	for (uint64_t look = 0; count == 0 || look < count; look++) {
@@ -321,47 +265,63 @@ int Top(const std::vector<std::string> &words) {
 		                    "execution_start_time",
 		                    QUERY_COLUMNS));
 	}
-	return 0;
+}
+
+struct OperatorCommand {
+	CommandSpec spec;
+	void (*run)(Operator &command, const std::string &subject);
+};
+
+CommandSpec Spec(const char *name, const char *subject, const char *summary, std::vector<FlagSpec> flags = {}) {
+	for (auto &flag : {JSON, DRIVER, TOKEN, TLS_CA, TLS_SHOWN_CERT, TLS_KEY, HELP}) {
+		flags.push_back(flag);
+	}
+	return {name, subject, summary, std::move(flags)};
+}
+
+const std::vector<OperatorCommand> &Commands() {
+	static const std::vector<OperatorCommand> commands = {
+	    {Spec("queries", "", "the last queries of a driver, the latest first", {STATE, LIMIT}), Queries},
+	    {Spec("query", "ID", "one query, and what its stages did"), Query},
+	    {Spec("kill", "ID", "ends a distributed query that runs"), Kill},
+	    {Spec("workers", "", "who is there"),
+	     [](Operator &command, const std::string &) { command.Show("FROM duckherder_workers()"); }},
+	    {Spec("drain", "WORKER", "lets the worker take no new tasks, and end once nobody needs it any more"),
+	     [](Operator &command, const std::string &id) { CallOnWorker(command, "duckherder_drain_worker", id); }},
+	    {Spec("forget", "WORKER", "takes a worker that is lost off the list"),
+	     [](Operator &command, const std::string &id) { CallOnWorker(command, "duckherder_forget_worker", id); }},
+	    {Spec("sessions", "", "clients of the driver's database"),
+	     [](Operator &command, const std::string &) { command.Show("FROM duckherder_sessions()"); }},
+	    {Spec("sql", "STATEMENT", "runs it in the driver's database, and shows its rows"),
+	     [](Operator &command, const std::string &text) { command.Show(text); }},
+	    {Spec("top", "", "workers and running queries, again and again", {SECONDS, COUNT}), Top},
+	};
+	return commands;
 }
 
 } // namespace
 
-std::string OperatorCommandHelp() {
-	return R"(  duckherder queries  the last queries
-  duckherder query    one query, and what its stages did
-  duckherder kill     ends a query
-  duckherder workers  who is there
-  duckherder drain    lets a worker end once nobody needs it
-  duckherder forget   takes a lost worker off the list
-  duckherder sessions clients of the driver's database
-  duckherder sql      runs a statement there
-  duckherder top      workers and running queries, again and again
-)";
+std::vector<CommandSpec> OperatorCommands() {
+	std::vector<CommandSpec> specs;
+	for (auto &command : Commands()) {
+		specs.push_back(command.spec);
+	}
+	return specs;
 }
 
-bool RunOperatorCommand(const std::string &command, const std::vector<std::string> &words, int &code) {
-	if (command == "queries") {
-		code = Queries(words);
-	} else if (command == "query") {
-		code = Query(words);
-	} else if (command == "kill") {
-		code = Kill(words);
-	} else if (command == "drain") {
-		code = ChangeWorker(command, "lets the worker take no new tasks, and end once nobody needs it any more", words);
-	} else if (command == "forget") {
-		code = ChangeWorker(command, "takes a worker that is lost off the list", words);
-	} else if (command == "workers") {
-		code = View(command, "who is there", "FROM duckherder_workers()", words);
-	} else if (command == "sessions") {
-		code = View(command, "clients of the driver's database", "FROM duckherder_sessions()", words);
-	} else if (command == "sql") {
-		code = Sql(words);
-	} else if (command == "top") {
-		code = Top(words);
-	} else {
-		return false;
+bool RunOperatorCommand(const std::string &name, std::vector<std::string> words) {
+	for (auto &entry : Commands()) {
+		if (entry.spec.name != name) {
+			continue;
+		}
+		auto subject = entry.spec.subject.empty() ? std::string() : TakeSubject(entry.spec, words);
+		Operator command(entry.spec, words);
+		if (!command.helped) {
+			entry.run(command, subject);
+		}
+		return true;
 	}
-	return true;
+	return false;
 }
 
 } // namespace duckherder

@@ -1,16 +1,17 @@
 #pragma once
 
+#include "main/command_line.hpp"
+
 #include <string>
 #include <vector>
 
 namespace duckherder {
 
-//! `duckherder queries`, `query ID`, `kill ID`, `workers`, `drain WORKER`, `forget WORKER`, `sessions`, `sql "…"` and
-//! `top`, by its name; false if it is none of these. Asks a driver over Flight. Sets `code` to the exit code. Throws
-//! UsageError, and what the driver says.
-bool RunOperatorCommand(const std::string &command, const std::vector<std::string> &words, int &code);
+//! The subcommands by which an operator asks a driver over Flight: `queries`, `query ID`, `kill ID`, `workers`, `drain
+//! WORKER`, `forget WORKER`, `sessions`, `sql STATEMENT`, `top`.
+std::vector<CommandSpec> OperatorCommands();
 
-//! For the program's help, a line each
-std::string OperatorCommandHelp();
+//! Runs the one with that name; false if there is none. Throws UsageError, and what the driver says.
+bool RunOperatorCommand(const std::string &name, std::vector<std::string> words);
 
 } // namespace duckherder

@@ -16,6 +16,11 @@ void UseOneAllocator() {
 	setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0);
 }
 
+//! What gRPC writes about connections that come and go is no line of our log, and errors carry what matters to users
+void SilenceGrpc() {
+	setenv("GRPC_VERBOSITY", "NONE", 0);
+}
+
 //! Strangers may open connections and keep them: as many as the system allows are none too many
 void RaiseFileLimit() {
 	rlimit limit {};
@@ -29,6 +34,7 @@ void RaiseFileLimit() {
 
 void PrepareProcess() {
 	UseOneAllocator();
+	SilenceGrpc();
 	RaiseFileLimit();
 	BlockStopSignals();
 }

@@ -9,6 +9,7 @@
 #include "transport/credentials/token.hpp"
 #include "transport/http/http_server.hpp"
 #include "web/api.hpp"
+#include "web/trace_exporter.hpp"
 #include "worker/renewed_worker.hpp"
 #include "worker/worker_database.hpp"
 #include "worker/worker_node.hpp"
@@ -208,6 +209,19 @@ bool ProcessNodes::StopPages() {
 	}
 	ending->Stop();
 	return true;
+}
+
+void ProcessNodes::SendTraces(const std::shared_ptr<QueryRecorder> &recorder, const std::string &endpoint,
+                              std::function<void(const std::string &)> say) {
+	auto starting = std::make_unique<TraceExporter>(recorder, endpoint, std::move(say));
+	std::lock_guard<std::mutex> guard(lock);
+	traces.swap(starting);
+}
+
+void ProcessNodes::StopTraces() {
+	std::unique_ptr<TraceExporter> ending;
+	std::lock_guard<std::mutex> guard(lock);
+	traces.swap(ending);
 }
 
 std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {

@@ -10,6 +10,7 @@ namespace duckherder {
 
 class FlightNode;
 class HttpServer;
+class TraceExporter;
 struct FlightClientSettings;
 
 //! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
@@ -28,6 +29,9 @@ public:
 	std::string StartPages(DatabaseState &state, const std::shared_ptr<DatabaseService> &database,
 	                       uint16_t port) override;
 	bool StopPages() override;
+	void SendTraces(const std::shared_ptr<QueryRecorder> &recorder, const std::string &endpoint,
+	                std::function<void(const std::string &)> say) override;
+	void StopTraces() override;
 	std::string StartStandaloneWorker(uint16_t port) override;
 	WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) override;
 	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;
@@ -51,6 +55,7 @@ private:
 	std::unique_ptr<Server> server;
 	std::unique_ptr<HttpServer> pages;
 	std::string pages_url;
+	std::unique_ptr<TraceExporter> traces;
 	std::vector<std::unique_ptr<Server>> standalone;
 };
 

@@ -67,6 +67,11 @@ struct QueriesRequest {
 	std::vector<QueryId> queries;
 };
 
+//! Those of a QueriesRequest that an administrator wants to be ended.
+struct KilledQueries {
+	std::vector<QueryId> queries;
+};
+
 struct QueryReports {
 	std::vector<QueryReport> queries;
 };

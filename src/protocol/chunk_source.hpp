@@ -35,6 +35,11 @@ public:
 	//! Returns a number that never falls while the reader goes on, and that orders the chunks of all readers of a
 	//! source: DuckDB's batch index. It is valid after Next has returned rows.
 	virtual duckdb::idx_t BatchIndex() const = 0;
+
+	//! Returns how many bytes have come from another process for this reader so far, as they were encoded.
+	virtual uint64_t ReceivedBytes() const {
+		return 0;
+	}
 };
 
 //! Reads rows that were encoded where they were made, as ChunkEncoder of wire/ does it. One thread at a time uses it.

@@ -81,6 +81,12 @@ struct SessionStatement {
 	bool writes = false;
 	//! The driver makes the whole result first and keeps it, so that the next statement need not wait for its end.
 	bool buffered = false;
+	//! The plan is explained as EXPLAIN does it, or EXPLAIN ANALYZE, instead of being run: the names of DuckDB's
+	//! ExplainType and ExplainFormat. If they are empty, it runs.
+	std::string explain_type;
+	std::string explain_format;
+	//! The trace context of the caller, see TraceContext; it may be empty.
+	std::string traceparent;
 	//! These are settings as in TaskRequest.
 	std::vector<std::pair<std::string, std::string>> settings;
 	//! This is now() of the client's transaction, in microseconds since the epoch.

@@ -28,8 +28,9 @@ public:
 	//! and returns false if the query still has to wait. It throws ConnectionException if the queue is full, or if the
 	//! query has waited for too long.
 	virtual bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) = 0;
-	//! Says that these queries have not ended. The places of others are given away after ADMISSION_LEASE_MS.
-	virtual void RenewLeases(const std::vector<QueryId> &queries) = 0;
+	//! Says that these queries have not ended. The places of others are given away after ADMISSION_LEASE_MS. Returns
+	//! those among them that an administrator wants to be ended.
+	virtual std::vector<QueryId> RenewLeases(const std::vector<QueryId> &queries) = 0;
 	//! Gives the place away. The call is idempotent.
 	virtual void ReleaseQuery(const QueryId &query) = 0;
 	//! Tells how queries of a session that borrows the workers are. Each report replaces the last one of its query.

@@ -14,7 +14,7 @@
 namespace duckherder {
 
 //! The number is raised with every change that an older node could misread.
-constexpr uint32_t PROTOCOL_VERSION = 11;
+constexpr uint32_t PROTOCOL_VERSION = 12;
 
 //! How a node is reached: "inproc" is this process, any other location is "grpc://host:port" or "grpc+tls://host:port".
 struct WorkerAddress {
@@ -84,6 +84,22 @@ struct TaskRequest {
 	uint64_t inline_bytes_max = 0;
 };
 
+//! What a task has read of one of its inputs, for people. Bytes are counted as they came: uncompressed in memory from
+//! the worker itself, encoded otherwise.
+struct InputRead {
+	StageId stage = 0;
+	//! The rows came with the request.
+	uint64_t inline_bytes = 0;
+	//! The worker that runs the task has made the rows.
+	uint64_t local_bytes = 0;
+	uint64_t network_bytes = 0;
+	//! The first and the last row was read this long after the task began.
+	uint64_t first_us = 0;
+	uint64_t last_us = 0;
+	//! All threads together spent this time to open outputs of other workers, wait for their rows and decode them.
+	uint64_t wait_us = 0;
+};
+
 //! How an attempt ended. If `failed` is set, only `error` means anything.
 struct TaskResult {
 	bool failed = false;
@@ -105,6 +121,10 @@ struct TaskResult {
 	//! there.
 	uint64_t spilled_bytes = 0;
 	uint64_t duration_us = 0;
+	//! DuckDB began to run the fragment this long after the task began: it was decoded and planned before.
+	uint64_t prepared_us = 0;
+	//! One entry for each input that the fragment has read.
+	std::vector<InputRead> reads;
 	//! A task is judged by its duration, because CPU time cannot be attributed to a task inside DuckDB's thread pool.
 	uint64_t Rows() const {
 		uint64_t total = 0;
@@ -172,6 +192,8 @@ struct QueryReport {
 	uint64_t scanned_rows = 0;
 	uint64_t pruned_rows = 0;
 	uint64_t spilled_bytes = 0;
+	//! The session sends the query's trace to a collector itself.
+	bool traced = false;
 };
 
 //! What a worker says of itself: at registration, in heartbeats, and when asked.
@@ -189,6 +211,9 @@ struct WorkerInfo {
 	uint32_t running_tasks = 0;
 	//! The worker keeps outputs of this many queries.
 	uint32_t leased_queries = 0;
+	//! The outputs that it keeps have this many bytes, uncompressed, and its temporary files this many on disk.
+	uint64_t kept_bytes = 0;
+	uint64_t temporary_bytes = 0;
 	//! These are the loaded extensions that are no part of DuckDB itself.
 	std::vector<ExtensionVersion> extensions;
 	//! Whoever keeps the list sets this: the time in ms since the last sign of life.

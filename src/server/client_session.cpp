@@ -15,6 +15,7 @@
 #include "protocol/session_role.hpp"
 
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
+#include "duckdb/common/enum_util.hpp"
 #include "duckdb/main/client_data.hpp"
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
@@ -26,6 +27,7 @@
 #include "duckdb/parser/statement/create_statement.hpp"
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
+#include "duckdb/parser/statement/explain_statement.hpp"
 #include "duckdb/parser/statement/insert_statement.hpp"
 #include "duckdb/parser/statement/multi_statement.hpp"
 #include "duckdb/parser/tableref/column_data_ref.hpp"
@@ -201,6 +203,14 @@ void ClientSession::ApplySettings(const SessionStatement &statement) {
 	}
 	settings = std::move(names);
 	ApplyResultSettings(connection, statement.settings, "this driver");
+}
+
+void ClientSession::ApplyTraceparent(const std::string &wanted) {
+	if (wanted == traceparent) {
+		return;
+	}
+	Execute("SET SESSION duckherder_traceparent = " + KeywordHelper::WriteQuoted(wanted, '\''));
+	traceparent = wanted;
 }
 
 CatalogListing ClientSession::ListCatalog(bool knows, uint64_t known_version) {
@@ -447,7 +457,15 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 	}
 	unique_ptr<LogicalOperator> plan;
 	connection.context->RunFunctionInTransaction([&] { plan = DecodePlan(statement); }, false);
-	return make_uniq<PlanStatement>(std::move(plan), statement.text);
+	auto result = make_uniq<PlanStatement>(std::move(plan), statement.text);
+	if (statement.explain_type.empty()) {
+		return result;
+	}
+	auto type = EnumUtil::FromString<ExplainType>(statement.explain_type);
+	auto format = EnumUtil::FromString<ExplainFormat>(statement.explain_format);
+	auto explain = make_uniq<ExplainStatement>(std::move(result), type, format);
+	explain->query = statement.text;
+	return explain;
 }
 
 void ClientSession::LookEverywhere(bool everywhere) {
@@ -478,6 +496,7 @@ std::shared_ptr<ChunkSource> ClientSession::Run(const SessionStatement &statemen
 	Use use(*this);
 	EnsureTransaction(statement.transaction_start_us);
 	ApplySettings(statement);
+	ApplyTraceparent(statement.traceparent);
 	earlier->any = changed;
 	// of a plan it is found out when it is decoded
 	changed = changed || statement.kind != StatementKind::PLAN;

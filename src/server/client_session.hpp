@@ -83,6 +83,7 @@ private:
 	//! The connection is ours
 	void EnsureTransaction(int64_t start_us);
 	void ApplySettings(const SessionStatement &statement);
+	void ApplyTraceparent(const std::string &wanted);
 	duckdb::unique_ptr<duckdb::SQLStatement> Prepare(const SessionStatement &statement);
 	duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>> Parse(const std::string &sql);
 	//! Throws PermissionException unless the client's role may run it
@@ -124,6 +125,8 @@ private:
 	std::atomic<bool> executing {false};
 	std::map<uint32_t, Rows> uploads;
 	std::string last_statement;
+	//! That the connection's statements belong to at the moment; used by the thread that runs one
+	std::string traceparent;
 	int64_t transaction_us = 0;
 };
 

@@ -100,6 +100,8 @@ std::string WorkerListJson(const std::vector<WorkerInfo> &workers) {
 		item.Set("memory_limit_bytes", worker.memory_limit_bytes);
 		item.Set("running_tasks", worker.running_tasks);
 		item.Set("kept_queries", worker.leased_queries);
+		item.Set("kept_bytes", worker.kept_bytes);
+		item.Set("temporary_bytes", worker.temporary_bytes);
 		item.Set("heartbeat_age_ms", worker.heartbeat_age_ms);
 		item.Set("sends_heartbeats", worker.sends_heartbeats);
 		item.Set("duckdb_version", worker.duckdb_version);

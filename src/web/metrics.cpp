@@ -59,6 +59,29 @@ void AddQueries(MetricsText &metrics, DatabaseState &state, const QueryTotals &t
 	}
 }
 
+void AddRetries(MetricsText &metrics, const QueryTotals &totals) {
+	metrics.Family("duckherder_task_retries_total", "counter",
+	               "Attempts of tasks after the first one failed or its output was lost, by reason.");
+	auto retries = totals.retries_by_reason;
+	for (auto reason : {"worker_failure", "worker_lost", "lost_input", "output_lost"}) {
+		retries[reason] += 0;
+	}
+	for (auto &entry : retries) {
+		metrics.Sample(entry.second, {{"reason", entry.first}});
+	}
+}
+
+void AddReasons(MetricsText &metrics, const QueryTotals &totals) {
+	metrics.Family("duckherder_not_distributed_total", "counter",
+	               "Queries that have ended and did not run as a whole on workers, by mode and by the reason, without "
+	               "names and numbers; at most 50 reasons, the rest is 'other'.");
+	for (auto &entry : totals.reasons) {
+		metrics.Sample(entry.second, {{"mode", ExecutionModeName(entry.first.first)}, {"reason", entry.first.second}});
+	}
+	metrics.Family("duckherder_query_queue_seconds_total", "counter", "Time that queries have waited for their place.");
+	metrics.Sample(static_cast<double>(totals.queued_us) / 1e6);
+}
+
 void AddTasks(MetricsText &metrics, const QueryTotals &totals) {
 	metrics.Family("duckherder_tasks_total", "counter", "Tasks of queries that have ended, by state.");
 	auto tasks_by_state = totals.tasks_by_state;
@@ -71,10 +94,16 @@ void AddTasks(MetricsText &metrics, const QueryTotals &totals) {
 	metrics.Family("duckherder_speculative_tasks_total", "counter",
 	               "Tasks that were slow, so that a second attempt was started.");
 	metrics.Sample(totals.speculative_tasks);
-	metrics.Family("duckherder_task_retries_total", "counter", "Attempts of tasks after the first one failed.");
-	metrics.Sample(totals.retries);
+	AddRetries(metrics, totals);
 	metrics.Family("duckherder_exchanged_bytes_total", "counter", "Bytes that tasks have put out, uncompressed.");
 	metrics.Sample(totals.bytes_exchanged);
+	metrics.Family(
+	    "duckherder_exchange_read_bytes_total", "counter",
+	    "Bytes that tasks have read of exchanges, by path: inline came with the request, local is the worker's "
+	    "own, uncompressed, network came from another worker, encoded.");
+	metrics.Sample(totals.inline_bytes, {{"path", "inline"}});
+	metrics.Sample(totals.local_bytes, {{"path", "local"}});
+	metrics.Sample(totals.network_bytes, {{"path", "network"}});
 	metrics.Family("duckherder_scanned_rows_total", "counter", "Rows that scans of tasks have read.");
 	metrics.Sample(totals.scanned_rows);
 	metrics.Family("duckherder_dynamic_filter_dropped_rows_total", "counter",
@@ -100,6 +129,10 @@ void AddWorkers(MetricsText &metrics, const std::vector<WorkerInfo> &workers) {
 	     [](const WorkerInfo &worker) -> uint64_t { return worker.running_tasks; });
 	each("duckherder_worker_kept_queries", "Queries whose outputs are kept, by worker.",
 	     [](const WorkerInfo &worker) -> uint64_t { return worker.leased_queries; });
+	each("duckherder_worker_kept_bytes", "Outputs of tasks that are kept, uncompressed, by worker.",
+	     [](const WorkerInfo &worker) { return worker.kept_bytes; });
+	each("duckherder_worker_temporary_bytes", "Spilled data in temporary files, by worker.",
+	     [](const WorkerInfo &worker) { return worker.temporary_bytes; });
 	each("duckherder_worker_memory_used_bytes", "Memory in use, by worker.",
 	     [](const WorkerInfo &worker) { return worker.memory_used_bytes; });
 	each("duckherder_worker_memory_limit_bytes", "Memory that may be used, by worker.",
@@ -124,6 +157,8 @@ std::string WorkerMetrics(const WorkerInfo &worker, const NodeFacts &node) {
 	add("duckherder_worker_threads", "DuckDB threads of the worker.", worker.threads);
 	add("duckherder_worker_running_tasks", "Tasks that run, by worker.", worker.running_tasks);
 	add("duckherder_worker_kept_queries", "Queries whose outputs are kept, by worker.", worker.leased_queries);
+	add("duckherder_worker_kept_bytes", "Outputs of tasks that are kept, uncompressed, by worker.", worker.kept_bytes);
+	add("duckherder_worker_temporary_bytes", "Spilled data in temporary files, by worker.", worker.temporary_bytes);
 	add("duckherder_worker_memory_used_bytes", "Memory in use, by worker.", worker.memory_used_bytes);
 	add("duckherder_worker_memory_limit_bytes", "Memory that may be used, by worker.", worker.memory_limit_bytes);
 	metrics.Process();
@@ -135,6 +170,7 @@ std::string DriverMetrics(DatabaseState &state, const NodeFacts &node) {
 	AddBuild(metrics, node);
 	auto totals = state.services.recorder->Totals();
 	AddQueries(metrics, state, totals);
+	AddReasons(metrics, totals);
 	AddTasks(metrics, totals);
 	AddWorkers(metrics, state.ListWorkers());
 	metrics.Family("duckherder_sessions", "gauge", "Sessions that clients have open at this node.");

@@ -1,12 +1,14 @@
 #include "web/otlp.hpp"
 
 #include "history/stage_totals.hpp"
-#include "history/trace_context.hpp"
+#include "protocol/trace_context.hpp"
 #include "wire/json.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <map>
+#include <utility>
 
 namespace duckherder {
 
@@ -39,17 +41,44 @@ void AddAttribute(JsonNode attributes, const char *key, uint64_t value) {
 	attribute.Object("value").Set("intValue", std::to_string(value));
 }
 
+//! Spans by the node that they belong to
+class Resources {
+public:
+	explicit Resources(JsonNode list_p) : list(list_p) {
+	}
+
+	JsonNode SpansOf(const std::string &service, const std::string &instance) {
+		auto known = spans.find({service, instance});
+		if (known != spans.end()) {
+			return known->second;
+		}
+		auto resource_spans = list.AddObject();
+		auto attributes = resource_spans.Object("resource").Array("attributes");
+		AddAttribute(attributes, "service.name", service);
+		AddAttribute(attributes, "service.instance.id", instance);
+		AddAttribute(attributes, "service.version", std::string(DUCKHERDER_VERSION));
+		auto scope_spans = resource_spans.Array("scopeSpans").AddObject();
+		scope_spans.Object("scope").Set("name", "duckherder");
+		return spans.emplace(std::pair(service, instance), scope_spans.Array("spans")).first->second;
+	}
+
+private:
+	JsonNode list;
+	std::map<std::pair<std::string, std::string>, JsonNode> spans;
+};
+
 //! The spans of one query
 class Trace {
 public:
-	Trace(const QueryRecord &query_p, JsonNode spans_p)
-	    : query(query_p), spans(spans_p), context(TraceContext::Parse(query_p.traceparent)) {
+	Trace(const QueryRecord &query_p, Resources &resources_p, JsonNode own)
+	    : query(query_p), resources(resources_p), spans(own), context(TraceContext::Parse(query_p.trace.traceparent)) {
 		auto name = query.query_id + " " + std::to_string(query.start_time_us);
 		trace_id = context.trace_id.empty() ? IdOf(name) + IdOf("trace " + name) : context.trace_id;
 	}
 
 	void Add() {
 		AddQuery();
+		AddPreparations();
 		auto totals = AddUpStages(query.tasks);
 		for (auto &stage : query.stages) {
 			auto &total = totals[stage.stage_id];
@@ -68,23 +97,26 @@ private:
 		return SpanId("stage " + std::to_string(stage));
 	}
 
-	JsonNode Span(const std::string &id, const std::string &parent, const std::string &name, uint64_t start_us,
-	              uint64_t end_us) {
-		auto span = spans.AddObject();
+	//! Its times count from the beginning of the planning.
+	JsonNode Span(JsonNode list, const std::string &id, const std::string &parent, const std::string &name,
+	              uint64_t start_us, uint64_t end_us) {
+		auto span = list.AddObject();
 		span.Set("traceId", trace_id);
 		span.Set("spanId", id);
 		if (!parent.empty()) {
 			span.Set("parentSpanId", parent);
 		}
 		span.Set("name", name);
-		auto begin_us = static_cast<uint64_t>(std::max<int64_t>(query.start_time_us, 0));
+		auto start_time_us = static_cast<uint64_t>(std::max<int64_t>(query.start_time_us, 0));
+		auto begin_us = start_time_us - std::min(start_time_us, query.trace.planning_us);
 		span.Set("startTimeUnixNano", std::to_string((begin_us + start_us) * 1000));
 		span.Set("endTimeUnixNano", std::to_string((begin_us + end_us) * 1000));
 		return span;
 	}
 
 	void AddQuery() {
-		auto span = Span(SpanId(""), context.parent_span_id, "query", 0, query.duration_us);
+		auto end_us = query.trace.planning_us + query.duration_us;
+		auto span = Span(spans, SpanId(""), context.parent_span_id, "query", 0, end_us);
 		span.Set("kind", KIND_SERVER);
 		auto attributes = span.Array("attributes");
 		AddAttribute(attributes, "db.system", std::string("duckdb"));
@@ -102,9 +134,27 @@ private:
 		span.Object("status").Set("code", query.state == "SUCCEEDED" ? STATUS_OK : STATUS_ERROR);
 	}
 
+	//! What went before the stages
+	void AddPreparations() {
+		if (query.trace.planning_us > 0) {
+			AddPart("plan", 0, query.trace.planning_us);
+		}
+		// a place that was free at once was not waited for
+		constexpr uint64_t WAITED_MIN_US = 1000;
+		if (query.trace.queued_us >= WAITED_MIN_US) {
+			AddPart("wait for a place", query.trace.planning_us, query.trace.planning_us + query.trace.queued_us);
+		}
+	}
+
+	void AddPart(const std::string &name, uint64_t start_us, uint64_t end_us) {
+		auto span = Span(spans, SpanId(name), SpanId(""), name, start_us, end_us);
+		span.Set("kind", KIND_INTERNAL);
+		span.Array("attributes");
+	}
+
 	void AddStage(const StageHistory &stage, const StageTotals &total) {
-		auto span = Span(StageSpan(stage.stage_id), SpanId(""), "stage " + std::to_string(stage.stage_id),
-		                 *total.start_us, *total.end_us);
+		auto span = Span(spans, StageSpan(stage.stage_id), SpanId(""), "stage " + std::to_string(stage.stage_id),
+		                 query.trace.planning_us + *total.start_us, query.trace.planning_us + *total.end_us);
 		span.Set("kind", KIND_INTERNAL);
 		auto attributes = span.Array("attributes");
 		AddAttribute(attributes, "duckherder.operators", stage.description);
@@ -135,20 +185,48 @@ private:
 		                  [](auto *left, auto *right) { return left->duration_us > right->duration_us; });
 		tasks.resize(count);
 		for (auto *task : tasks) {
-			auto name = "task " + std::to_string(task->stage_id) + "." + std::to_string(task->task.task_id);
-			auto span = Span(SpanId(name), StageSpan(task->stage_id), name, *task->start_us,
-			                 *task->start_us + task->duration_us);
-			span.Set("kind", KIND_INTERNAL);
-			auto attributes = span.Array("attributes");
-			AddAttribute(attributes, "duckherder.worker", task->worker_id);
-			AddAttribute(attributes, "duckherder.attempt", static_cast<uint64_t>(task->attempt));
-			AddAttribute(attributes, "duckherder.rows_in", task->input_rows);
-			AddAttribute(attributes, "duckherder.rows_out", task->output_rows);
-			AddAttribute(attributes, "duckherder.bytes", task->bytes);
+			AddTask(*task);
 		}
 	}
 
+	void AddTask(const TaskHistory &task) {
+		auto list = resources.SpansOf("duckherder-worker", task.worker_id);
+		auto name = "task " + std::to_string(task.stage_id) + "." + std::to_string(task.task.task_id);
+		auto start_us = query.trace.planning_us + *task.start_us;
+		auto span = Span(list, SpanId(name), StageSpan(task.stage_id), name, start_us, start_us + task.duration_us);
+		span.Set("kind", KIND_SERVER);
+		auto attributes = span.Array("attributes");
+		AddAttribute(attributes, "duckherder.worker", task.worker_id);
+		AddAttribute(attributes, "duckherder.attempt", static_cast<uint64_t>(task.attempt));
+		AddAttribute(attributes, "duckherder.rows_in", task.input_rows);
+		AddAttribute(attributes, "duckherder.rows_out", task.output_rows);
+		AddAttribute(attributes, "duckherder.bytes", task.bytes);
+		auto prepared = Span(list, SpanId(name + " prepare"), SpanId(name), "prepare", start_us,
+		                     start_us + std::min(task.prepared_us, task.duration_us));
+		prepared.Set("kind", KIND_INTERNAL);
+		prepared.Array("attributes");
+		for (auto &read : task.reads) {
+			AddRead(list, task, name, read);
+		}
+	}
+
+	void AddRead(JsonNode list, const TaskHistory &task, const std::string &task_name, const InputRead &read) {
+		auto name = "read stage " + std::to_string(read.stage);
+		auto start_us = query.trace.planning_us + *task.start_us;
+		auto first_us = std::min(read.first_us, task.duration_us);
+		auto last_us = std::clamp(read.last_us, first_us, std::max(first_us, task.duration_us));
+		auto span =
+		    Span(list, SpanId(task_name + name), SpanId(task_name), name, start_us + first_us, start_us + last_us);
+		span.Set("kind", KIND_INTERNAL);
+		auto attributes = span.Array("attributes");
+		AddAttribute(attributes, "duckherder.inline_bytes", read.inline_bytes);
+		AddAttribute(attributes, "duckherder.local_bytes", read.local_bytes);
+		AddAttribute(attributes, "duckherder.network_bytes", read.network_bytes);
+		AddAttribute(attributes, "duckherder.wait_us", read.wait_us);
+	}
+
 	const QueryRecord &query;
+	Resources &resources;
 	JsonNode spans;
 	const TraceContext context;
 	std::string trace_id;
@@ -156,17 +234,11 @@ private:
 
 } // namespace
 
-std::string OtlpJson(const std::vector<QueryRecord> &queries, const std::string &service) {
+std::string OtlpJson(const std::vector<QueryRecord> &queries, const std::string &node) {
 	JsonDocument document;
-	auto resource_spans = document.Root().Array("resourceSpans").AddObject();
-	auto attributes = resource_spans.Object("resource").Array("attributes");
-	AddAttribute(attributes, "service.name", service);
-	AddAttribute(attributes, "service.version", std::string(DUCKHERDER_VERSION));
-	auto scope_spans = resource_spans.Array("scopeSpans").AddObject();
-	scope_spans.Object("scope").Set("name", "duckherder");
-	auto spans = scope_spans.Array("spans");
+	Resources resources(document.Root().Array("resourceSpans"));
 	for (auto &query : queries) {
-		Trace(query, spans).Add();
+		Trace(query, resources, resources.SpansOf("duckherder", node)).Add();
 	}
 	return document.Text();
 }

@@ -157,6 +157,21 @@ void SetTasks(JsonNode node, const std::vector<TaskHistory> &tasks) {
 	}
 }
 
+//! What the tasks have read of exchanges, by how it came
+void SetRead(JsonNode node, const std::vector<TaskHistory> &tasks) {
+	InputRead sum;
+	for (auto &task : tasks) {
+		for (auto &read : task.reads) {
+			sum.inline_bytes += read.inline_bytes;
+			sum.local_bytes += read.local_bytes;
+			sum.network_bytes += read.network_bytes;
+		}
+	}
+	node.Set("inline", sum.inline_bytes);
+	node.Set("local", sum.local_bytes);
+	node.Set("network", sum.network_bytes);
+}
+
 } // namespace
 
 std::string QueriesJson(const QueryRecorder &recorder, const QueryFilter &filter, Role role) {
@@ -192,6 +207,13 @@ std::string QueryJson(const QueryRecord &query, Role role) {
 	SetLine(line, QuerySummary(query, NowUs()), role);
 	line.Set("partition_strategy", query.partition_strategy);
 	line.Set("merge_strategy", query.merge_strategy);
+	line.Set("planning_ms", Milliseconds(query.trace.planning_us));
+	line.Set("queued_ms", Milliseconds(query.trace.queued_us));
+	SetRead(line.Object("read_bytes"), query.tasks);
+	auto reasons = line.Object("retries_by_reason");
+	for (auto &entry : query.trace.retries_by_reason) {
+		reasons.SetCopied(entry.first, entry.second);
+	}
 	auto totals = AddUpStages(query.tasks);
 	auto stages = root.Array("stages");
 	for (auto &stage : query.stages) {

@@ -105,11 +105,6 @@ HttpResponse Query(const Web &web, const HttpRequest &request) {
 
 HttpResponse Kill(const Web &web, const HttpRequest &request) {
 	auto id = request.Parameter("id");
-	auto query = web.State().services.recorder->Find(id);
-	if (query && query->report) {
-		return HttpResponse::Error(404, "The query '" + id + "' runs in the session " + query->report->session +
-		                                    ", which alone can end it");
-	}
 	if (!web.State().Kill(id)) {
 		return HttpResponse::Error(404, "No distributed query '" + id + "' runs here");
 	}

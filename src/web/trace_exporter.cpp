@@ -1,5 +1,6 @@
 #include "web/trace_exporter.hpp"
 
+#include "common/process_name.hpp"
 #include "history/ended_queries.hpp"
 #include "web/otlp.hpp"
 
@@ -21,7 +22,7 @@ constexpr const char *TRACES_PATH = "/v1/traces";
 
 TraceExporter::TraceExporter(std::shared_ptr<QueryRecorder> recorder_p, const std::string &endpoint,
                              std::function<void(const std::string &)> say_p)
-    : recorder(std::move(recorder_p)), say(std::move(say_p)) {
+    : recorder(std::move(recorder_p)), say(std::move(say_p)), node(ProcessName()) {
 	auto scheme_length = std::string(SCHEME).size();
 	auto slash = endpoint.find('/', scheme_length);
 	origin = endpoint.substr(0, slash);
@@ -68,11 +69,16 @@ void TraceExporter::Run() {
 			last = stopping;
 		}
 		std::vector<QueryRecord> queries;
-		ended.Look(*recorder, [&](const QueryRecord &query) { queries.push_back(query); });
+		ended.Look(*recorder, [&](const QueryRecord &query) {
+			// sessions that send traces themselves tell more
+			if (!query.report || !query.report->traced) {
+				queries.push_back(query);
+			}
+		});
 		if (queries.empty()) {
 			continue;
 		}
-		auto problem = Send(OtlpJson(queries, "duckherder"));
+		auto problem = Send(OtlpJson(queries, node));
 		if (problem.empty() != works) {
 			works = problem.empty();
 			say(works ? "traces reach the collector at " + origin + " again"

@@ -29,6 +29,8 @@ private:
 
 	const std::shared_ptr<QueryRecorder> recorder;
 	const std::function<void(const std::string &)> say;
+	//! This process, as the resource of its spans: "host:pid"
+	const std::string node;
 	std::string origin;
 	std::string path;
 	bool works = true;

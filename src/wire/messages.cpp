@@ -46,7 +46,8 @@ namespace {
 	MESSAGE(ListCatalogRequest, 28)                                                                                    \
 	MESSAGE(DescribeRequest, 29)                                                                                       \
 	MESSAGE(TableEstimates, 30)                                                                                        \
-	MESSAGE(QueryReports, 31)
+	MESSAGE(QueryReports, 31)                                                                                          \
+	MESSAGE(KilledQueries, 32)
 
 using ColumnTypes = duckdb::vector<duckdb::LogicalType>;
 using Parts = std::vector<std::string>;
@@ -183,6 +184,17 @@ void Fields(FIELDS &fields, T &error) {
 	fields.Objects(16, "extra_info", error.extra_info);
 }
 
+template <class FIELDS, Is<InputRead> T>
+void Fields(FIELDS &fields, T &read) {
+	fields.Field(10, "stage", read.stage);
+	fields.Field(11, "inline_bytes", read.inline_bytes);
+	fields.Field(12, "local_bytes", read.local_bytes);
+	fields.Field(13, "network_bytes", read.network_bytes);
+	fields.Field(14, "first_us", read.first_us);
+	fields.Field(15, "last_us", read.last_us);
+	fields.Field(16, "wait_us", read.wait_us);
+}
+
 template <class FIELDS, Is<TaskResult> T>
 void Fields(FIELDS &fields, T &result) {
 	fields.Field(10, "failed", result.failed);
@@ -196,6 +208,8 @@ void Fields(FIELDS &fields, T &result) {
 	fields.Field(18, "spilled_bytes", result.spilled_bytes);
 	fields.List(19, "inline_rows", result.inline_rows);
 	fields.Field(20, "key_sample", result.key_sample);
+	fields.Field(21, "prepared_us", result.prepared_us);
+	fields.Objects(22, "reads", result.reads);
 }
 
 template <class FIELDS, Is<FetchRequest> T>
@@ -230,6 +244,8 @@ void Fields(FIELDS &fields, T &info) {
 	fields.Field(20, "leased_queries", info.leased_queries);
 	fields.Objects(21, "extensions", info.extensions);
 	fields.Field(22, "incarnation", info.incarnation);
+	fields.Field(23, "kept_bytes", info.kept_bytes);
+	fields.Field(24, "temporary_bytes", info.temporary_bytes);
 }
 
 template <class FIELDS, Is<SessionRequest> T>
@@ -270,6 +286,9 @@ void Fields(FIELDS &fields, T &statement) {
 	fields.Field(15, "buffered", statement.buffered);
 	fields.Objects(16, "settings", statement.settings);
 	fields.Field(17, "transaction_start_us", statement.transaction_start_us);
+	fields.Field(18, "explain_type", statement.explain_type);
+	fields.Field(19, "explain_format", statement.explain_format);
+	fields.Field(20, "traceparent", statement.traceparent);
 }
 
 template <class FIELDS, Is<ResultShape> T>
@@ -299,6 +318,12 @@ void Fields(FIELDS &fields, T &report) {
 	fields.Field(26, "scanned_rows", report.scanned_rows);
 	fields.Field(27, "pruned_rows", report.pruned_rows);
 	fields.Field(28, "spilled_bytes", report.spilled_bytes);
+	fields.Field(29, "traced", report.traced);
+}
+
+template <class FIELDS, Is<KilledQueries> T>
+void Fields(FIELDS &fields, T &killed) {
+	fields.List(10, "queries", killed.queries);
 }
 
 template <class FIELDS, Is<QueryReports> T>

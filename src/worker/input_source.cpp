@@ -31,19 +31,24 @@ struct StageInputSource::Entry {
 	std::mutex opening;
 	//! Some reader is or was here
 	bool claimed = false;
+	//! Another worker has it
+	bool remote = false;
 	idx_t reader_count = 0;
 	std::shared_ptr<ChunkSource> source;
 };
 
 StageInputSource::StageInputSource(std::vector<Output> outputs, vector<LogicalType> types_p, OutputOpener open_p,
-                                   std::shared_ptr<LostInput> lost_p, idx_t max_readers_p)
-    : types(std::move(types_p)), open(std::move(open_p)), lost(std::move(lost_p)) {
+                                   std::shared_ptr<LostInput> lost_p, std::shared_ptr<TaskMeasures> measures_p,
+                                   StageId stage, idx_t max_readers_p)
+    : types(std::move(types_p)), open(std::move(open_p)), lost(std::move(lost_p)), measures(std::move(measures_p)),
+      counts(measures->Of(stage)) {
 	idx_t useful_readers = 0;
 	for (auto &output : outputs) {
 		auto entry = std::make_shared<Entry>();
 		entry->number = entries.size();
 		entry->location = std::move(output.location);
 		entry->source = std::move(output.source);
+		entry->remote = !entry->source;
 		useful_readers += entry->source ? entry->source->MaxReaders() : 1;
 		entries.push_back(std::move(entry));
 	}
@@ -135,6 +140,9 @@ class StageInputReader : public ChunkReader {
 public:
 	explicit StageInputReader(std::shared_ptr<StageInputSource> source_p) : source(std::move(source_p)) {
 	}
+	~StageInputReader() override {
+		LeaveOutput();
+	}
 
 	void Next(DataChunk &chunk) override {
 		while (true) {
@@ -146,6 +154,7 @@ public:
 				return;
 			}
 			try {
+				MeasuredRead measured(*source->measures, source->counts, entry->remote);
 				reader->Next(chunk);
 			} catch (const std::exception &error) {
 				source->LoseIfGone(*entry, error);
@@ -154,8 +163,7 @@ public:
 			if (chunk.size() > 0) {
 				return;
 			}
-			reader.reset();
-			rows.reset();
+			LeaveOutput();
 		}
 	}
 
@@ -171,13 +179,24 @@ private:
 	bool NextOutput() {
 		while ((entry = source->Claim(first)) != nullptr) {
 			first = entry->number + 1;
-			rows = source->Join(*entry);
+			{
+				MeasuredRead measured(*source->measures, source->counts, entry->remote);
+				rows = source->Join(*entry);
+			}
 			if (rows) {
 				reader = rows->OpenReader();
 				return true;
 			}
 		}
 		return false;
+	}
+
+	void LeaveOutput() {
+		if (reader) {
+			source->counts.network_bytes += reader->ReceivedBytes();
+		}
+		reader.reset();
+		rows.reset();
 	}
 
 	std::shared_ptr<StageInputSource> source;

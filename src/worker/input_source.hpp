@@ -2,6 +2,7 @@
 
 #include "protocol/chunk_source.hpp"
 #include "protocol/messages.hpp"
+#include "worker/task_measures.hpp"
 
 #include "duckdb.hpp"
 
@@ -39,8 +40,10 @@ public:
 		std::shared_ptr<ChunkSource> source;
 	};
 
+	//! What is read counts for `stage` in `measures`.
 	StageInputSource(std::vector<Output> outputs, duckdb::vector<duckdb::LogicalType> types, OutputOpener open,
-	                 std::shared_ptr<LostInput> lost, duckdb::idx_t max_readers);
+	                 std::shared_ptr<LostInput> lost, std::shared_ptr<TaskMeasures> measures, StageId stage,
+	                 duckdb::idx_t max_readers);
 	~StageInputSource() override;
 
 	const duckdb::vector<duckdb::LogicalType> &Types() const override;
@@ -63,6 +66,8 @@ private:
 	duckdb::vector<duckdb::LogicalType> types;
 	OutputOpener open;
 	std::shared_ptr<LostInput> lost;
+	std::shared_ptr<TaskMeasures> measures;
+	TaskMeasures::Input &counts;
 	duckdb::idx_t max_readers;
 	std::atomic<bool> cancelled {false};
 	//! Guards the entries' claims and sources, never held while something is opened or read

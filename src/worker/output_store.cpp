@@ -1,5 +1,6 @@
 #include "worker/output_store.hpp"
 
+#include <numeric>
 #include <vector>
 
 namespace duckherder {
@@ -83,6 +84,18 @@ void OutputStore::DropExpired() {
 			++entry;
 		}
 	}
+}
+
+uint64_t OutputStore::Bytes() {
+	std::lock_guard<std::mutex> guard(lock);
+	uint64_t bytes = 0;
+	for (auto &query : queries) {
+		for (auto &output : query.second.outputs) {
+			auto &partitions = output.second->PartitionBytes();
+			bytes = std::accumulate(partitions.begin(), partitions.end(), bytes);
+		}
+	}
+	return bytes;
 }
 
 uint32_t OutputStore::QueryCount() {

@@ -34,6 +34,8 @@ public:
 	//! Forgets the outputs of queries of which nothing was put, got or renewed for the time of a lease.
 	void DropExpired();
 	uint32_t QueryCount();
+	//! Of all outputs, uncompressed
+	uint64_t Bytes();
 
 private:
 	using AttemptKey = std::pair<TaskKey, Attempt>;

@@ -21,7 +21,6 @@
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 #include "duckdb/transaction/meta_transaction.hpp"
 
-#include <chrono>
 #include <numeric>
 
 namespace duckherder {
@@ -164,12 +163,12 @@ TaskRunner::TaskRunner(WorkerId id_p, std::shared_ptr<DuckDB> db_p, std::shared_
 }
 
 TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
-	auto start = std::chrono::steady_clock::now();
 	TaskResult result;
 	Inputs inputs;
+	inputs.measures = std::make_shared<TaskMeasures>();
 	try {
 		ThreadCount::Use use(threads, HasRemoteFiles(request.split));
-		inputs = ConnectInputs(request, std::move(feed));
+		ConnectInputs(inputs, request, std::move(feed));
 		auto output = Execute(task, request, inputs);
 		output = outputs.Put(request.query_id, {request.stage_id, request.task_id}, request.attempt, std::move(output));
 		if (task.Cancelled()) {
@@ -183,6 +182,8 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		result.input_rows = inputs.scans->scanned_rows + *inputs.fed_rows;
 		result.pruned_rows = *inputs.pruned_rows;
 		result.spilled_bytes = output->SpilledBytes();
+		result.prepared_us = inputs.measures->prepared_us;
+		result.reads = inputs.measures->Reads();
 		result.inline_rows = InlineRows(*output, request.inline_bytes_max);
 		for (auto &keys : output->KeySets()) {
 			result.key_sets.push_back(keys.Encode());
@@ -200,8 +201,7 @@ TaskResult TaskRunner::Run(RunningTask &task, const TaskRequest &request, std::s
 		result.failed = true;
 		result.error = ErrorOf(task, inputs, ErrorData(ExceptionType::INTERNAL, "unknown exception in a task"));
 	}
-	auto duration = std::chrono::steady_clock::now() - start;
-	result.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+	result.duration_us = inputs.measures->NowUs();
 	return result;
 }
 
@@ -222,8 +222,7 @@ TaskError TaskRunner::ErrorOf(const RunningTask &task, const Inputs &inputs, con
 	return result;
 }
 
-TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
-	Inputs result;
+void TaskRunner::ConnectInputs(Inputs &result, const TaskRequest &request, std::shared_ptr<ChunkSource> feed) {
 	result.scans = make_shared_ptr<TaskInputs>();
 	result.lost = std::make_shared<LostInput>();
 	result.fed_rows = std::make_shared<std::atomic<uint64_t>>(0);
@@ -236,25 +235,27 @@ TaskRunner::Inputs TaskRunner::ConnectInputs(const TaskRequest &request, std::sh
 		throw InternalException("The task reads a feed, but none came with it");
 	}
 	if (!request.inputs) {
-		return result;
+		return;
 	}
 	for (auto &input : *request.inputs) {
 		ExchangeScanSource source;
 		source.stage = input.stage;
-		result.scans->Add(source, [this, &request, &input, lost = result.lost](const vector<LogicalType> &types) {
-			return OpenStage(request, input, types, lost);
+		result.scans->Add(source, [this, &request, &input, lost = result.lost,
+		                           measures = result.measures](const vector<LogicalType> &types) {
+			return OpenStage(request, input, types, lost, measures);
 		});
 	}
-	return result;
 }
 
 std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, const StageInput &input,
-                                                   const vector<LogicalType> &types, std::shared_ptr<LostInput> lost) {
+                                                   const vector<LogicalType> &types, std::shared_ptr<LostInput> lost,
+                                                   std::shared_ptr<TaskMeasures> measures) {
 	auto all = input.whole || !IsPartitioned(input.kind);
 	auto own = request.split.Partitions();
 	auto partition = all ? 0 : own.partition;
 	auto partition_count = all ? input.partition_count : own.partition_count;
 	std::vector<StageInputSource::Output> sources;
+	auto &counts = measures->Of(input.stage);
 	for (auto &location : input.outputs) {
 		if (!own.slice.Contains(input.stage, location.task)) {
 			continue;
@@ -264,6 +265,9 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 		// as the driver calls this worker, which may not be how it calls itself
 		if (location.rows) {
 			output.source = DecodePartitions(*location.rows, partition, partition_count, types);
+			for (auto i = partition; i < partition + partition_count && i < location.rows->size(); i++) {
+				counts.inline_bytes += (*location.rows)[i].size();
+			}
 		} else if (location.worker.id == request.worker_id) {
 			auto buffer = outputs.Get(request.query_id, {input.stage, location.task}, location.attempt);
 			if (!buffer) {
@@ -272,6 +276,8 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 				                  idx_t(input.stage), id);
 			}
 			output.source = buffer->Open(partition, partition_count);
+			auto first = buffer->PartitionBytes().begin() + partition;
+			counts.local_bytes += std::accumulate(first, first + partition_count, uint64_t(0));
 		}
 		sources.push_back(std::move(output));
 	}
@@ -289,7 +295,7 @@ std::shared_ptr<ChunkSource> TaskRunner::OpenStage(const TaskRequest &request, c
 	};
 	auto readers = TaskScheduler::GetScheduler(*db->instance).NumberOfThreads();
 	return std::make_shared<StageInputSource>(std::move(sources), types, std::move(open), std::move(lost),
-	                                          NumericCast<idx_t>(readers));
+	                                          std::move(measures), input.stage, NumericCast<idx_t>(readers));
 }
 
 std::shared_ptr<OutputBuffer> TaskRunner::Execute(RunningTask &task, const TaskRequest &request, const Inputs &inputs) {
@@ -343,6 +349,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}
+	inputs.measures->prepared_us = inputs.measures->NowUs();
 	if (task.Cancelled() || !task.MemoryError().empty()) {
 		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned
 		// here: it runs into the interrupt and cleans up behind itself.

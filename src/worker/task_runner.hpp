@@ -31,12 +31,13 @@ private:
 		std::shared_ptr<std::atomic<uint64_t>> fed_rows;
 		//! By scan filters
 		std::shared_ptr<std::atomic<uint64_t>> pruned_rows;
+		std::shared_ptr<TaskMeasures> measures;
 	};
 
-	Inputs ConnectInputs(const TaskRequest &request, std::shared_ptr<ChunkSource> feed);
+	void ConnectInputs(Inputs &inputs, const TaskRequest &request, std::shared_ptr<ChunkSource> feed);
 	std::shared_ptr<ChunkSource> OpenStage(const TaskRequest &request, const StageInput &input,
 	                                       const duckdb::vector<duckdb::LogicalType> &types,
-	                                       std::shared_ptr<LostInput> lost);
+	                                       std::shared_ptr<LostInput> lost, std::shared_ptr<TaskMeasures> measures);
 	//! Throws whatever goes wrong
 	std::shared_ptr<OutputBuffer> Execute(RunningTask &task, const TaskRequest &request, const Inputs &inputs);
 	std::shared_ptr<OutputBuffer> ExecuteOn(duckdb::ClientContext &context, RunningTask &task,

@@ -158,6 +158,8 @@ WorkerInfo WorkerNode::GetInfo() {
 	info.memory_used_bytes = buffers.GetUsedMemory();
 	info.running_tasks = state->tasks.Count();
 	info.leased_queries = state->outputs.QueryCount();
+	info.kept_bytes = state->outputs.Bytes();
+	info.temporary_bytes = buffers.GetUsedSwap();
 	info.extensions = LoadedExtensions(instance);
 	return info;
 }

@@ -72,6 +72,7 @@ TaskResult SampleResult() {
 	result.key_sets = {"keys"};
 	result.key_sample = "sample";
 	result.duration_us = 12;
+	result.reads = {{1, 2, 3, 4, 5, 6, 7}};
 	return result;
 }
 

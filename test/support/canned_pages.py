@@ -98,7 +98,9 @@ class CannedQuery:
         return self.details
 
     def _detail(self) -> dict[str, Any]:
-        query = {**self.summary(), "partition_strategy": "ROW_GROUP", "merge_strategy": "TOP_N"}
+        query = {**self.summary(), "partition_strategy": "ROW_GROUP", "merge_strategy": "TOP_N",
+                 "planning_ms": 3.2, "queued_ms": 0.0, "retries_by_reason": {"worker_failure": self.retries},
+                 "read_bytes": {"inline": 9_000, "local": 4_000_000_000, "network": 2_000_000_000}}
         if self.mode == "LOCAL" or self.state == "QUEUED":
             return {"query": query, "stages": [], "tasks": {"columns": TASK_COLUMNS, "rows": []}}
         chance = random.Random(self.number)
@@ -273,9 +275,10 @@ class CannedPages:
             found.append({"id": name, "location": f"grpc+tls://10.0.0.{number}:8815", "state": state,
                           "threads": THREADS, "memory_used_bytes": 0 if lost else (number << 32) - swing // number,
                           "memory_limit_bytes": 1 << 34, "running_tasks": THREADS if busy and not lost else 0,
-                          "kept_queries": 2, "heartbeat_age_ms": 92_000 if lost else 400 * number,
+                          "kept_queries": 2, "kept_bytes": 3_000_000, "temporary_bytes": 0,
+                          "heartbeat_age_ms": 92_000 if lost else 400 * number,
                           "sends_heartbeats": number != 2, "duckdb_version": "v1.5.4" if lost else "v1.5.5",
-                          "protocol_version": 11, "extensions": [{"name": "httpfs", "version": "v1.5.5"},
+                          "protocol_version": 12, "extensions": [{"name": "httpfs", "version": "v1.5.5"},
                                                                  {"name": "icu", "version": "v1.5.5"}]})
         return [worker for worker in found if worker["id"] not in self.forgotten]
 
@@ -330,7 +333,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         self.pages.requests.append(("POST", url.path))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if url.path == "/login":
+        if url.path in ("/login", "/"):
             if urllib.parse.parse_qs(body).get("token") != [self.pages.token]:
                 self._login("This token is not known here.", 403)
                 return

@@ -123,11 +123,16 @@ inline auto Members(const TaskError &m) {
 	return std::tie(kind, exception_type, message, worker_id, lost_worker, breaks_worker, extra_info);
 }
 
+inline auto Members(const InputRead &m) {
+	auto &[stage, inline_bytes, local_bytes, network_bytes, first_us, last_us, wait_us] = m;
+	return std::tie(stage, inline_bytes, local_bytes, network_bytes, first_us, last_us, wait_us);
+}
+
 inline auto Members(const TaskResult &m) {
 	auto &[failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets, key_sample,
-	       spilled, duration_us] = m;
+	       spilled, duration_us, prepared_us, reads] = m;
 	return std::tie(failed, error, partition_rows, partition_bytes, input_rows, pruned_rows, inline_rows, key_sets,
-	                key_sample, spilled, duration_us);
+	                key_sample, spilled, duration_us, prepared_us, reads);
 }
 
 inline auto Members(const FetchRequest &m) {
@@ -141,19 +146,19 @@ inline auto Members(const ExtensionVersion &m) {
 }
 
 inline auto Members(const WorkerInfo &m) {
-	auto &[address, incarnation, state, version, protocol, threads, limit, used, running, kept, extensions, age,
-	       beats] = m;
-	return std::tie(address, incarnation, state, version, protocol, threads, limit, used, running, kept, extensions,
-	                age, beats);
+	auto &[address, incarnation, state, version, protocol, threads, limit, used, running, kept, kept_bytes, temporary,
+	       extensions, age, beats] = m;
+	return std::tie(address, incarnation, state, version, protocol, threads, limit, used, running, kept, kept_bytes,
+	                temporary, extensions, age, beats);
 }
 
 inline auto Members(const QueryReport &m) {
 	auto &[query_id, session, sql, mode, state, local_reason, error, start_time_us, duration_us, num_stages,
 	       num_workers_used, retries, bytes_exchanged, tasks, tasks_done, tasks_running, scanned_rows, pruned_rows,
-	       spilled_bytes] = m;
+	       spilled_bytes, traced] = m;
 	return std::tie(query_id, session, sql, mode, state, local_reason, error, start_time_us, duration_us, num_stages,
 	                num_workers_used, retries, bytes_exchanged, tasks, tasks_done, tasks_running, scanned_rows,
-	                pruned_rows, spilled_bytes);
+	                pruned_rows, spilled_bytes, traced);
 }
 
 template <class T>
@@ -263,6 +268,8 @@ inline TaskResult SampleTaskResult() {
 	result.key_sample = std::string("\0a sample \xFF", 11);
 	result.spilled_bytes = 1ULL << 33;
 	result.duration_us = 42;
+	result.prepared_us = 3;
+	result.reads = {{4, 1, 2, 1ULL << 40, 5, 6, 7}};
 	return result;
 }
 
@@ -282,6 +289,8 @@ inline WorkerInfo SampleWorkerInfo() {
 	info.memory_used_bytes = 1ULL << 33;
 	info.running_tasks = 3;
 	info.leased_queries = 2;
+	info.kept_bytes = 1ULL << 35;
+	info.temporary_bytes = 1ULL << 36;
 	info.extensions = {{"httpfs", "v1.5.5"}, {"spatial", "a1b2c3d"}};
 	info.heartbeat_age_ms = 999;
 	info.sends_heartbeats = true;
@@ -289,8 +298,8 @@ inline WorkerInfo SampleWorkerInfo() {
 }
 
 inline QueryReport SampleQueryReport() {
-	return {"query-1", "host:17", "SELECT 'ä'", "PARTIAL", "FAILED", "reason", "error",    -5, 6,         7,
-	        8,         9,         1ULL << 40,   11,        10,       1,        1ULL << 41, 13, 1ULL << 33};
+	return {"query-1", "host:17", "SELECT 'ä'", "PARTIAL", "FAILED", "reason", "error",    -5, 6,          7,
+	        8,         9,         1ULL << 40,   11,        10,       1,        1ULL << 41, 13, 1ULL << 33, true};
 }
 
 } // namespace duckherder

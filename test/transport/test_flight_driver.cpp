@@ -33,8 +33,9 @@ public:
 		}
 		return knows;
 	}
-	void RenewLeases(const std::vector<QueryId> &queries) override {
+	std::vector<QueryId> RenewLeases(const std::vector<QueryId> &queries) override {
 		kept.insert(kept.end(), queries.begin(), queries.end());
+		return killed;
 	}
 	void ReleaseQuery(const QueryId &query) override {
 		released.push_back(query);
@@ -53,6 +54,7 @@ public:
 	std::vector<WorkerId> unregistered;
 	std::vector<std::string> admissions;
 	std::vector<QueryId> kept;
+	std::vector<QueryId> killed;
 	std::vector<QueryId> released;
 };
 
@@ -106,7 +108,8 @@ TEST_F(FlightDriver, QueriesAreAdmittedKeptAndReleased) {
 	EXPECT_TRUE(client.AdmitQuery("q1", "s", 0));
 	driver->knows = false;
 	EXPECT_FALSE(client.AdmitQuery("q2", "s", 1 << 30));
-	client.RenewLeases({"q1", "q2"});
+	driver->killed = {"q2"};
+	EXPECT_EQ(client.RenewLeases({"q1", "q2"}), driver->killed);
 	client.ReleaseQuery("q1");
 	EXPECT_EQ(driver->admissions,
 	          (std::vector<std::string> {"q1 of s 0", "q2 of s " + std::to_string(limits::ADMISSION_CALL_WAIT_MS)}));

@@ -112,6 +112,24 @@ TEST_F(AdmissionTest, WaitingCallIsWokenUp) {
 	EXPECT_TRUE(waiting.get());
 }
 
+TEST_F(AdmissionTest, KilledQueriesAreToldWhenTheyAskOrRenew) {
+	EXPECT_TRUE(Ask("a"));
+	EXPECT_TRUE(Ask("b"));
+	EXPECT_FALSE(Ask("c"));
+	EXPECT_FALSE(admission.Kill("nobody"));
+	EXPECT_FALSE(admission.RenewLease("a"));
+	EXPECT_TRUE(admission.Kill("a"));
+	EXPECT_TRUE(admission.RenewLease("a")) << "it runs until its session ends it";
+	EXPECT_EQ(admission.RunningCount(), 2U);
+	auto waits = std::async(std::launch::async, [&] { return admission.Admit("c", "s", 60000); });
+	EXPECT_TRUE(admission.Kill("c"));
+	EXPECT_THROW(waits.get(), duckdb::InterruptException);
+	admission.Release("c");
+	admission.Release("a");
+	EXPECT_EQ(admission.RunningCount(), 1U);
+	EXPECT_FALSE(admission.RenewLease("a")) << "it is forgotten";
+}
+
 TEST_F(AdmissionTest, MoreRoomAdmits) {
 	Ask("a");
 	Ask("b");

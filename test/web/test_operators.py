@@ -1,6 +1,7 @@
 """The command line for operators, the pages of a session, and what a driver learns of sessions elsewhere."""
 
 import json
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -131,6 +132,39 @@ def test_drain_over_http(tmp_path: Path) -> None:
         assert cluster.workers["worker-0"].process.wait(20) == 0
 
 
+def test_shells_complete_what_the_program_takes(tmp_path: Path) -> None:
+    done = run_binary(["completion", "bash"])
+    script = tmp_path / "completion"
+    script.write_text(done.stdout)
+
+    def complete(*words: str) -> list[str]:
+        ask = f"source {script}; COMP_WORDS=({' '.join(repr(word) for word in words)}); " \
+              "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _duckherder; printf '%s\\n' \"${COMPREPLY[@]}\""
+        return subprocess.run(["bash", "-ec", ask], capture_output=True, text=True, check=True,
+                              cwd=tmp_path).stdout.split()
+
+    assert complete("duckherder", "que") == ["queries", "query"]
+    assert complete("duckherder", "worker", "--thr") == ["--threads"]
+    assert complete("duckherder", "driver", "--token-file", "comp") == ["completion"]
+    assert complete("duckherder", "kill", "--thr") == []
+    for shell in ("zsh", "fish"):
+        other = run_binary(["completion", shell]).stdout
+        assert "queries" in other and "slow" in other and "--" in other
+    wrong = run_binary(["completion", "tcsh"])
+    assert wrong.returncode == 2 and "bash, zsh or fish" in wrong.stderr
+
+
+def test_the_manual_page_has_every_command_and_flag() -> None:
+    page = run_binary(["man"]).stdout
+    assert page.startswith(".TH DUCKHERDER 1")
+    text = page.replace("\\-", "-")
+    for command in ("driver", "worker", "status", "queries", "kill", "completion", "man"):
+        assert f".SS duckherder {command}" in text
+        assert f"duckherder {command}" in run_binary(["--help"]).stdout
+    for flag in set(re.findall(r"^ *(--[a-z-]+)", run_binary(["driver", "--help"]).stdout, re.M)):
+        assert f"\\fB{flag}\\fR" in text, flag
+
+
 @pytest.fixture
 def session(cluster: Cluster):
     with bare_session() as con:
@@ -159,7 +193,7 @@ def test_a_driver_shows_queries_of_sessions_that_borrow_its_workers(cluster: Clu
     detail = node.get(f"/api/v1/queries/{query['query_id']}").json
     assert detail["stages"] == [] and detail["tasks"]["rows"] == []
     refused = node.post(f"/api/v1/queries/{query['query_id']}/kill")
-    assert refused.status == 404 and query["session"] in refused.error
+    assert refused.status == 404 and query["query_id"] in refused.error
     # the driver's own views and file of the history are about its own queries
     assert rows(cluster, "sql", "SELECT count(*) AS n FROM duckherder_get_query_history() WHERE contains(sql, "
                                 "'-- ' || 'borrowed')") == [{"n": 0}]
@@ -168,6 +202,36 @@ def test_a_driver_shows_queries_of_sessions_that_borrow_its_workers(cluster: Clu
         return float(text.split("\nduckherder_scanned_rows_total ")[1].split("\n")[0])
 
     assert scanned(node.get("/metrics").body) - scanned(before) == 300000
+
+
+ENDLESS = "SELECT sum(a.i * b.i % 7) FROM numbers a, numbers b, numbers c WHERE a.i + b.i <> c.i"
+
+
+@pytest.mark.parametrize("way", ["page", "command"])
+def test_a_driver_ends_a_query_of_a_session_that_borrows_its_workers(cluster: Cluster, node: HttpClient,
+                                                                     session: Connection, way: str) -> None:
+    outcome: list[str] = []
+
+    def run_endless() -> None:
+        with pytest.raises(Exception) as error:
+            session.execute(f"{ENDLESS} -- {way}").fetchall()
+        outcome.append(str(error.value))
+
+    thread = threading.Thread(target=run_endless)
+    thread.start()
+
+    def reported() -> list[dict]:
+        return [query for query in node.get("/api/v1/queries", search=f"-- {way}").json["queries"]
+                if query["state"] == "RUNNING"]
+
+    wait_until(lambda: bool(reported()), 20, lambda: "it is not there")
+    identifier = reported()[0]["query_id"]
+    if way == "page":
+        assert node.post(f"/api/v1/queries/{identifier}/kill").json == {"killed": True}
+    else:
+        assert run(cluster, "kill", identifier) == f"killed {identifier}\n"
+    thread.join(20)
+    assert "killed at the driver" in outcome[0]
 
 
 def test_a_driver_shows_running_queries_of_sessions(node: HttpClient, session: Connection) -> None:

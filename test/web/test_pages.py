@@ -149,6 +149,21 @@ def rows_of(page: Browser) -> int:
     return page.evaluate("document.querySelectorAll('tbody tr').length")
 
 
+def test_the_page_that_was_asked_for_comes_after_the_log_in(browser: Browser, server: Server):
+    browser.forget()
+    browser.open(f"{server.url}/#/queries?state=FAILED")
+    for token in ("not the token", server.token):
+        browser.click("input[name=token]")
+        browser.type(token)
+        browser.press("Enter")
+        if token != server.token:
+            browser.wait_for("document.querySelector('[role=alert]')?.innerText.length > 10")
+    browser.wait_for("document.querySelector('h1')?.innerText === 'Queries'")
+    assert browser.evaluate("location.hash") == "#/queries?state=FAILED"
+    browser.errors.clear()
+    browser.forget_storage(server.url)
+
+
 def test_log_in_and_out(browser: Browser, server: Server):
     browser.forget()
     browser.open(server.url)

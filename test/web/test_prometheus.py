@@ -65,6 +65,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                  worker_options=[*options, "--http", "127.0.0.1:0"]) as cluster:
         node = HttpClient(cluster.pages, cluster_token())
         assert node.sql("CREATE TABLE numbers AS SELECT i FROM range(100000) t(i)").status == 200
+        # one stays in the session, for the metric of why
+        assert node.sql("CREATE TABLE few AS SELECT 1 AS i").status == 200
+        assert node.sql("SELECT sum(i) FROM few").status == 200
         assert [node.sql(query).status for query in SETTLE_QUERIES] == [200, 400]
         yield cluster
 

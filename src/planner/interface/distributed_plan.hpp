@@ -123,6 +123,8 @@ struct DistributedPlan {
 	PlannerOptions options;
 	//! Those of the planner that ran, in their order
 	duckdb::vector<PassTime> pass_times;
+	//! How long DuckDB's optimizer and we have planned it; 0 once an execution has told it
+	uint64_t planning_us = 0;
 
 	bool Distributed() const {
 		return !stages.empty();

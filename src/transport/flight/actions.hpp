@@ -37,7 +37,7 @@ inline constexpr Action<UnregisterWorkerRequest, Nothing> UNREGISTER_WORKER {"du
                                                                              Role::ADMIN};
 inline constexpr Action<Nothing, WorkerList> LIST_WORKERS {"duckherder.list_workers", Role::READ};
 inline constexpr Action<AdmitQueryRequest, AdmitQueryReply> ADMIT_QUERY {"duckherder.admit_query", Role::NODE};
-inline constexpr Action<QueriesRequest, Nothing> RENEW_LEASES {"duckherder.renew_leases", Role::NODE};
+inline constexpr Action<QueriesRequest, KilledQueries> RENEW_LEASES {"duckherder.renew_leases", Role::NODE};
 inline constexpr Action<QueryRequest, Nothing> RELEASE_QUERY {"duckherder.release_query", Role::NODE};
 inline constexpr Action<QueryReports, Nothing> REPORT_QUERIES {"duckherder.report_queries", Role::NODE};
 

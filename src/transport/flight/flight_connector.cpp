@@ -55,8 +55,8 @@ bool FlightDriverClient::AdmitQuery(const QueryId &query, const std::string &ses
 	return Call(actions::ADMIT_QUERY, {query, session, wait_ms}, wait_ms).admitted;
 }
 
-void FlightDriverClient::RenewLeases(const std::vector<QueryId> &queries) {
-	Call(actions::RENEW_LEASES, {queries});
+std::vector<QueryId> FlightDriverClient::RenewLeases(const std::vector<QueryId> &queries) {
+	return Call(actions::RENEW_LEASES, {queries}).queries;
 }
 
 void FlightDriverClient::ReportQueries(const std::vector<QueryReport> &queries) {

@@ -53,7 +53,7 @@ public:
 	void UnregisterWorker(const WorkerId &id, const std::string &incarnation) override;
 	std::vector<WorkerInfo> ListWorkers() override;
 	bool AdmitQuery(const QueryId &query, const std::string &session, uint64_t wait_ms) override;
-	void RenewLeases(const std::vector<QueryId> &queries) override;
+	std::vector<QueryId> RenewLeases(const std::vector<QueryId> &queries) override;
 	void ReportQueries(const std::vector<QueryReport> &queries) override;
 	void ReleaseQuery(const QueryId &query) override;
 

@@ -10,6 +10,7 @@
 #include "duckdb/common/exception.hpp"
 
 #include <arrow/record_batch.h>
+#include <arrow/util/byte_size.h>
 
 #include <atomic>
 
@@ -36,6 +37,7 @@ public:
 			auto batch = stream->Read();
 			if (batch) {
 				number++;
+				received_bytes += static_cast<uint64_t>(arrow::util::TotalBufferSize(*batch));
 				decoder.SetBatch(std::move(batch));
 			} else {
 				ended = true;
@@ -45,11 +47,15 @@ public:
 	idx_t BatchIndex() const override {
 		return number;
 	}
+	uint64_t ReceivedBytes() const override {
+		return received_bytes;
+	}
 
 private:
 	std::shared_ptr<BatchStream> stream;
 	ChunkDecoder decoder;
 	idx_t number = 0;
+	uint64_t received_bytes = 0;
 	bool ended = false;
 };
 

@@ -1,6 +1,7 @@
 #include "transport/flight_sql/flight_sql.hpp"
 
 #include "common/limits.hpp"
+#include "protocol/trace_context.hpp"
 #include "transport/flight/client_cookie.hpp"
 #include "transport/flight/flight_protocol.hpp"
 #include "transport/flight_sql/flight_sql_batches.hpp"
@@ -138,6 +139,9 @@ FlightSqlClient FlightSql::Caller::Client() const {
 	if (header != context.incoming_headers().end()) {
 		client.authorization = std::string(header->second);
 	}
+	auto trace = context.incoming_headers().find("traceparent");
+	auto traced = trace != context.incoming_headers().end() && IsTraceparent(std::string(trace->second));
+	client.traceparent = traced ? std::string(trace->second) : std::string();
 	return client;
 }
 
@@ -220,6 +224,7 @@ FlightSql::Info FlightSql::StatementInfo(const Caller &caller, const Descriptor 
 	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, request.transaction, caller.Client());
 	PendingStatement statement;
 	statement.sql = request.query;
+	statement.traceparent = caller.Client().traceparent;
 	statement.transaction = request.transaction;
 	statement.shape = database->Describe(use->Session(), request.query);
 	return InfoOf(caller, descriptor, std::move(statement), std::move(use), {});
@@ -229,6 +234,7 @@ FlightSql::Info FlightSql::PreparedInfo(const Caller &caller, const Descriptor &
 	auto prepared = statements.Prepared(handle);
 	PendingStatement statement;
 	statement.sql = prepared->sql;
+	statement.traceparent = caller.Client().traceparent;
 	statement.transaction = prepared->transaction;
 	statement.shape = prepared->shape;
 	std::vector<ParameterRow> rows;
@@ -295,9 +301,11 @@ arrow::Status FlightSql::GetSchema(const Caller &caller, const Descriptor &descr
 }
 
 std::shared_ptr<ChunkSource> FlightSql::Run(const FlightSqlSessions::Use &use, const std::string &sql,
-                                            const ParameterRow &parameters, GoneCheck gone) {
+                                            const ParameterRow &parameters, const std::string &traceparent,
+                                            GoneCheck gone) {
 	auto statement = SessionStatement::OfText(use.Session(), sql);
 	statement.parameters = parameters;
+	statement.traceparent = traceparent;
 	// then the client may begin another statement of the transaction before it has read all rows of this one
 	statement.buffered = use.InTransaction();
 	return database->Run(statement, {}, std::move(gone));
@@ -307,6 +315,7 @@ int64_t FlightSql::RunToEnd(const Caller &caller, FlightSqlSessions::Use &use, c
                             StatementAnswer answer, const ParameterRow &parameters) {
 	auto statement = SessionStatement::OfText(use.Session(), sql);
 	statement.parameters = parameters;
+	statement.traceparent = caller.Client().traceparent;
 	return RunToEnd(caller, statement, answer);
 }
 
@@ -341,8 +350,10 @@ std::unique_ptr<flight::FlightDataStream> FlightSql::StatementStream(const Calle
 	auto gone = [context = &caller.context, stopping = caller.stopping, cancelled = running.cancelled] {
 		return *stopping || *cancelled || context->is_cancelled();
 	};
-	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, caller.Client());
-	auto source = Run(*use, statement.sql, statement.parameters, gone);
+	auto client = caller.Client();
+	auto use = std::make_unique<FlightSqlSessions::Use>(sessions, statement.transaction, client);
+	auto &traceparent = client.traceparent.empty() ? statement.traceparent : client.traceparent;
+	auto source = Run(*use, statement.sql, statement.parameters, traceparent, gone);
 	if (source->Types() != statement.shape.types) {
 		throw InvalidInputException("The columns of the statement have changed since its client was told about them");
 	}
@@ -361,7 +372,7 @@ std::unique_ptr<flight::FlightDataStream> FlightSql::MetadataStream(const Caller
 	source.describe = [&](const std::string &sql) { return database->Describe(use.Session(), sql); };
 	source.query = [&](const std::string &sql, const ParameterRow &parameters) {
 		auto names = database->Describe(use.Session(), sql, parameters).names;
-		auto rows = Run(use, sql, parameters, [&] { return caller.Gone(); });
+		auto rows = Run(use, sql, parameters, caller.Client().traceparent, [&] { return caller.Gone(); });
 		auto reader = rows->OpenReader();
 		ArrowRowsEncoder encoder(types, rows->Types(), names);
 		duckdb::DataChunk chunk;

@@ -78,7 +78,7 @@ private:
 	                 const ParameterRow &parameters);
 	int64_t RunToEnd(const Caller &caller, const SessionStatement &statement, StatementAnswer answer);
 	std::shared_ptr<ChunkSource> Run(const FlightSqlSessions::Use &use, const std::string &sql,
-	                                 const ParameterRow &parameters, GoneCheck gone);
+	                                 const ParameterRow &parameters, const std::string &traceparent, GoneCheck gone);
 	std::unique_ptr<arrow::flight::FlightDataStream> StatementStream(const Caller &caller, const std::string &handle);
 	std::unique_ptr<arrow::flight::FlightDataStream> MetadataStream(const Caller &caller,
 	                                                                const flight_sql::Packed &command);

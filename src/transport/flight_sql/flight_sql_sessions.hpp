@@ -22,6 +22,8 @@ struct FlightSqlClient {
 	std::string peer;
 	//! The header that it shows, which no other client knows
 	std::string authorization;
+	//! The W3C trace context of the call, see TraceContext; empty: none, or a wrong one
+	std::string traceparent;
 	//! By which it told us that it is the same client, whatever its connections; empty: it keeps no cookies
 	std::string cookie;
 };

@@ -34,6 +34,8 @@ struct PreparedText {
 struct PendingStatement {
 	std::string sql;
 	std::string transaction;
+	//! See FlightSqlClient
+	std::string traceparent;
 	ResultShape shape;
 	ParameterRow parameters;
 	//! It has run, and changed so many rows

@@ -23,6 +23,7 @@ namespace http = duckdb_httplib;
 
 constexpr const char *BEARER = "Bearer ";
 constexpr const char *COOKIE = "duckherder_login";
+constexpr const char *LOGIN_PATH = "/login";
 //! Pages of other sites cannot send it without asking first, which nobody answers here
 constexpr const char *OWN_PAGE_HEADER = "X-Duckherder";
 constexpr const char *MESSAGE_MARK = "<!--message-->";
@@ -175,8 +176,11 @@ public:
 				    response);
 			}
 		});
-		router->Post("/login",
-		             [this](const http::Request &request, http::Response &response) { LogIn(request, response); });
+		// the second is where the form of a browser goes, see login.html
+		for (auto path : {LOGIN_PATH, "/"}) {
+			router->Post(path,
+			             [this](const http::Request &request, http::Response &response) { LogIn(request, response); });
+		}
 		router->Post("/logout", [this](const http::Request &request, http::Response &response) {
 			logins.End(CookieOf(request));
 			response.set_header("Set-Cookie", LoginCookie("", "; Max-Age=0"));
@@ -236,7 +240,8 @@ private:
 	//! What is not for strangers goes no further without a token, whatever is asked for
 	http::Server::HandlerResponse Guard(const http::Request &request, http::Response &response) {
 		using Answer = http::Server::HandlerResponse;
-		if (open_paths.count(request.path) > 0 || request.path == "/login") {
+		auto logs_in = request.path == LOGIN_PATH || (request.path == "/" && request.method == "POST");
+		if (open_paths.count(request.path) > 0 || logs_in) {
 			return Answer::Unhandled;
 		}
 		auto caller = CallerOf(request);

@@ -106,8 +106,9 @@ void AddDriverActions(ActionTable &table, NodeServices &services) {
 		auto wait_ms = std::min(request.wait_ms, limits::ADMISSION_CALL_WAIT_MS);
 		return AdmitQueryReply {services.Driver()->AdmitQuery(request.query, request.session, wait_ms)};
 	});
-	table.Add(actions::RENEW_LEASES,
-	          [&services](const QueriesRequest &request, auto &) { services.Driver()->RenewLeases(request.queries); });
+	table.Add(actions::RENEW_LEASES, [&services](const QueriesRequest &request, auto &) {
+		return KilledQueries {services.Driver()->RenewLeases(request.queries)};
+	});
 	table.Add(actions::RELEASE_QUERY,
 	          [&services](const QueryRequest &request, auto &) { services.Driver()->ReleaseQuery(request.query); });
 	table.Add(actions::REPORT_QUERIES,

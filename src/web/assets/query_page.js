@@ -86,6 +86,13 @@ function Head({query, admin}) {
         </div>`;
 }
 
+/** Why tasks were tried again, behind their number. */
+function reasons(query) {
+    const list = Object.entries(query.retries_by_reason ?? {});
+    return list.length === 0 ? '' : ` (${list.map(([reason, count]) =>
+        `${reason.replaceAll('_', ' ')}: ${format.count(count)}`).join(', ')})`;
+}
+
 function Numbers({query}) {
     const facts = [
         ['Start', html`<${Time} us=${query.start_us} />`],
@@ -93,9 +100,12 @@ function Numbers({query}) {
         ['Stages', format.count(query.stages)],
         ['Workers', format.count(query.workers)],
         ['Rows read', format.count(query.rows_scanned)],
+        ['Planned in', query.planning_ms ? format.duration(query.planning_ms) : null],
+        ['Waited for its place', query.queued_ms >= 1 ? format.duration(query.queued_ms) : null],
         ['Exchanged', format.bytes(query.bytes_exchanged)],
+        ['Read from other workers', query.read_bytes?.network ? format.bytes(query.read_bytes.network) : null],
         ['Spilled', format.bytes(query.spilled_bytes)],
-        ['Retries', format.count(query.retries)],
+        ['Retries', format.count(query.retries) + reasons(query)],
         ['Scan split by', query.partition_strategy],
         ['Put together by', query.merge_strategy],
         ['Id', html`<span class="id">${query.query_id}</span>`],

@@ -42,7 +42,9 @@ export function WorkerPage({route, cluster, tick, admin}) {
             ${fact('Heartbeat', heartbeat(worker))}
             ${fact('Threads', format.count(worker.threads))}
             ${fact('Running tasks', format.count(worker.running_tasks))}
-            ${fact('Kept queries', format.count(worker.kept_queries))}
+            ${fact('Kept outputs', `${format.bytes(worker.kept_bytes)} of ${
+                format.plural(worker.kept_queries, 'query', 'queries')}`)}
+            ${fact('Spilled', format.bytes(worker.temporary_bytes))}
             ${fact('Memory', html`
                 <${MemoryMeter} used=${worker.memory_used_bytes} limit=${worker.memory_limit_bytes} />`)}
             ${fact('DuckDB', versionNote(worker.duckdb_version, cluster.duckdb_version))}

@@ -1,4 +1,4 @@
-#include "history/trace_context.hpp"
+#include "protocol/trace_context.hpp"
 
 #include <algorithm>
 
@@ -27,6 +27,10 @@ TraceContext TraceContext::Parse(const std::string &traceparent) {
 		context.parent_span_id = span;
 	}
 	return context;
+}
+
+bool IsTraceparent(const std::string &text) {
+	return !TraceContext::Parse(text).trace_id.empty();
 }
 
 } // namespace duckherder

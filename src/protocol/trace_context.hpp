@@ -11,8 +11,11 @@ struct TraceContext {
 	std::string trace_id;
 	std::string parent_span_id;
 
-	//! Both parts are empty if the text is none.
+	//! Both parts are empty if the text is none, see IsTraceparent.
 	static TraceContext Parse(const std::string &traceparent);
 };
+
+//! Whether the text is a trace context
+bool IsTraceparent(const std::string &text);
 
 } // namespace duckherder

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace duckherder {
+
+//! This process, for people: "host:pid"
+std::string ProcessName();
+
+} // namespace duckherder
