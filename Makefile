@@ -151,12 +151,13 @@ package: release
 deb: package
 	@scripts/package_deb.sh $(RELEASE)
 
-image: package deps-image
+image: package
+	@$(LOCK) python3 scripts/fetch.py image
 	@scripts/build_image.sh $(RELEASE)
 
 repository: release
 	@scripts/extension_repository.py $(RELEASE) build/repository
 
 clean:
-	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package build/image \
-		build/repository
+	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
+		build/image build/repository

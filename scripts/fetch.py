@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, venv, venv-demo, java)
+usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, venv, venv-demo, image,
+       java)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
@@ -232,14 +233,16 @@ def make_venv(name, pins):
     say(name, f"ready in {venv.relative_to(ROOT)}")
 
 
+def groups_of(pin):
+    return {pin["group"], *pin.get("also", "").split()}
+
+
 def main(groups):
     # No value interpolation, and names keep their case: npm names contain '@' and '%' may appear in a reason.
     pins = configparser.ConfigParser(interpolation=None)
     pins.read(PINS)
     sections = [pins[name] for name in pins.sections()]
-    # A Python package of the tests' venv may be in a smaller venv too.
-    venvs = {name for section in sections for name in section.get("also", "").split()}
-    known = {section["group"] for section in sections} | venvs
+    known = {group for section in sections for group in groups_of(section)}
     for group in groups:
         if group not in known:
             sys.exit(f"fetch.py: no group '{group}', there are {', '.join(sorted(known))}")
@@ -248,15 +251,15 @@ def main(groups):
     if "java" in groups and missing:
         say("java", f"nothing of it is fetched, as there is no {missing[0]}")
         groups = [group for group in groups if group != "java"]
-    chosen = [section for section in sections if section["group"] in groups and section["group"] != "venv"]
-    todo = [section for section in chosen if not is_unpacked(section)]
+    chosen = [section for section in sections if groups_of(section).intersection(groups)]
+    todo = [section for section in chosen if "client" in section and not is_unpacked(section)]
     for number, section in enumerate(todo, 1):
         say(section.name, f"part {number} of {len(todo)}: {section['why']}")
         unpack(section)
-    if "venv" in groups:
-        make_venv("venv", [section for section in sections if section["group"] == "venv"])
-    for name in sorted(venvs.intersection(groups)):
-        make_venv(name, [section for section in sections if name in section.get("also", "").split()])
+    for group in groups:
+        # What has no client of its own is a Python package of the venv that the group is called after.
+        if packages := [section for section in chosen if "client" not in section and group in groups_of(section)]:
+            make_venv(group, packages)
 
 
 if __name__ == "__main__":

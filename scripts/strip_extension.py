@@ -2,6 +2,7 @@
 """Copies an extension without its symbols, which are seven eighths of it.
 
 usage: strip_extension.py EXTENSION OUT
+       strip_extension.py --where EXTENSION     only says where DuckDB keeps it: VERSION/PLATFORM
 
 strip alone would also remove the footer after the library, which DuckDB looks at before it loads the extension.
 """
@@ -40,7 +41,16 @@ def strip(extension: Path, out: Path) -> None:
     out.chmod(0o755)
 
 
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["--where", extension]:
+            _, platform, duckdb_version, *_ = fields_of(footer_of(Path(extension)))
+            print(f"{duckdb_version}/{platform}")
+        case [extension, out]:
+            strip(Path(extension), Path(out))
+        case _:
+            raise SystemExit(__doc__)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        raise SystemExit(__doc__)
-    strip(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(sys.argv[1:])
