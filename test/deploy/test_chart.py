@@ -32,7 +32,7 @@ ISSUER = {"tls": {"certManager": {"enabled": True, "issuerRef": {"name": "own"}}
 EVERYTHING = {
     **ISSUER, "http": {"expose": True}, "keda": {"enabled": True}, "serviceMonitor": {"enabled": True},
     "imagePullSecrets": [{"name": "pull"}], "clientTokens": {"existingSecret": "roles", "allowPaths": ["s3://lake/"]},
-    "driver": {"init": "LOAD httpfs;", "waitForWorkers": 2, "minReadyWorkers": 1, "lake": "ducklake:c",
+    "driver": {"init": "LOAD httpfs;", "waitForWorkers": 300, "minReadyWorkers": 1, "lake": "ducklake:c",
                "dataPath": "s3://l/", "extraArgs": ["--max-queries=8"], "extraEnv": [{"name": "A", "value": "b"}],
                "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}], "priorityClassName": "high"},
     "worker": {"init": "LOAD httpfs;", "resources": {"limits": {"cpu": "1500m", "memory": "1.5Gi"}},
@@ -178,7 +178,7 @@ def test_scaling(helm):
                                                                                         "queries.running"]
     (secret,) = rendered["TriggerAuthentication", WORKERS]["spec"]["secretTargetRef"]
     assert ("Secret", secret["name"]) in rendered
-    assert "--wait-for-workers=2" in container(rendered["StatefulSet", DRIVER])["args"]
+    assert "--wait-for-workers=300" in container(rendered["StatefulSet", DRIVER])["args"]
 
 
 def test_wait_for_workers_is_off_by_default(helm):
