@@ -4,7 +4,9 @@
 #                 test with it
 # make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
 #                 minutes on two cores); make test-tsan: the C++ tests with it
-# make test       every test; also: demo, bench, format, format-check, lint, package, clean
+# make test       every test; also: demo, bench, format, format-check, lint, clean
+# make package    an archive; also: deb (a Debian package), image (a container image), repository (a directory for
+#                 DuckDB's INSTALL): docs/deploy.md
 # make tidy       clang-tidy, and clang's analysis of what is done with a lock held, on the files that changed
 # make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40
 #                 minutes on two cores), in build/strict; make test-strict: every test with it
@@ -43,8 +45,8 @@ RACE_CHECKED := build/deps/duckdb-tsan
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
 
-.PHONY: release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
-	format-check lint tidy package clean deps deps-test build-duckdb
+.PHONY: announce release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
+	format-check lint tidy package deb image repository clean deps deps-demo deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
@@ -52,7 +54,11 @@ deps:
 	@$(LOCK) python3 scripts/fetch.py build
 
 deps-test: deps
-	@$(LOCK) python3 scripts/fetch.py test venv java
+	@$(LOCK) python3 scripts/fetch.py demo test venv java
+
+# Much less than the tests need: no S3 server, no PostgreSQL, no browser
+deps-demo: deps
+	@$(LOCK) python3 scripts/fetch.py demo venv-demo
 
 build-duckdb: deps
 	@$(LOCK) scripts/build_duckdb.sh $(JOBS) $(FROM_SOURCE)
@@ -73,8 +79,12 @@ define build-tsan
 @$(LOCK) scripts/build.sh build/tsan Tsan $(1) $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(CURDIR)/$(RACE_CHECKED)/src/libduckdb.so
 endef
 
-release: deps $(SOURCE_STEP)
+announce:
+	@scripts/announce.sh before $(RELEASE) $(DUCKDB)
+
+release: announce deps $(SOURCE_STEP)
 	$(call build,build/release,Release,all)
+	@scripts/announce.sh after $(RELEASE)
 
 debug: deps $(SOURCE_STEP)
 	$(call build,build/debug,Debug,all)
@@ -115,7 +125,7 @@ fuzz:
 	@$(LOCK) env CXX=clang++ scripts/build.sh build/fuzz Fuzz fuzz_targets $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(LIBDUCKDB)
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
-demo: release deps-test
+demo: release deps-demo
 	@scripts/demo.sh
 
 bench: release deps-test
@@ -138,5 +148,16 @@ tidy: deps
 package: release
 	@scripts/package.sh $(RELEASE)
 
+deb: package
+	@scripts/package_deb.sh $(RELEASE)
+
+image: package
+	@$(LOCK) python3 scripts/fetch.py image
+	@scripts/build_image.sh $(RELEASE)
+
+repository: release
+	@scripts/extension_repository.py $(RELEASE) build/repository
+
 clean:
-	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package
+	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
+		build/image build/repository

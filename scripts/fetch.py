@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, test, format, tidy, strict, venv, java)
+usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, venv, venv-demo, image,
+       java)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
@@ -122,7 +123,7 @@ def downloaded(pin):
         say(pin.name, f"{path} does not have the pinned sha256, downloading it again")
         path.unlink()
     if not path.exists():
-        say(pin.name, f"downloading {pin['package']} {pin['version']} ({pin['why']})")
+        say(pin.name, f"downloading {pin['package']} {pin['version']}")
         DOWNLOADS.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=DOWNLOADS) as directory:
             CLIENTS[pin["client"]](pin, Path(directory))
@@ -155,12 +156,19 @@ def is_program(path):
         return path.suffix == "" and file.read(4) == b"\x7fELF"
 
 
+def stamp_of(pin):
+    """The file that says what was unpacked, and what it has to hold: the whole pin, so that a changed version, hash or
+    `take` unpacks again."""
+    return DEPS / "stamps" / pin.name, repr(sorted(pin.items()))
+
+
+def is_unpacked(pin):
+    stamp, wanted = stamp_of(pin)
+    return stamp.exists() and stamp.read_text() == wanted
+
+
 def unpack(pin):
-    # The stamp holds the whole pin: a changed version, hash or `take` unpacks again.
-    stamp = DEPS / "stamps" / pin.name
-    wanted = repr(sorted(pin.items()))
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
+    stamp, wanted = stamp_of(pin)
     archive = downloaded(pin)
     rules = [tuple(map(str.strip, line.split("->"))) for line in pin["take"].strip().splitlines()]
     for _, target in rules:
@@ -199,30 +207,34 @@ def unpack(pin):
     say(pin.name, "unpacked into " + ", ".join(str((DEPS / target).relative_to(ROOT)) for _, target in rules))
 
 
-def make_venv(pins):
-    venv = DEPS / "venv"
-    stamp = DEPS / "stamps" / "venv"
+def make_venv(name, pins):
+    venv = DEPS / name
+    stamp = DEPS / "stamps" / name
     requirements = "".join(requirement(pin) + "\n" for pin in pins)
     wanted = f"{sys.executable} {sys.version}\n{requirements}"
     if stamp.exists() and stamp.read_text() == wanted:
         return
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        die("venv", f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
-    say("venv", "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
+        die(name, f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
+    say(name, "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
     # A cache directory per Python version, as several wheels of one package may be pinned.
     wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
     wheels.mkdir(parents=True, exist_ok=True)
-    listed = DEPS / "venv-requirements.txt"
+    listed = DEPS / f"{name}-requirements.txt"
     listed.write_text(requirements)
     common = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(listed)]
     offline = ["--no-index", "--find-links", str(wheels)]
     # pip itself stays out of the venv: then Debian's python3-venv, which brings ensurepip, is not needed.
-    run("venv", [sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv)])
-    run("venv", PIP + ["download", "--find-links", str(wheels), "-d", str(wheels), *common])
-    run("venv", PIP + ["--python", str(venv / "bin" / "python"), "install", *offline, *common])
+    run(name, [sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv)])
+    run(name, PIP + ["download", "--find-links", str(wheels), "-d", str(wheels), *common])
+    run(name, PIP + ["--python", str(venv / "bin" / "python"), "install", *offline, *common])
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted)
-    say("venv", f"ready in {venv.relative_to(ROOT)}")
+    say(name, f"ready in {venv.relative_to(ROOT)}")
+
+
+def groups_of(pin):
+    return {pin["group"], *pin.get("also", "").split()}
 
 
 def main(groups):
@@ -230,7 +242,7 @@ def main(groups):
     pins = configparser.ConfigParser(interpolation=None)
     pins.read(PINS)
     sections = [pins[name] for name in pins.sections()]
-    known = {section["group"] for section in sections}
+    known = {group for section in sections for group in groups_of(section)}
     for group in groups:
         if group not in known:
             sys.exit(f"fetch.py: no group '{group}', there are {', '.join(sorted(known))}")
@@ -239,11 +251,15 @@ def main(groups):
     if "java" in groups and missing:
         say("java", f"nothing of it is fetched, as there is no {missing[0]}")
         groups = [group for group in groups if group != "java"]
-    for section in sections:
-        if section["group"] in groups and section["group"] != "venv":
-            unpack(section)
-    if "venv" in groups:
-        make_venv([section for section in sections if section["group"] == "venv"])
+    chosen = [section for section in sections if groups_of(section).intersection(groups)]
+    todo = [section for section in chosen if "client" in section and not is_unpacked(section)]
+    for number, section in enumerate(todo, 1):
+        say(section.name, f"part {number} of {len(todo)}: {section['why']}")
+        unpack(section)
+    for group in groups:
+        # What has no client of its own is a Python package of the venv that the group is called after.
+        if packages := [section for section in chosen if "client" not in section and group in groups_of(section)]:
+            make_venv(group, packages)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ name=duckherder-$version-linux_amd64
 out=build/package
 rm -rf "$out" && mkdir -p "$out/$name/lib" "$out/$name/licenses"
 
-install -m 755 "$build/duckherder" "$build/duckherder.duckdb_extension" "$out/$name/"
+# Seven eighths of both are names for debuggers; what the messages of DuckDB's errors show of a stack stays.
+install -m 755 "$build/duckherder" "$out/$name/"
+strip --strip-unneeded "$out/$name/duckherder"
+scripts/strip_extension.py "$build/duckherder.duckdb_extension" "$out/$name/duckherder.duckdb_extension"
 cp --dereference "$build"/lib/*.so* "$out/$name/lib/"
 install -m 644 README.md LICENSE "$out/$name/"
 install -m 644 build/deps/libduckdb/LICENSE "$out/$name/licenses/duckdb-LICENSE.txt"
