@@ -93,7 +93,7 @@ CommandLine ReadArguments(NodeKind kind, const NodeArguments &arguments) {
 		                            "the standard error of the process");
 	}
 	if (wants_log) {
-		SetUpLog(flags);
+		WithParameters([&] { SetUpLog(flags); });
 		Log::OfProcess().SetSilent(false);
 	}
 	return flags;
