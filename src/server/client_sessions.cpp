@@ -37,6 +37,19 @@ std::vector<std::string> FunctionsOf(Connection &connection) {
 	return names;
 }
 
+//! Lets go of sessions, whose connections may be the last users of the database. Its end ends the nodes that serve it,
+//! and waits for the threads of their calls and for the watch. So none of these may be the one that ends it.
+void LetGo(const weak_ptr<DatabaseInstance> &instance, std::vector<std::shared_ptr<ClientSession>> sessions) {
+	if (sessions.empty()) {
+		return;
+	}
+	auto database = instance.lock();
+	sessions.clear();
+	if (database.use_count() == 1) {
+		std::thread([last = std::move(database)]() mutable { last.reset(); }).detach();
+	}
+}
+
 } // namespace
 
 ClientSessions::ClientSessions(weak_ptr<DatabaseInstance> instance_p, std::shared_ptr<Clock> clock_p,
@@ -126,6 +139,9 @@ void ClientSessions::CloseSession(const SessionId &id) {
 	}
 	// the connection rolls back when the last user of the session lets go of it
 	session->Interrupt();
+	std::vector<std::shared_ptr<ClientSession>> closed;
+	closed.push_back(std::move(session));
+	LetGo(instance, std::move(closed));
 }
 
 std::vector<double> ClientSessions::RenewSessions(const std::vector<SessionId> &ids) {
@@ -228,7 +244,7 @@ void ClientSessions::WatchLeases() {
 		for (auto &session : expired) {
 			session->Interrupt();
 		}
-		expired.clear();
+		LetGo(instance, std::move(expired));
 		guard.lock();
 	}
 }
