@@ -4,6 +4,7 @@
 #                 test with it
 # make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
 #                 minutes on two cores); make test-tsan: the C++ tests with it
+# make wheel      the Python package, in dist
 # make test       every test; also: demo, bench, format, format-check, lint, package, clean
 # make tidy       clang-tidy, and clang's analysis of what is done with a lock held, on the files that changed
 # make strict     as asan, for a DuckDB with its assertions on, which it compiles first (about 40
@@ -44,7 +45,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
 
 .PHONY: release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
-	format-check lint tidy package clean deps deps-test build-duckdb
+	format-check lint tidy package wheel clean deps deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
@@ -104,7 +105,7 @@ test-strict: strict deps-test
 	$(call build-strict,test_programs)
 	@scripts/run_tests.sh build/strict $(JOBS) $(CURDIR)/$(ASSERTING)/python
 
-test: release deps-test
+test: release deps-test wheel
 	$(call build,build/release,Release,test_programs)
 	@scripts/run_tests.sh $(RELEASE) $(JOBS)
 
@@ -138,5 +139,15 @@ tidy: deps
 package: release
 	@scripts/package.sh $(RELEASE)
 
+# VERSION=FILE of each DuckDB that the wheel has an extension for
+WHEEL_EXTENSIONS := 1.5.5=$(RELEASE)/python/duckherder.duckdb_extension
+
+wheel: release
+	$(call build,$(RELEASE),Release,python_extension)
+	@$(LOCK) python3 scripts/fetch.py wheel
+	@python3 scripts/build_wheel.py \
+		"$$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' $(RELEASE)/CMakeCache.txt)" dist $(WHEEL_EXTENSIONS)
+
 clean:
+	rm -rf dist build/wheel
 	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, test, format, tidy, strict, venv, java)
+usage: fetch.py GROUP...        (build, test, format, tidy, strict, wheel, venv, java)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
