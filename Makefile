@@ -53,7 +53,7 @@ deps:
 	@$(LOCK) python3 scripts/fetch.py build
 
 deps-test: deps
-	@$(LOCK) python3 scripts/fetch.py test venv java
+	@$(LOCK) python3 scripts/fetch.py test venv venv-clients java
 
 build-duckdb: deps
 	@$(LOCK) scripts/build_duckdb.sh $(JOBS) $(FROM_SOURCE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, test, format, tidy, strict, wheel, venv, java)
+usage: fetch.py GROUP...        (build, test, format, tidy, strict, wheel, venv, java, venv-clients)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
@@ -199,30 +199,30 @@ def unpack(pin):
     say(pin.name, "unpacked into " + ", ".join(str((DEPS / target).relative_to(ROOT)) for _, target in rules))
 
 
-def make_venv(pins):
-    venv = DEPS / "venv"
-    stamp = DEPS / "stamps" / "venv"
+def make_venv(name, pins):
+    venv = DEPS / name
+    stamp = DEPS / "stamps" / name
     requirements = "".join(requirement(pin) + "\n" for pin in pins)
     wanted = f"{sys.executable} {sys.version}\n{requirements}"
     if stamp.exists() and stamp.read_text() == wanted:
         return
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        die("venv", f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
-    say("venv", "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
+        die(name, f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
+    say(name, "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
     # A cache directory per Python version, as several wheels of one package may be pinned.
     wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
     wheels.mkdir(parents=True, exist_ok=True)
-    listed = DEPS / "venv-requirements.txt"
+    listed = DEPS / f"{name}-requirements.txt"
     listed.write_text(requirements)
     common = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(listed)]
     offline = ["--no-index", "--find-links", str(wheels)]
     # pip itself stays out of the venv: then Debian's python3-venv, which brings ensurepip, is not needed.
-    run("venv", [sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv)])
-    run("venv", PIP + ["download", "--find-links", str(wheels), "-d", str(wheels), *common])
-    run("venv", PIP + ["--python", str(venv / "bin" / "python"), "install", *offline, *common])
+    run(name, [sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv)])
+    run(name, PIP + ["download", "--find-links", str(wheels), "-d", str(wheels), *common])
+    run(name, PIP + ["--python", str(venv / "bin" / "python"), "install", *offline, *common])
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted)
-    say("venv", f"ready in {venv.relative_to(ROOT)}")
+    say(name, f"ready in {venv.relative_to(ROOT)}")
 
 
 def main(groups):
@@ -240,10 +240,13 @@ def main(groups):
         say("java", f"nothing of it is fetched, as there is no {missing[0]}")
         groups = [group for group in groups if group != "java"]
     for section in sections:
-        if section["group"] in groups and section["group"] != "venv":
+        if section["group"] in groups and not section["group"].startswith("venv"):
             unpack(section)
-    if "venv" in groups:
-        make_venv([section for section in sections if section["group"] == "venv"])
+    common = {section["package"]: section for section in sections if section["group"] == "venv"}
+    for group in groups:
+        if group.startswith("venv"):
+            own = {section["package"]: section for section in sections if section["group"] == group}
+            make_venv(group, [*{**common, **own}.values()])
 
 
 if __name__ == "__main__":
