@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-_STOP_SECONDS = 10.0
+#: How long a process may take to end when nobody needs it any more, and when it may have tasks to finish
+_END_SECONDS = 3.0
+_DRAIN_SECONDS = 60.0
 _LOG_BYTES_SHOWN = 4000
 #: Of this machine's memory: what DuckDB takes by default, shared by the workers
 _MEMORY_SHARE = 0.8
@@ -86,7 +88,7 @@ class _Node:
         finally:
             os.close(self._ready)
         if not text:
-            code = self.process.wait(_STOP_SECONDS)
+            code = self.process.wait(_END_SECONDS)
             raise RuntimeError(f"{self.name} of the cluster ended with code {code} at its start. Its log:\n"
                                f"{self.log()}")
         answer = json.loads(text)
@@ -99,12 +101,12 @@ class _Node:
             return "(none)"
 
 
-def _end(nodes: list[_Node]) -> None:
-    """Asks all to end, and ends those that do not within some seconds."""
+def _end(nodes: list[_Node], seconds: float) -> None:
+    """Asks all to end, and ends those that have not done so after that time."""
     for node in nodes:
         if node.process.poll() is None:
             node.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
+    deadline = time.monotonic() + seconds
     for node in nodes:
         try:
             node.process.wait(max(0.0, deadline - time.monotonic()))
@@ -118,7 +120,7 @@ def _end(nodes: list[_Node]) -> None:
 def _end_cluster(owner: int, directory: Path, nodes: list[_Node]) -> None:
     # A fork of the owner has the same objects, but the processes are not its own.
     if os.getpid() == owner:
-        _end(nodes)
+        _end(nodes, _END_SECONDS)
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -251,7 +253,7 @@ class LocalCluster:
             self._check_open()
             running = self._worker_nodes
             leaving = running[workers:]
-            _end(leaving)
+            _end(leaving, _DRAIN_SECONDS)
             for node in leaving:
                 self._nodes.remove(node)
             starting = [self._launch_worker() for _ in range(workers - len(running))]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _KEYS = {"driver", "token_file", "settings"}
 
 
-class Plugin(BasePlugin):  # type: ignore[misc]
+class Plugin(BasePlugin):
     """What dbt-duckdb looks for in the module. dbt owns it, and calls it in the order of these methods."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
