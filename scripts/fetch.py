@@ -199,8 +199,21 @@ def unpack(pin):
     say(pin.name, "unpacked into " + ", ".join(str((DEPS / target).relative_to(ROOT)) for _, target in rules))
 
 
+def wheels_directory():
+    """A cache directory per Python version, as several wheels of one package may be pinned. Tests that make an
+    environment of their own find it by a link in build/deps."""
+    wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
+    wheels.mkdir(parents=True, exist_ok=True)
+    link = DEPS / "wheels"
+    if not link.is_symlink() or link.resolve() != wheels:
+        link.unlink(missing_ok=True)
+        link.symlink_to(wheels)
+    return wheels
+
+
 def make_venv(name, pins):
     venv = DEPS / name
+    wheels = wheels_directory()
     stamp = DEPS / "stamps" / name
     requirements = "".join(requirement(pin) + "\n" for pin in pins)
     wanted = f"{sys.executable} {sys.version}\n{requirements}"
@@ -209,9 +222,6 @@ def make_venv(name, pins):
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         die(name, f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
     say(name, "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
-    # A cache directory per Python version, as several wheels of one package may be pinned.
-    wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
-    wheels.mkdir(parents=True, exist_ok=True)
     listed = DEPS / f"{name}-requirements.txt"
     listed.write_text(requirements)
     common = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(listed)]

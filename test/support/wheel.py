@@ -12,8 +12,7 @@ from support.waiting import PATIENCE
 RUN_SECONDS = 120 * PATIENCE
 NOBODY = 65534
 #: What scripts/fetch.py has downloaded for this Python
-PACKAGES = Path(os.environ.get("DUCKHERDER_DOWNLOADS") or paths.DEPS / "downloads") / \
-    f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
+PACKAGES = paths.DEPS / "wheels"
 #: The environment of the tests has no pip; the Python that it was made with has, as scripts/fetch.py needs it
 BASE_PYTHON = os.path.realpath(sys.executable)
 PIP = [BASE_PYTHON, "-m", "pip", "--disable-pip-version-check"]
