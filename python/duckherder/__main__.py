@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="run tasks of queries, until SIGTERM")
     worker.add_argument("--driver", metavar="HOST:PORT", help="whom to register with; default $DUCKHERDER_DRIVER")
     worker.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="127.0.0.1:0 by default")
+    worker.add_argument("--drain-timeout", metavar="SECONDS", help="how long to finish tasks after SIGTERM; default 60")
     worker.add_argument("--id", metavar="NAME", help="unique in the cluster; made of the address by default")
     _add_node_flags(worker)
 
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 #: Flags that are parameters of the SQL functions, under the same names
-_PARAMETERS = ("driver", "listen", "id", "threads", "memory_limit", "temp_directory", "http")
+_PARAMETERS = ("driver", "listen", "id", "threads", "memory_limit", "temp_directory", "http", "drain_timeout")
 
 
 def _status(driver: str) -> int:

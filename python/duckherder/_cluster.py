@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-#: How long a process may take to end when nobody needs it any more, and when it may have tasks to finish
+#: How long a process may take to end
 _END_SECONDS = 3.0
-_DRAIN_SECONDS = 60.0
+#: How long a worker that ends may take to finish its tasks, and keeps their rows for queries that are still open
+_DRAIN_SECONDS = 5
 _LOG_BYTES_SHOWN = 4000
 #: Of this machine's memory: what DuckDB takes by default, shared by the workers
 _MEMORY_SHARE = 0.8
@@ -245,15 +246,15 @@ class LocalCluster:
     def scale(self, workers: int) -> None:
         """Starts or ends workers until there are so many.
 
-        Returns when new ones take tasks, or when those that end have ended. These finish what they run; what a running
-        query still needs of them is made again elsewhere. Raises as the constructor does.
+        Returns when new ones take tasks, or when those that end have ended. These finish what they run within 5 s; what
+        a query still needs of them after that is made again elsewhere. Raises as the constructor does.
         """
         _check_workers(workers)
         with self._lock:
             self._check_open()
             running = self._worker_nodes
             leaving = running[workers:]
-            _end(leaving, _DRAIN_SECONDS)
+            _end(leaving, _DRAIN_SECONDS + _END_SECONDS)
             for node in leaving:
                 self._nodes.remove(node)
             starting = [self._launch_worker() for _ in range(workers - len(running))]
@@ -267,7 +268,7 @@ class LocalCluster:
         temp = self._temp_directory / f"duckherder-{os.getpid()}-{name}"
         return self._launch(name, ["worker", "--driver", self.driver, "--listen", "127.0.0.1:0", "--id", name,
                                    "--threads", str(self._threads), "--memory-limit", self._memory_limit,
-                                   "--temp-directory", str(temp)], temp)
+                                   "--temp-directory", str(temp), "--drain-timeout", str(_DRAIN_SECONDS)], temp)
 
     def close(self) -> None:
         """Ends the processes, and waits for them. Queries that run on them fail. A second call does nothing."""
