@@ -86,12 +86,20 @@ void Log::SetFormat(LogFormat format_p) {
 	format = format_p;
 }
 
+void Log::SetSilent(bool silent_p) {
+	MutexLock guard(lock);
+	silent = silent_p;
+}
+
 std::string Log::Open(const std::string &path_p) {
 	auto opened = OpenForAppending(path_p);
 	if (opened < 0) {
 		return strerror(errno);
 	}
 	MutexLock guard(lock);
+	if (!path.empty()) {
+		close(descriptor);
+	}
 	path = path_p;
 	descriptor = opened;
 	return std::string();
@@ -123,6 +131,9 @@ std::string Log::Line(LogFormat format, const std::string &time, LogLevel level,
 void Log::Write(LogLevel level, const char *event, const std::string &message, const Fields &fields) {
 	auto time = TimeText();
 	MutexLock guard(lock);
+	if (silent) {
+		return;
+	}
 	auto line = Line(format, time, level, event, message, fields);
 	// in one piece, so that lines of several processes in one file do not mix
 	static_cast<void>(write(descriptor, line.data(), line.size()));

@@ -23,6 +23,8 @@ public:
 	static Log &OfProcess();
 
 	void SetFormat(LogFormat format);
+	//! Nothing is written while it is silent, which a log is not from the start.
+	void SetSilent(bool silent);
 	//! Appends to that file from now on, which is made with mode 0600. Returns why not; empty if it can.
 	std::string Open(const std::string &path);
 	//! Opens the file anew, after somebody has moved it away. Without a file it does nothing.
@@ -39,6 +41,7 @@ private:
 
 	Mutex lock;
 	LogFormat format GUARDED_BY(lock) = LogFormat::TEXT;
+	bool silent GUARDED_BY(lock) = false;
 	std::string path GUARDED_BY(lock);
 	//! Of stderr or of the file
 	int descriptor GUARDED_BY(lock) = 2;

@@ -13,4 +13,7 @@ void RegisterViewFunctions(duckdb::ExtensionLoader &loader, const std::shared_pt
 //! duckherder_start_ui(port := 0) and duckherder_stop_ui(), which are called by CALL.
 void RegisterPageFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
 
+//! duckherder_serve_driver(…), duckherder_serve_worker(…) and duckherder_stop_serving(), which are called by CALL.
+void RegisterServeFunctions(duckdb::ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database);
+
 } // namespace duckherder

@@ -55,6 +55,7 @@ std::shared_ptr<DatabaseState> LoadIntoDatabase(ExtensionLoader &loader, std::sh
 	RegisterControlFunctions(loader, database);
 	RegisterViewFunctions(loader, database);
 	RegisterPageFunctions(loader, database);
+	RegisterServeFunctions(loader, database);
 	RegisterOptimizerHook(instance.config, database);
 	StayOutOfShownPlans(instance);
 	// rows that clients send to a driver's database

@@ -6,6 +6,8 @@
 #include "protocol/worker_service.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +15,29 @@
 namespace duckherder {
 
 class DatabaseState;
+
+enum class NodeKind : uint8_t { DRIVER, WORKER };
+
+//! What a statement may say of a node that this process serves
+struct NodeParameter {
+	enum class Type : uint8_t { TEXT, SWITCH, LIST };
+	std::string name;
+	Type type = Type::TEXT;
+};
+
+//! By the names of parameters. The values of a SWITCH are empty; one that is off is not there.
+using NodeArguments = std::map<std::string, std::vector<std::string>>;
+
+//! A node that this process serves, or has served
+struct ServedNode {
+	NodeKind kind;
+	//! Of a worker
+	std::string id;
+	//! grpc://host:port
+	std::string location;
+	//! Where its HTTP server is; empty: it has none
+	std::string url;
+};
 
 //! Nodes that this process can start and reach. main/ implements it, since only main may know both the driver's and
 //! the worker's side. Thread-safe; methods throw DuckDB exceptions with what to do about them.
@@ -37,6 +62,17 @@ public:
 	virtual bool StopPages() = 0;
 	//! A worker that other drivers can register. Returns its location.
 	virtual std::string StartStandaloneWorker(uint16_t port) = 0;
+	//! Of ServeDriver or ServeWorker
+	virtual std::vector<NodeParameter> ParametersOf(NodeKind kind) = 0;
+	//! A driver for that database, as the program's. One for each database.
+	virtual ServedNode ServeDriver(duckdb::DatabaseInstance &database, DatabaseState &state,
+	                               const NodeArguments &arguments) = 0;
+	//! A worker, as the program's, with a database of its own. Waits for its driver, until that is `interrupted`.
+	virtual ServedNode ServeWorker(const NodeArguments &arguments, const std::function<bool()> &interrupted) = 0;
+	//! Ends what the two have begun, workers first: they drain, until that is `interrupted`. Says what it has ended.
+	virtual std::vector<ServedNode> StopServing(const std::function<bool()> &interrupted) = 0;
+	//! The same at once: the running tasks of workers fail. When it returns, nothing refers to the DatabaseState.
+	virtual void EndServing() = 0;
 	//! Asks the worker at `location` who it is; IOException if it cannot be reached.
 	virtual WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) = 0;
 	//! Another driver; the network is first used by a call.

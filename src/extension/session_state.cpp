@@ -51,6 +51,7 @@ DatabaseState::DatabaseState(std::shared_ptr<LocalNodes> nodes_p)
 
 DatabaseState::~DatabaseState() {
 	nodes->StopPages();
+	nodes->EndServing();
 	nodes->StopServer(*services.cluster);
 	// its jobs may refer to this
 	services.pool->Close();

@@ -34,6 +34,13 @@ CommandLine::CommandLine(const std::string &command, const std::vector<FlagSpec>
 	}
 }
 
+CommandLine::CommandLine(const std::vector<FlagSpec> &flags, std::map<std::string, std::vector<std::string>> values_p)
+    : values(std::move(values_p)) {
+	if (Has(CONFIG.name)) {
+		ReadConfiguration(flags, Get(CONFIG.name));
+	}
+}
+
 void CommandLine::Put(const FlagSpec &flag, const std::string &value, const std::string &source) {
 	if (flag.value[0] != '\0') {
 		values[flag.name].push_back(value);

@@ -43,6 +43,9 @@ public:
 	//! --config names, if the command has that flag: a line "name = value" for each flag, # begins a comment. Flags
 	//! without a value take true or false there.
 	CommandLine(const std::string &command, const std::vector<FlagSpec> &flags, const std::vector<std::string> &words);
+	//! From values by the names of flags, which all are among `flags`; those of a flag without a value are empty. Only
+	//! --config adds to them: the environment of a process that is not our program may be meant for another one.
+	CommandLine(const std::vector<FlagSpec> &flags, std::map<std::string, std::vector<std::string>> values);
 
 	bool Has(const std::string &name) const;
 	std::string Get(const std::string &name, const std::string &fallback = std::string()) const;

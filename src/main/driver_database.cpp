@@ -85,22 +85,23 @@ static void CheckOtherFile(const std::string &history, const std::string &databa
 }
 
 DriverDatabase OpenDriverDatabase(const DriverDatabaseOptions &options, std::shared_ptr<LocalNodes> nodes) {
-	CheckTempDirectory(options.temp_directory);
+	auto &resources = options.resources;
+	CheckTempDirectory(resources.temp_directory);
 	DBConfig config;
 	config.allocator = process_memory::MakeAllocator();
 	// the extensions of this project are not signed
 	config.SetOptionByName("allow_unsigned_extensions", Value::BOOLEAN(true));
-	if (options.threads > 0) {
-		config.SetOptionByName("threads", Value::BIGINT(options.threads));
+	if (resources.threads > 0) {
+		config.SetOptionByName("threads", Value::BIGINT(resources.threads));
 	}
-	if (!options.memory_limit.empty()) {
-		config.SetOptionByName("memory_limit", Value(options.memory_limit));
+	if (!resources.memory_limit.empty()) {
+		config.SetOptionByName("memory_limit", Value(resources.memory_limit));
 	}
-	if (!options.temp_directory.empty()) {
-		config.SetOptionByName("temp_directory", Value(options.temp_directory));
+	if (!resources.temp_directory.empty()) {
+		config.SetOptionByName("temp_directory", Value(resources.temp_directory));
 	}
-	if (!options.temp_limit.empty()) {
-		config.SetOptionByName("max_temp_directory_size", Value(options.temp_limit));
+	if (!resources.temp_limit.empty()) {
+		config.SetOptionByName("max_temp_directory_size", Value(resources.temp_limit));
 	}
 	auto paths = make_shared_ptr<DatabaseFilePathManager>();
 	config.path_manager = paths;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "extension/session_state.hpp"
+#include "main/node_options.hpp"
 
 #include "duckdb.hpp"
 
@@ -25,12 +26,7 @@ struct DriverDatabaseOptions {
 	std::string file;
 	//! Where the history of queries is kept; empty: in memory only
 	std::string history;
-	//! 0: as many as the machine has
-	uint32_t threads = 0;
-	//! As DuckDB writes sizes; empty: DuckDB's defaults
-	std::string memory_limit;
-	std::string temp_directory;
-	std::string temp_limit;
+	NodeResources resources;
 };
 
 struct DriverDatabase {

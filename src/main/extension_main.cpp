@@ -1,5 +1,6 @@
 #define DUCKDB_EXTENSION_MAIN
 
+#include "common/log.hpp"
 #include "extension/load.hpp"
 #include "extension/settings.hpp"
 #include "main/process_nodes.hpp"
@@ -8,6 +9,7 @@
 #include "duckdb/main/extension/extension_loader.hpp"
 
 #include <cstdlib>
+#include <mutex>
 
 namespace {
 
@@ -25,6 +27,9 @@ void UseDriverOfEnvironment(duckdb::ExtensionLoader &loader, duckherder::Databas
 extern "C" {
 
 DUCKDB_CPP_EXTENSION_ENTRY(duckherder, loader) {
+	// the standard error of the process that loads us is not ours; the parameters of a node may ask for lines
+	static std::once_flag silenced;
+	std::call_once(silenced, [] { duckherder::Log::OfProcess().SetSilent(true); });
 	auto database = duckherder::LoadIntoDatabase(loader, std::make_shared<duckherder::ProcessNodes>());
 	UseDriverOfEnvironment(loader, *database);
 }

@@ -73,12 +73,12 @@ struct Reachable {
 	}
 };
 
-void CheckOutOfReach(DuckDB &database, const std::string &path) {
+void CheckOutOfReach(DatabaseInstance &database, const std::string &path) {
 	if (path.empty()) {
 		return;
 	}
 	std::error_code none;
-	auto &config = DBConfig::GetConfig(*database.instance);
+	auto &config = DBConfig::GetConfig(database);
 	for (auto &name : {Absolute(path), std::filesystem::weakly_canonical(path, none).string()}) {
 		if (config.CanAccessFile(name, FileType::FILE_TYPE_REGULAR)) {
 			throw InvalidInputException(
@@ -100,7 +100,7 @@ std::vector<std::string> OpenSettings() {
 
 } // namespace
 
-void LockDown(DuckDB &database, const LockDownOptions &options) {
+void LockDown(DatabaseInstance &database, const LockDownOptions &options) {
 	Connection connection(database);
 	Reachable reachable;
 	for (auto &path : options.allowed_paths) {

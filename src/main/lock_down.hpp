@@ -20,6 +20,6 @@ struct LockDownOptions {
 //! and what is allowed, loads an extension, or changes the configuration beyond what statements of clients bring along
 //! and how they are distributed. It cannot be undone. Throws InvalidInputException if a secret file would be within
 //! reach, and what DuckDB throws.
-void LockDown(duckdb::DuckDB &database, const LockDownOptions &options);
+void LockDown(duckdb::DatabaseInstance &database, const LockDownOptions &options);
 
 } // namespace duckherder

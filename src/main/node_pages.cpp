@@ -6,22 +6,19 @@
 #include "duckdb/common/error_data.hpp"
 #include "duckdb/common/exception.hpp"
 
-#include <iostream>
-
 namespace duckherder {
 
 namespace {
 
 constexpr const char *DEFAULT_HTTP = "127.0.0.1:8816";
 
-std::unique_ptr<HttpServer> Serve(const NodeAddress &address, const FlightNodeOptions &node, const char *what,
-                                  std::vector<HttpRoute> routes) {
+NodePages Serve(const NodeAddress &address, const FlightNodeOptions &node, std::vector<HttpRoute> routes) {
 	HttpServerOptions options {address.host, address.port, KnownTokens(node.token, node.client_tokens), LoginPage(),
 	                           node.insecure};
-	auto server = std::make_unique<HttpServer>(std::move(options), std::move(routes));
-	auto url = server->Start();
-	std::cout << what << " at " << url << std::endl;
-	return server;
+	NodePages pages;
+	pages.server = std::make_unique<HttpServer>(std::move(options), std::move(routes));
+	pages.url = pages.server->Start();
+	return pages;
 }
 
 } // namespace
@@ -33,11 +30,11 @@ const FlagSpec MIN_READY_WORKERS {"--min-ready-workers", "N",
                                   "fewer make GET /readyz say that the driver is not ready; default 0"};
 const FlagSpec WORKER_HTTP {"--http", "HOST:PORT", "where health and metrics are; default nowhere"};
 
-std::unique_ptr<HttpServer> ServeDriver(const CommandLine &flags, const FlightNodeOptions &node, DatabaseState &state,
-                                        std::shared_ptr<DatabaseService> database) {
+NodePages ServeDriver(const CommandLine &flags, const FlightNodeOptions &node, DatabaseState &state,
+                      std::shared_ptr<DatabaseService> database) {
 	auto ready_workers = flags.GetNumber(MIN_READY_WORKERS.name, 0, 0, limits::WORKERS_MAX);
 	if (flags.Get(DRIVER_HTTP.name) == "off") {
-		return nullptr;
+		return NodePages();
 	}
 	// two drivers on one machine that take free ports shall not fight about this one
 	auto address = flags.GetAddress(DRIVER_HTTP.name, node.port == 0 ? "127.0.0.1:0" : DEFAULT_HTTP);
@@ -46,7 +43,7 @@ std::unique_ptr<HttpServer> ServeDriver(const CommandLine &flags, const FlightNo
 	web.database = std::move(database);
 	web.ready_workers = static_cast<uint32_t>(ready_workers);
 	try {
-		return Serve(address, node, "pages", WebRoutes(state, std::move(web)));
+		return Serve(address, node, WebRoutes(state, std::move(web)));
 	} catch (duckdb::IOException &error) {
 		if (flags.Has(DRIVER_HTTP.name)) {
 			throw;
@@ -55,16 +52,15 @@ std::unique_ptr<HttpServer> ServeDriver(const CommandLine &flags, const FlightNo
 		Log::OfProcess().Write(LogLevel::WARNING, "no_pages",
 		                       duckdb::ErrorData(error).RawMessage() +
 		                           "\nThis driver has no pages: --http HOST:PORT places them");
-		return nullptr;
+		return NodePages();
 	}
 }
 
-std::unique_ptr<HttpServer> ServeWorker(const CommandLine &flags, const FlightNodeOptions &node,
-                                        std::function<WorkerInfo()> info) {
+NodePages ServeWorker(const CommandLine &flags, const FlightNodeOptions &node, std::function<WorkerInfo()> info) {
 	if (!flags.Has(WORKER_HTTP.name) || flags.Get(WORKER_HTTP.name) == "off") {
-		return nullptr;
+		return NodePages();
 	}
-	return Serve(flags.GetAddress(WORKER_HTTP.name, ""), node, "metrics", WorkerRoutes(std::move(info)));
+	return Serve(flags.GetAddress(WORKER_HTTP.name, ""), node, WorkerRoutes(std::move(info)));
 }
 
 } // namespace duckherder

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace duckherder {
 
@@ -15,12 +16,18 @@ extern const FlagSpec DRIVER_HTTP;
 extern const FlagSpec MIN_READY_WORKERS;
 extern const FlagSpec WORKER_HTTP;
 
-//! Serves the pages, the API and the metrics of a driver, and prints where; null if it shall have none. Tokens are
-//! those of `node`. Throws what HttpServer::Start throws, unless nobody has asked for pages: then it says so on stderr.
-std::unique_ptr<HttpServer> ServeDriver(const CommandLine &flags, const FlightNodeOptions &node, DatabaseState &state,
-                                        std::shared_ptr<DatabaseService> database);
+//! A node's HTTP server and its URL
+struct NodePages {
+	//! Null: it has none
+	std::unique_ptr<HttpServer> server;
+	std::string url;
+};
+
+//! Serves the pages, the API and the metrics of a driver, unless it shall have none. Tokens are those of `node`. Throws
+//! what HttpServer::Start throws, unless nobody has asked for pages: then the log says so.
+NodePages ServeDriver(const CommandLine &flags, const FlightNodeOptions &node, DatabaseState &state,
+                      std::shared_ptr<DatabaseService> database);
 //! Serves health and metrics of a worker, if it is asked for.
-std::unique_ptr<HttpServer> ServeWorker(const CommandLine &flags, const FlightNodeOptions &node,
-                                        std::function<WorkerInfo()> info);
+NodePages ServeWorker(const CommandLine &flags, const FlightNodeOptions &node, std::function<WorkerInfo()> info);
 
 } // namespace duckherder

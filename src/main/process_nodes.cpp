@@ -2,6 +2,7 @@
 
 #include "engine/aggregate_state.hpp"
 #include "main/command_line.hpp"
+#include "main/served_nodes.hpp"
 #include "transport/flight/flight_connector.hpp"
 #include "transport/node/flight_node.hpp"
 #include "transport/flight/remote_database.hpp"
@@ -120,12 +121,12 @@ std::shared_ptr<RenewedWorker> MakeWorker(const WorkerAddress &address, uint32_t
 
 } // namespace
 
-ProcessNodes::ProcessNodes() : connector(std::make_shared<NodeConnector>()) {
+ProcessNodes::ProcessNodes() : connector(std::make_shared<NodeConnector>()), served(std::make_shared<ServedNodes>()) {
 }
 
 ProcessNodes::ProcessNodes(const FlightClientSettings &settings)
     : given(std::make_unique<const FlightClientSettings>(settings)),
-      connector(std::make_shared<NodeConnector>(settings)) {
+      connector(std::make_shared<NodeConnector>(settings)), served(std::make_shared<ServedNodes>()) {
 }
 
 ProcessNodes::~ProcessNodes() {
@@ -175,6 +176,12 @@ std::string ProcessNodes::StartServer(const std::shared_ptr<Cluster> &cluster,
 		throw InvalidInputException("A local server is running already at %s: stop it first with "
 		                            "duckherder_stop_local_server()",
 		                            server->node->Location());
+	}
+	auto driver = served->DriverLocation();
+	if (!driver.empty()) {
+		throw InvalidInputException("This database is served by a driver at %s already, which is all that a local "
+		                            "server without workers does: CALL duckherder_stop_serving() ends it",
+		                            driver);
 	}
 	auto starting = std::make_unique<Server>();
 	starting->node = Listen(port);
@@ -252,6 +259,31 @@ std::string ProcessNodes::StartStandaloneWorker(uint16_t port) {
 	std::lock_guard<std::mutex> guard(lock);
 	standalone.push_back(std::move(worker));
 	return standalone.back()->node->Location();
+}
+
+std::vector<NodeParameter> ProcessNodes::ParametersOf(NodeKind kind) {
+	return ServedNodes::ParametersOf(kind);
+}
+
+ServedNode ProcessNodes::ServeDriver(duckdb::DatabaseInstance &database, DatabaseState &state,
+                                     const NodeArguments &arguments) {
+	if (ServerRuns()) {
+		throw InvalidInputException("A local server is running already, which is a driver of this database: SELECT "
+		                            "duckherder_stop_local_server() ends it");
+	}
+	return served->ServeDriver(database, state, arguments);
+}
+
+ServedNode ProcessNodes::ServeWorker(const NodeArguments &arguments, const std::function<bool()> &interrupted) {
+	return served->ServeWorker(arguments, interrupted);
+}
+
+std::vector<ServedNode> ProcessNodes::StopServing(const std::function<bool()> &interrupted) {
+	return served->Stop(interrupted);
+}
+
+void ProcessNodes::EndServing() {
+	served->End();
 }
 
 WorkerInfo ProcessNodes::Probe(const WorkerId &id, const NodeAddress &address) {

@@ -12,10 +12,12 @@ namespace duckherder {
 
 class FlightNode;
 class HttpServer;
+class ServedNodes;
 struct FlightClientSettings;
 
-//! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers, and
-//! connections to nodes elsewhere. Nothing is started, and no token file made, before it is needed.
+//! The nodes of a process that has loaded the extension: an embedded driver with its workers, standalone workers,
+//! those that it serves as the program does, and connections to nodes elsewhere. Nothing is started, and no token file
+//! made, before it is needed.
 class ProcessNodes : public LocalNodes {
 public:
 	ProcessNodes();
@@ -31,6 +33,12 @@ public:
 	                       uint16_t port) override;
 	bool StopPages() override;
 	std::string StartStandaloneWorker(uint16_t port) override;
+	std::vector<NodeParameter> ParametersOf(NodeKind kind) override;
+	ServedNode ServeDriver(duckdb::DatabaseInstance &database, DatabaseState &state,
+	                       const NodeArguments &arguments) override;
+	ServedNode ServeWorker(const NodeArguments &arguments, const std::function<bool()> &interrupted) override;
+	std::vector<ServedNode> StopServing(const std::function<bool()> &interrupted) override;
+	void EndServing() override;
 	WorkerInfo Probe(const WorkerId &id, const NodeAddress &address) override;
 	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;
 	std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) override;
@@ -54,6 +62,7 @@ private:
 
 	const std::unique_ptr<const FlightClientSettings> given;
 	std::shared_ptr<NodeConnector> connector;
+	const std::shared_ptr<ServedNodes> served;
 	std::mutex lock;
 	std::unique_ptr<Server> server;
 	std::unique_ptr<HttpServer> pages;

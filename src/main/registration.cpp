@@ -5,11 +5,12 @@
 #include "common/log.hpp"
 
 #include "duckdb/common/error_data.hpp"
+#include "duckdb/common/exception.hpp"
 
 namespace duckherder {
 
-Registration::Registration(std::shared_ptr<WorkerNode> worker_p, std::string location, FlightClientSettings settings)
-    : worker(std::move(worker_p)), driver(location, std::move(settings)), driver_location(std::move(location)) {
+Registration::Registration(std::function<WorkerInfo()> info_p, std::string location, FlightClientSettings settings)
+    : info(std::move(info_p)), driver(location, std::move(settings)), driver_location(std::move(location)) {
 }
 
 bool Registration::Register(uint64_t wait_ms, const std::function<bool(uint64_t)> &stopped) {
@@ -17,7 +18,7 @@ bool Registration::Register(uint64_t wait_ms, const std::function<bool(uint64_t)
 	auto began = clock.NowMs();
 	while (true) {
 		try {
-			driver.RegisterWorker(worker->GetInfo());
+			driver.RegisterWorker(info());
 			return true;
 		} catch (std::exception &exception) {
 			duckdb::ErrorData error(exception);
@@ -26,6 +27,10 @@ bool Registration::Register(uint64_t wait_ms, const std::function<bool(uint64_t)
 			auto silent = error.Type() == duckdb::ExceptionType::IO;
 			auto waited = clock.NowMs() - began;
 			if (!(taken && waited < limits::REGISTER_PATIENCE_MS) && !(silent && waited < wait_ms)) {
+				if (silent && wait_ms > 0) {
+					throw duckdb::IOException("%s; the worker has waited for it for %llu s (--driver-timeout)",
+					                          error.RawMessage(), wait_ms / 1000);
+				}
 				throw;
 			}
 			if (silent && reachable) {
@@ -42,9 +47,9 @@ bool Registration::Register(uint64_t wait_ms, const std::function<bool(uint64_t)
 
 void Registration::Heartbeat() {
 	try {
-		auto info = worker->GetInfo();
-		if (!driver.Heartbeat(info)) {
-			driver.RegisterWorker(info);
+		auto now = info();
+		if (!driver.Heartbeat(now)) {
+			driver.RegisterWorker(now);
 		}
 		if (!reachable) {
 			Log::OfProcess().Write(LogLevel::INFO, "driver_reachable",
@@ -62,8 +67,8 @@ void Registration::Heartbeat() {
 
 void Registration::Unregister() {
 	try {
-		auto info = worker->GetInfo();
-		driver.UnregisterWorker(info.address.id, info.incarnation);
+		auto now = info();
+		driver.UnregisterWorker(now.address.id, now.incarnation);
 	} catch (std::exception &) {
 		// it will miss the heartbeats
 	}
