@@ -61,6 +61,8 @@ def run_node(kind: str, database: str, parameters: dict[str, str], ready_fd: int
     function duckherder_serve_KIND."""
     from duckherder._extension import connect
 
+    # Within another process a node writes no log unless it is asked to; this process is the node's own.
+    parameters.setdefault("log_format", "text")
     config = {}
     if kind == "driver":
         config = {name: parameters.pop(name) for name in _SETTINGS_OF_DATABASE if name in parameters}

@@ -11,7 +11,7 @@ from support.http_client import HttpClient
 from support.waiting import PATIENCE, wait_until
 from support.wheel import RUN_SECONDS, Environment
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("nothing_is_left")]
 
 END_SECONDS = 10 * PATIENCE
 TABLE = """

@@ -12,6 +12,8 @@ from support.cluster import Cluster
 from support.session import plain_session
 from support.wheel import Environment
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
 README = paths.ROOT / "README.md"
 SHIPS_Q1 = 1
 

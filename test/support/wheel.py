@@ -1,14 +1,20 @@
 """The Python package in an environment of its own, as somebody who has only the wheel has it."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+
+import duckdb
 
 from support import paths
 from support.waiting import PATIENCE
 
+WHEELS = paths.ROOT / "dist"
+PATTERN = "duckherder-*.whl"
 RUN_SECONDS = 120 * PATIENCE
 NOBODY = 65534
 #: What scripts/fetch.py has downloaded for this Python
@@ -19,10 +25,19 @@ PIP = [BASE_PYTHON, "-m", "pip", "--disable-pip-version-check"]
 
 
 def wheel() -> Path:
-    found = list((paths.ROOT / "dist").glob("duckherder-*.whl"))
+    found = list(WHEELS.glob(PATTERN))
     if not found:
         raise FileNotFoundError("There is no wheel in dist: run make wheel first")
     return found[0]
+
+
+def supported_versions() -> list[str]:
+    """The versions of DuckDB that the wheel has an extension for; before there is a wheel, that of the tests."""
+    if not list(WHEELS.glob(PATTERN)):
+        return [duckdb.__version__]
+    with zipfile.ZipFile(wheel()) as archive:
+        found = [re.fullmatch(r"duckherder/extensions/([^/]+)/.*", name) for name in archive.namelist()]
+    return sorted({match[1] for match in found if match})
 
 
 def _python_for_all() -> str | None:
@@ -43,7 +58,7 @@ class Environment:
     """A virtual environment with the wheel and what it depends on, and a directory to run in that is not ours. Where
     the Python of the tests lets it, everything in it runs as another user."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, duckdb_version: str):
         directory.chmod(0o755)
         self.python = directory / "venv" / "bin" / "python"
         self.home = directory / "home"
@@ -52,7 +67,7 @@ class Environment:
         self.user = NOBODY if base else None
         subprocess.run([base or BASE_PYTHON, "-m", "venv", "--without-pip", directory / "venv"], check=True)
         subprocess.run([*PIP, "--python", self.python, "install", "-q", "--no-index", "--find-links", PACKAGES, wheel(),
-                        "duckdb==1.5.5"], check=True, timeout=RUN_SECONDS)
+                        f"duckdb=={duckdb_version}"], check=True, timeout=RUN_SECONDS)
         if self.user is not None:
             os.chown(self.home, self.user, self.user)
 
@@ -94,7 +109,7 @@ class Environment:
         return sorted(path.name for path in self.home.glob("duckherder-*"))
 
 
-def environment_in_a_directory() -> tuple[tempfile.TemporaryDirectory[str], Environment]:
+def environment_in_a_directory(duckdb_version: str) -> tuple[tempfile.TemporaryDirectory[str], Environment]:
     """Not below pytest's directory, which other users may not enter."""
     directory = tempfile.TemporaryDirectory(prefix="dh-wheel-")
-    return directory, Environment(Path(directory.name))
+    return directory, Environment(Path(directory.name), duckdb_version)
