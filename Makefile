@@ -4,6 +4,7 @@
 #                 test with it
 # make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
 #                 minutes on two cores); make test-tsan: the C++ tests with it
+# make wheel      the Python package, in dist
 # make test       every test; also: demo, bench, format, format-check, lint, clean
 # make package    an archive; also: deb (a Debian package), image (a container image), repository (a directory for
 #                 DuckDB's INSTALL): docs/deploy.md
@@ -46,7 +47,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(patsubst test/fuzz/fuzz_%.cpp,%,$(wildcard test/fuzz/fuzz_*.cpp))
 
 .PHONY: announce release debug asan tsan strict test test-asan test-tsan test-strict fuzz demo bench format \
-	format-check lint tidy package deb image repository clean deps deps-demo deps-test build-duckdb
+	format-check lint tidy package deb image repository wheel clean deps deps-demo deps-test build-duckdb
 
 deps:
 	@scripts/check_tools.sh
@@ -54,7 +55,7 @@ deps:
 	@$(LOCK) python3 scripts/fetch.py build
 
 deps-test: deps
-	@$(LOCK) python3 scripts/fetch.py demo test venv java
+	@$(LOCK) python3 scripts/fetch.py demo test venv venv-clients java
 
 # Much less than the tests need: no S3 server, no PostgreSQL, no browser
 deps-demo: deps
@@ -114,7 +115,7 @@ test-strict: strict deps-test
 	$(call build-strict,test_programs)
 	@scripts/run_tests.sh build/strict $(JOBS) $(CURDIR)/$(ASSERTING)/python
 
-test: release deps-test
+test: release deps-test wheel
 	$(call build,build/release,Release,test_programs)
 	@scripts/run_tests.sh $(RELEASE) $(JOBS)
 
@@ -158,6 +159,15 @@ image: package
 repository: release
 	@scripts/extension_repository.py $(RELEASE) build/repository
 
+# VERSION=FILE of each DuckDB that the wheel has an extension for
+WHEEL_EXTENSIONS := 1.5.5=$(RELEASE)/python/duckherder.duckdb_extension
+
+wheel: release
+	$(call build,$(RELEASE),Release,python_extension)
+	@$(LOCK) python3 scripts/fetch.py wheel
+	@python3 scripts/build_wheel.py \
+		"$$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' $(RELEASE)/CMakeCache.txt)" dist $(WHEEL_EXTENSIONS)
+
 clean:
 	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
-		build/image build/repository
+		build/image build/repository build/wheel dist

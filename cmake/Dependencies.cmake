@@ -9,8 +9,11 @@ endforeach()
 
 find_package(Threads REQUIRED)
 
-add_library(duckdb SHARED IMPORTED GLOBAL)
-set_target_properties(duckdb PROPERTIES IMPORTED_LOCATION ${DUCKHERDER_LIBDUCKDB} IMPORTED_SONAME libduckdb.so)
+add_library(libduckdb SHARED IMPORTED GLOBAL)
+set_target_properties(libduckdb PROPERTIES IMPORTED_LOCATION ${DUCKHERDER_LIBDUCKDB} IMPORTED_SONAME libduckdb.so)
+# A target with USES_DUCKDB_OF_HOST finds DuckDB's symbols in the process that loads it, and brings no second copy.
+add_library(duckdb INTERFACE)
+target_link_libraries(duckdb INTERFACE "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:USES_DUCKDB_OF_HOST>>>:libduckdb>")
 target_include_directories(duckdb SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/src/include)
 if(DUCKHERDER_FORCE_ASSERT)
     target_compile_definitions(duckdb INTERFACE DUCKDB_FORCE_ASSERT)

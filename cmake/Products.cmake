@@ -30,6 +30,22 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
         COMMENT "Writing duckherder.duckdb_extension"
         VERBATIM)
     add_custom_target(duckherder_extension_file ALL DEPENDS ${out}/duckherder.duckdb_extension)
+    # The same for the Python package, whose process has DuckDB and Arrow already; without debug information.
+    add_library(duckherder_python_library MODULE EXCLUDE_FROM_ALL extension_main.cpp)
+    target_link_libraries(duckherder_python_library PRIVATE duckherder_main)
+    duckherder_use_duckdb_pch(duckherder_python_library)
+    target_link_options(duckherder_python_library PRIVATE -Wl,-Bsymbolic -Wl,--exclude-libs,ALL -Wl,--strip-all)
+    set_target_properties(duckherder_python_library PROPERTIES
+        PREFIX "" OUTPUT_NAME duckherder_python USES_DUCKDB_OF_HOST ON INSTALL_RPATH "")
+    add_custom_command(
+        OUTPUT ${out}/python/duckherder.duckdb_extension
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${out}/python
+        COMMAND ${footer} $<TARGET_FILE:duckherder_python_library> ${out}/python/duckherder.duckdb_extension
+            --version ${PROJECT_VERSION}
+        DEPENDS duckherder_python_library ${footer}
+        COMMENT "Writing python/duckherder.duckdb_extension"
+        VERBATIM)
+    add_custom_target(python_extension DEPENDS ${out}/python/duckherder.duckdb_extension)
     if(CMAKE_BUILD_TYPE STREQUAL "Asan")
         # The stock shell is not compiled with AddressSanitizer, so its runtime has to come first by other means.
         execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libasan.so OUTPUT_VARIABLE runtime

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, venv, venv-demo, image,
+usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, wheel, venv, venv-demo, venv-clients, image,
        java)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
@@ -207,8 +207,21 @@ def unpack(pin):
     say(pin.name, "unpacked into " + ", ".join(str((DEPS / target).relative_to(ROOT)) for _, target in rules))
 
 
+def wheels_directory():
+    """A cache directory per Python version, as several wheels of one package may be pinned. Tests that make an
+    environment of their own find it by a link in build/deps."""
+    wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
+    wheels.mkdir(parents=True, exist_ok=True)
+    link = DEPS / "wheels"
+    if not link.is_symlink() or link.resolve() != wheels:
+        link.unlink(missing_ok=True)
+        link.symlink_to(wheels)
+    return wheels
+
+
 def make_venv(name, pins):
     venv = DEPS / name
+    wheels = wheels_directory()
     stamp = DEPS / "stamps" / name
     requirements = "".join(requirement(pin) + "\n" for pin in pins)
     wanted = f"{sys.executable} {sys.version}\n{requirements}"
@@ -217,9 +230,6 @@ def make_venv(name, pins):
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         die(name, f"third_party/versions.ini pins Python 3.11 to 3.13, python3 is {sys.version.split()[0]}")
     say(name, "installing " + ", ".join(f"{pin['package']} {pin['version']}" for pin in pins))
-    # A cache directory per Python version, as several wheels of one package may be pinned.
-    wheels = DOWNLOADS / f"venv-{sys.version_info[0]}.{sys.version_info[1]}"
-    wheels.mkdir(parents=True, exist_ok=True)
     listed = DEPS / f"{name}-requirements.txt"
     listed.write_text(requirements)
     common = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(listed)]
@@ -256,10 +266,14 @@ def main(groups):
     for number, section in enumerate(todo, 1):
         say(section.name, f"part {number} of {len(todo)}: {section['why']}")
         unpack(section)
+    # What has no client of its own is a Python package of the venv that the group is called after.
+    packages = [section for section in sections if "client" not in section]
+    common = {section["package"]: section for section in packages if section["group"] == "venv"}
     for group in groups:
-        # What has no client of its own is a Python package of the venv that the group is called after.
-        if packages := [section for section in chosen if "client" not in section and group in groups_of(section)]:
-            make_venv(group, packages)
+        if own := {section["package"]: section for section in packages if group in groups_of(section)}:
+            # The examples of clients run beside what all tests have, or with another version of it.
+            base = common if group == "venv-clients" else {}
+            make_venv(group, [*{**base, **own}.values()])
 
 
 if __name__ == "__main__":

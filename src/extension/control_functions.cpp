@@ -2,6 +2,7 @@
 #include "engine/extension_versions.hpp"
 #include "server/client_sessions.hpp"
 #include "extension/functions.hpp"
+#include "extension/settings.hpp"
 #include "protocol/session_role.hpp"
 
 #include "duckdb/execution/expression_executor.hpp"
@@ -117,6 +118,7 @@ Value UnregisterWorker(ClientContext &, DatabaseState &database, const vector<Va
 Value ReplaceDriver(ClientContext &context, DatabaseState &database, const vector<Value> &arguments) {
 	auto address = AddressOf(arguments, 0);
 	database.Borrow(*context.db, address);
+	NoteDriver(DBConfig::GetConfig(context), address.tls ? address.Location(false) : address.HostPort());
 	return Value("using the workers of " + address.HostPort());
 }
 

@@ -87,6 +87,9 @@ public:
 	//! The database of another driver; the network is first used by a call.
 	virtual std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) = 0;
 	virtual std::shared_ptr<WorkerConnector> Connector() = 0;
+	//! From now on nodes are reached with the token in that file; empty: as if none had been named. Throws what reading
+	//! it throws, and then changes nothing.
+	virtual void UseTokenFile(const std::string &path) = 0;
 };
 
 } // namespace duckherder

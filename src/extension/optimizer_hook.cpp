@@ -220,4 +220,13 @@ void RegisterOptimizerHook(DBConfig &config, std::shared_ptr<DatabaseState> data
 	OptimizerExtension::Register(config, hook);
 }
 
+std::shared_ptr<DatabaseState> DatabaseStateOf(ClientContext &context) {
+	for (auto &hook : OptimizerExtension::Iterate(context)) {
+		if (hook.optimize_function == AfterOptimizer) {
+			return static_cast<HookInfo &>(*hook.optimizer_info).database;
+		}
+	}
+	throw InternalException("This database has settings of Duckherder, but not its optimizer hook");
+}
+
 } // namespace duckherder

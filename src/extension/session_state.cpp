@@ -67,11 +67,45 @@ void DatabaseState::Borrow(DatabaseInstance &db, const NodeAddress &address) {
 	}
 	services.cluster->ReplaceBorrowed(workers);
 	std::lock_guard<std::mutex> guard(lock);
+	borrowed_later.reset();
 	borrowed = std::move(driver);
 	last_refresh = services.clock->NowMs();
 }
 
+void DatabaseState::BorrowLater(const NodeAddress &address) {
+	std::lock_guard<std::mutex> guard(lock);
+	borrowed_later = address;
+}
+
+void DatabaseState::BorrowNow() {
+	std::optional<NodeAddress> address;
+	{
+		std::lock_guard<std::mutex> guard(lock);
+		address = borrowed_later;
+	}
+	if (!address) {
+		return;
+	}
+	auto driver = nodes->DriverAt(*address);
+	services.cluster->ReplaceBorrowed(driver->ListWorkers());
+	std::lock_guard<std::mutex> guard(lock);
+	// another query may have done the same, or somebody have named another driver
+	if (borrowed_later) {
+		borrowed_later.reset();
+		borrowed = std::move(driver);
+		last_refresh = services.clock->NowMs();
+	}
+}
+
+void DatabaseState::StopBorrowing() {
+	std::lock_guard<std::mutex> guard(lock);
+	borrowed_later.reset();
+	borrowed.reset();
+	services.cluster->ReplaceBorrowed({});
+}
+
 void DatabaseState::RefreshBorrowed(bool at_once) {
+	BorrowNow();
 	std::shared_ptr<DriverService> driver;
 	std::vector<QueryId> queries;
 	{

@@ -33,6 +33,11 @@ public:
 	//! From now on the workers of that driver are used, and it says which queries may run. Throws if this session has
 	//! an extension in another version than a worker.
 	void Borrow(duckdb::DatabaseInstance &db, const NodeAddress &address);
+	//! The same, but the driver is first asked for the next query, which fails if it is not there: no network is used,
+	//! and the driver may start later.
+	void BorrowLater(const NodeAddress &address);
+	//! From now on this database has only the workers that it was given by other means.
+	void StopBorrowing();
 	//! Workers that take tasks now; asks the borrowed driver if there is one, at most once per heartbeat interval.
 	std::vector<WorkerInfo> ActiveWorkers();
 	//! The same, as far as it is known without asking anybody.
@@ -78,6 +83,8 @@ public:
 	void FlushHistory();
 
 private:
+	//! What BorrowLater has put off, if it has: throws what asking the driver throws, and then tries again next time
+	void BorrowNow();
 	//! Workers without heartbeats that took no tasks when they were last asked: whether they do now
 	void AskInactiveWorkers();
 	//! Who has admitted the query, which is from now on not kept any more; null if nobody has
@@ -93,6 +100,8 @@ private:
 	std::mutex lock;
 	//! Whose workers this database borrows; null: it is its own driver
 	std::shared_ptr<DriverService> borrowed;
+	//! The driver that is to be asked for the next query; empty: none
+	std::optional<NodeAddress> borrowed_later;
 	//! By query: who has admitted it
 	std::map<QueryId, std::shared_ptr<DriverService>> admitted;
 	TimeMs last_refresh = 0;

@@ -1,9 +1,11 @@
 #include "extension/settings.hpp"
 
 #include "engine/result_settings.hpp"
+#include "extension/optimizer_hook.hpp"
 #include "extension/session_state.hpp"
 #include "protocol/trace_context.hpp"
 #include "planner/distributed_planner.hpp"
+#include "protocol/session_role.hpp"
 
 namespace duckherder {
 
@@ -28,6 +30,8 @@ constexpr const char *QUERY_TIMEOUT = "duckherder_query_timeout";
 constexpr const char *TRACE = "duckherder_trace";
 constexpr const char *TRACEPARENT = "duckherder_traceparent";
 constexpr const char *DISABLED_PASSES = "duckherder_disabled_passes";
+constexpr const char *DRIVER = "duckherder_driver";
+constexpr const char *TOKEN_FILE = "duckherder_token_file";
 
 void CheckMode(ClientContext &, SetScope, Value &value) {
 	auto mode = StringUtil::Lower(value.ToString());
@@ -92,6 +96,32 @@ void CheckTraceparent(ClientContext &, SetScope, Value &value) {
 	value = Value(text);
 }
 
+//! Of a setting that is about the database and the cluster, and not about a session
+std::string TextForAll(ClientContext &context, SetScope scope, Value &value, const char *name) {
+	if (scope == SetScope::SESSION) {
+		throw InvalidInputException("%s is the same for all sessions of the database: SET GLOBAL %s = …", name, name);
+	}
+	SessionRole::Require(context, Role::NODE, "The setting " + std::string(name));
+	auto text = value.IsNull() ? string() : value.ToString();
+	value = Value(text);
+	return text;
+}
+
+void ChangeDriver(ClientContext &context, SetScope scope, Value &value) {
+	auto address = TextForAll(context, scope, value, DRIVER);
+	auto database = DatabaseStateOf(context);
+	if (address.empty()) {
+		database->StopBorrowing();
+	} else {
+		database->Borrow(*context.db, ParseNodeAddress(address));
+	}
+}
+
+void ChangeTokenFile(ClientContext &context, SetScope scope, Value &value) {
+	auto path = TextForAll(context, scope, value, TOKEN_FILE);
+	DatabaseStateOf(context)->nodes->UseTokenFile(path);
+}
+
 Value Get(ClientContext &context, const char *name) {
 	Value value;
 	context.TryGetCurrentSetting(name, value);
@@ -138,8 +168,16 @@ void RegisterSettings(DBConfig &config) {
 	                          LogicalType::BOOLEAN, Value::BOOLEAN(false));
 	config.AddExtensionOption(TRACEPARENT, "The W3C trace context that traces of this session's queries belong to",
 	                          LogicalType::VARCHAR, Value(""), CheckTraceparent);
+	config.AddExtensionOption(DRIVER, "The driver whose workers run the queries of this database (host:port)",
+	                          LogicalType::VARCHAR, Value(""), ChangeDriver, SetScope::GLOBAL);
+	config.AddExtensionOption(TOKEN_FILE, "The file with the token for nodes that are reached from now on",
+	                          LogicalType::VARCHAR, Value(""), ChangeTokenFile, SetScope::GLOBAL);
 	config.AddExtensionOption(DISABLED_PASSES, "For tests: passes that the planner leaves out", LogicalType::VARCHAR,
 	                          Value(""), CheckPasses);
+}
+
+void NoteDriver(DBConfig &config, const std::string &address) {
+	config.SetOptionByName(DRIVER, Value(address));
 }
 
 std::vector<std::string> DistributionSettingNames() {

@@ -15,6 +15,8 @@ enum class DistributionMode { AUTO, ALWAYS, NEVER };
 
 //! Adds the duckherder_* settings to a database; bad values are refused when they are set.
 void RegisterSettings(duckdb::DBConfig &config);
+//! duckherder_driver is from now on that address, as if it had been set: somebody has named the driver by other means.
+void NoteDriver(duckdb::DBConfig &config, const std::string &address);
 
 //! Those that say how statements are distributed: whatever a session sets them to, it can do no more by it
 std::vector<std::string> DistributionSettingNames();

@@ -38,9 +38,9 @@ std::string FileOf(const char *variable, PemKind kind = PemKind::CERTIFICATE) {
 }
 
 //! What sessions use for TLS: the certificates to trust, else the system's, and those to show if nodes ask for them
-FlightClientSettings ClientSettings() {
-	return FlightClientSettings {LoadToken(std::nullopt), FileOf(TLS_CA_VARIABLE), FileOf("DUCKHERDER_TLS_CERT"),
-	                             FileOf("DUCKHERDER_TLS_KEY", PemKind::KEY), DescribeTokenFile(std::nullopt)};
+FlightClientSettings ClientSettings(const std::optional<std::string> &token_file) {
+	return FlightClientSettings {LoadToken(token_file), FileOf(TLS_CA_VARIABLE), FileOf("DUCKHERDER_TLS_CERT"),
+	                             FileOf("DUCKHERDER_TLS_KEY", PemKind::KEY), DescribeTokenFile(token_file)};
 }
 
 } // namespace
@@ -54,7 +54,7 @@ public:
 
 	std::shared_ptr<WorkerService> Connect(const WorkerAddress &address) override {
 		auto local = registry.Find(Key(address));
-		return local ? local : Remote().Connect(address);
+		return local ? local : Remote()->Connect(address);
 	}
 
 	void GiveUp(const QueryId &query_id, const std::string &location) override {
@@ -62,6 +62,18 @@ public:
 		if (remote) {
 			remote->GiveUp(query_id, location);
 		}
+	}
+
+	std::optional<std::string> TokenFile() {
+		std::lock_guard<std::mutex> guard(lock);
+		return token_file;
+	}
+
+	//! New connections use it; what is connected already stays so
+	void UseTokenFile(std::optional<std::string> path) {
+		std::lock_guard<std::mutex> guard(lock);
+		token_file = std::move(path);
+		remote.reset();
 	}
 
 	void Add(const WorkerAddress &address, std::shared_ptr<WorkerService> worker) {
@@ -77,18 +89,19 @@ private:
 		return address.location + "/" + address.id;
 	}
 
-	FlightConnector &Remote() {
+	std::shared_ptr<FlightConnector> Remote() {
 		std::lock_guard<std::mutex> guard(lock);
 		if (!remote) {
-			remote = std::make_unique<FlightConnector>(settings ? *settings : ClientSettings());
+			remote = std::make_shared<FlightConnector>(settings ? *settings : ClientSettings(token_file));
 		}
-		return *remote;
+		return remote;
 	}
 
 	InProcessRegistry registry;
 	std::optional<FlightClientSettings> settings;
 	std::mutex lock;
-	std::unique_ptr<FlightConnector> remote;
+	std::optional<std::string> token_file;
+	std::shared_ptr<FlightConnector> remote;
 };
 
 struct ProcessNodes::Server {
@@ -125,13 +138,32 @@ ProcessNodes::~ProcessNodes() {
 }
 
 FlightClientSettings ProcessNodes::Settings() const {
-	return given ? *given : ClientSettings();
+	return given ? *given : ClientSettings(NamedTokenFile());
+}
+
+std::optional<std::string> ProcessNodes::NamedTokenFile() const {
+	return connector->TokenFile();
+}
+
+std::string ProcessNodes::OwnToken() const {
+	return given ? given->token : LoadOrCreateToken(NamedTokenFile());
+}
+
+void ProcessNodes::UseTokenFile(const std::string &path) {
+	if (given) {
+		throw InvalidInputException("This node keeps the token that it was started with (--token-file)");
+	}
+	auto named = path.empty() ? std::nullopt : std::make_optional(path);
+	if (named) {
+		LoadToken(named);
+	}
+	connector->UseTokenFile(std::move(named));
 }
 
 std::unique_ptr<FlightNode> ProcessNodes::Listen(uint16_t port) const {
 	FlightNodeOptions options;
 	options.port = port;
-	options.token = given ? given->token : LoadOrCreateToken(std::nullopt);
+	options.token = OwnToken();
 	auto node = std::make_unique<FlightNode>(std::move(options));
 	node->Start();
 	return node;
@@ -197,8 +229,7 @@ std::string ProcessNodes::StartPages(DatabaseState &state, const std::shared_ptr
 	WebNode web;
 	web.kind = "session";
 	web.database = database;
-	auto token = given ? given->token : LoadOrCreateToken(std::nullopt);
-	HttpServerOptions options {"127.0.0.1", port, KnownTokens(token, {}), LoginPage()};
+	HttpServerOptions options {"127.0.0.1", port, KnownTokens(OwnToken(), {}), LoginPage()};
 	auto starting = std::make_unique<HttpServer>(std::move(options), WebRoutes(state, std::move(web)));
 	pages_url = starting->Start();
 	pages = std::move(starting);
@@ -288,7 +319,7 @@ std::shared_ptr<DatabaseService> ProcessNodes::DatabaseAt(const RemoteAddress &a
 	if (!address.token.empty()) {
 		settings.token = address.token;
 	} else {
-		auto file = address.token_file.empty() ? std::nullopt : std::make_optional(address.token_file);
+		auto file = address.token_file.empty() ? NamedTokenFile() : std::make_optional(address.token_file);
 		settings.token = given && !file ? given->token : LoadToken(file);
 		settings.token_source = given && !file ? given->token_source : DescribeTokenFile(file);
 	}

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace duckherder {
@@ -45,6 +47,7 @@ public:
 	std::shared_ptr<DriverService> DriverAt(const NodeAddress &address) override;
 	std::shared_ptr<DatabaseService> DatabaseAt(const RemoteAddress &address) override;
 	std::shared_ptr<WorkerConnector> Connector() override;
+	void UseTokenFile(const std::string &path) override;
 
 private:
 	//! Calls workers of this process directly and others by Flight
@@ -54,6 +57,10 @@ private:
 
 	//! Those that it was given: their files are not read again
 	FlightClientSettings Settings() const;
+	//! The file that UseTokenFile has named
+	std::optional<std::string> NamedTokenFile() const;
+	//! Makes the token's file if the process is the first to need it
+	std::string OwnToken() const;
 	//! Listens with the process's token
 	std::unique_ptr<FlightNode> Listen(uint16_t port) const;
 
