@@ -49,7 +49,11 @@ uint32_t Cluster::RunningQueries() {
 }
 
 uint32_t Cluster::QueuedQueries() {
-	return admission.QueuedCount();
+	return admission.QueuedCount() + awaiting_workers;
+}
+
+void Cluster::NoteAwaitingWorkers(bool awaits) {
+	awaiting_workers += awaits ? 1 : -1;
 }
 
 void Cluster::SetAdmissionLimits(AdmissionLimits limits) {

@@ -6,6 +6,7 @@
 #include "protocol/driver_service.hpp"
 #include "protocol/worker_service.hpp"
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -40,6 +41,9 @@ public:
 	//! Queries of this driver and of sessions that borrow its workers: those that run, and those that wait
 	uint32_t RunningQueries();
 	uint32_t QueuedQueries();
+	//! A query begins or ends to wait for the first worker. It counts as queued meanwhile, so that whoever starts
+	//! workers for those that wait sees it.
+	void NoteAwaitingWorkers(bool awaits);
 	//! A worker that does not send heartbeats: in this process, or named by the user. Throws as RegisterWorker does,
 	//! and if the id is taken.
 	void AddWorker(const WorkerInfo &info);
@@ -75,6 +79,7 @@ private:
 	std::shared_ptr<Clock> clock;
 	Admission admission;
 	std::function<void(const QueryReport &)> take_report;
+	std::atomic<uint32_t> awaiting_workers {0};
 	Mutex lock;
 	std::map<WorkerId, Member> members GUARDED_BY(lock);
 	//! Incarnations whose databases are invalid, the latest last

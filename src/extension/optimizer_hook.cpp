@@ -94,6 +94,24 @@ string WhyStaysHere(ClientContext &context, LogicalOperator &plan, const Planner
 	return reason.empty() && options.machines ? WhyDoneAtOnce(context, plan, options) : reason;
 }
 
+//! Nobody takes tasks now, but workers may be started for queries that wait for them. Is this one worth it? It is if it
+//! would not stay here beside a worker that is as large as this session.
+bool WaitsForWorkers(ClientContext &context, LogicalOperator &plan, DistributionMode mode, DatabaseState &database,
+                     bool seeded) {
+	if (database.WorkerWaitMs() == 0 || IsOnlyPrepared(context) || plan.type == LogicalOperatorType::LOGICAL_EXPLAIN ||
+	    !ClientConfig::GetConfig(context).enable_optimizer) {
+		return false;
+	}
+	WorkerInfo worker;
+	worker.threads = NumericCast<uint32_t>(TaskScheduler::GetScheduler(context).NumberOfThreads());
+	worker.memory_limit_bytes = BufferManager::GetBufferManager(context).GetMaxMemory();
+	worker.sends_heartbeats = true;
+	auto options = PlannerOptionsOf(context);
+	options.seeded = seeded;
+	UseWorkers(context, mode, {worker}, database, options);
+	return WhyStaysHere(context, plan, options).empty();
+}
+
 //! The query may go to workers: now is the time to ask who is there.
 void Prepare(ClientContext &context, LogicalOperator &plan, DistributionMode mode, DatabaseState &database,
              SessionState::Planning &planning) {
@@ -146,6 +164,10 @@ void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator>
 	// what stays here anyway costs no question to anybody
 	auto workers = database->KnownWorkers();
 	if (workers.empty()) {
+		workers = database->ActiveWorkers();
+	}
+	if (workers.empty() && WaitsForWorkers(context, *plan, mode, *database, session->seeded)) {
+		session->AwaitWorkers(context, WhyNotNow(context, workers));
 		workers = database->ActiveWorkers();
 	}
 	planning.reason = WhyNotNow(context, workers);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <thread>
 #include <utility>
 
 namespace duckherder {
@@ -234,6 +235,35 @@ std::vector<WorkerInfo> DatabaseState::KnownWorkers() {
 	return services.cluster->ActiveWorkers();
 }
 
+void DatabaseState::SetWorkerWait(uint64_t wait_ms) {
+	worker_wait_ms = wait_ms;
+}
+
+uint64_t DatabaseState::WorkerWaitMs() const {
+	return worker_wait_ms;
+}
+
+void DatabaseState::AwaitWorkers(ClientContext &context) {
+	struct Awaiting {
+		explicit Awaiting(Cluster &cluster_p) : cluster(cluster_p) {
+			cluster.NoteAwaitingWorkers(true);
+		}
+		~Awaiting() {
+			cluster.NoteAwaitingWorkers(false);
+		}
+		Cluster &cluster;
+	};
+	Awaiting awaiting(*services.cluster);
+	auto begin = services.clock->NowMs();
+	// the driver may stop to wait meanwhile
+	while (ActiveWorkers().empty() && services.clock->NowMs() - begin < worker_wait_ms) {
+		if (context.interrupted) {
+			throw InterruptException();
+		}
+		std::this_thread::sleep_for(std::chrono::milliseconds(limits::WAIT_SLICE_MS));
+	}
+}
+
 void DatabaseState::AskInactiveWorkers() {
 	std::vector<WorkerInfo> inactive;
 	for (auto &worker : services.cluster->ListWorkers()) {
@@ -379,6 +409,10 @@ void DatabaseState::FlushHistory() {
 	}
 }
 
+bool IsOnlyPrepared(ClientContext &context) {
+	return context.transaction.GetActiveQuery() == MAXIMUM_QUERY_ID;
+}
+
 QueryRecord NewRecord(ClientContext &context, DatabaseState &database) {
 	QueryRecord record;
 	record.query_id = database.NextQueryId();
@@ -411,13 +445,8 @@ std::shared_ptr<QueryCoordinator> SessionState::Coordinator(ClientContext &conte
 	if (entry) {
 		return entry;
 	}
-	auto record = NewRecord(context, *database);
-	record.mode = plan->fully_distributed ? ExecutionMode::DISTRIBUTED : ExecutionMode::PARTIAL;
-	record.local_reason = plan->reason;
-	record.merge_strategy = plan->merge_strategy;
-	record.trace.planning_us = std::exchange(plan->planning_us, 0);
 	entry = std::make_shared<QueryCoordinator>(context, *plan, database->services, CoordinatorOptionsOf(context, *plan),
-	                                           database->services.recorder->Begin(std::move(record)));
+	                                           BeginRecord(context, *plan));
 	plans.push_back(plan);
 	database->Began(entry);
 	try {
@@ -448,9 +477,40 @@ void SessionState::Start(ClientContext &context, QueryCoordinator &coordinator) 
 	coordinator.Start();
 }
 
+QueryRecorder::Entry SessionState::BeginRecord(ClientContext &context, DistributedPlan &plan) {
+	auto describe = [&](QueryRecord &record) {
+		record.mode = plan.fully_distributed ? ExecutionMode::DISTRIBUTED : ExecutionMode::PARTIAL;
+		record.local_reason = plan.reason;
+		record.merge_strategy = plan.merge_strategy;
+	};
+	if (local) {
+		// it has waited for workers
+		database->services.recorder->Update(local, describe);
+		return std::exchange(local, nullptr);
+	}
+	auto record = NewRecord(context, *database);
+	describe(record);
+	record.trace.planning_us = std::exchange(plan.planning_us, 0);
+	return database->services.recorder->Begin(std::move(record));
+}
+
+void SessionState::AwaitWorkers(ClientContext &context, const std::string &reason) {
+	RecordLocal(context, reason);
+	auto set_state = [&](const char *state) {
+		database->services.recorder->Update(local, [&](QueryRecord &record) { record.state = state; });
+	};
+	set_state("QUEUED");
+	database->AwaitWorkers(context);
+	set_state("RUNNING");
+}
+
 void SessionState::RecordLocal(ClientContext &context, const std::string &reason) {
-	if (context.transaction.GetActiveQuery() == MAXIMUM_QUERY_ID) {
-		// it is only prepared, by a call and not by a statement
+	if (IsOnlyPrepared(context)) {
+		return;
+	}
+	if (local) {
+		// it has waited for workers
+		database->services.recorder->Update(local, [&](QueryRecord &record) { record.local_reason = reason; });
 		return;
 	}
 	auto record = NewRecord(context, *database);

@@ -42,6 +42,12 @@ public:
 	std::vector<WorkerInfo> ActiveWorkers();
 	//! The same, as far as it is known without asking anybody.
 	std::vector<WorkerInfo> KnownWorkers();
+	//! Queries that workers could run wait so long for the first one; 0: not at all. Any thread may change it.
+	void SetWorkerWait(uint64_t wait_ms);
+	uint64_t WorkerWaitMs() const;
+	//! Waits as long as that until some workers take tasks. Throws InterruptException if the session is interrupted
+	//! meanwhile.
+	void AwaitWorkers(duckdb::ClientContext &context);
 	std::vector<WorkerInfo> ListWorkers();
 	//! The same, once those without heartbeats have been asked how they are.
 	std::vector<WorkerInfo> AskWorkers();
@@ -97,6 +103,7 @@ private:
 	//! "host:pid", for the pages of a driver whose workers this database borrows
 	const std::string process_name;
 	std::atomic<uint64_t> next_query {1};
+	std::atomic<uint64_t> worker_wait_ms {0};
 	std::mutex lock;
 	//! Whose workers this database borrows; null: it is its own driver
 	std::shared_ptr<DriverService> borrowed;
@@ -144,6 +151,9 @@ public:
 	                                              const std::shared_ptr<DistributedPlan> &plan);
 	//! That of the running query if it has been started, null otherwise.
 	std::shared_ptr<QueryCoordinator> FindCoordinator(DistributedPlan &plan);
+	//! Waits until workers take tasks, as DatabaseState::AwaitWorkers does, and shows the statement as queued. `reason`
+	//! is why it stays local if none come.
+	void AwaitWorkers(duckdb::ClientContext &context, const std::string &reason);
 	//! Remembers that the statement about to run stays local
 	void RecordLocal(duckdb::ClientContext &context, const std::string &reason);
 
@@ -152,6 +162,8 @@ public:
 private:
 	//! With the lock held
 	void Start(duckdb::ClientContext &context, QueryCoordinator &coordinator);
+	//! The record of an execution of `plan`
+	QueryRecorder::Entry BeginRecord(duckdb::ClientContext &context, DistributedPlan &plan);
 	//! What the records of the ending query say of it
 	void Finish(const char *state, const std::string &error);
 
@@ -164,9 +176,13 @@ private:
 	std::map<DistributedPlan *, std::exception_ptr> failed_starts;
 	//! Keeps the plans alive as long as coordinators point into them
 	std::vector<std::shared_ptr<DistributedPlan>> plans;
+	//! The record of a statement that stays local, or that waits for workers or has done so
 	QueryRecorder::Entry local;
 	uint64_t local_start_us = 0;
 };
+
+//! Whether a statement is only prepared, by a call and not by a statement, and not run
+bool IsOnlyPrepared(duckdb::ClientContext &context);
 
 //! The record of a query that is about to run
 QueryRecord NewRecord(duckdb::ClientContext &context, DatabaseState &database);

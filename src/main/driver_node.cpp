@@ -30,6 +30,7 @@ FlightNodeOptions OptionsOf(const CommandLine &flags) {
 
 DriverNode::DriverNode(const CommandLine &flags_p, const Served &served_p)
     : flags(flags_p), served(served_p), options(OptionsOf(flags)), admission(AdmissionOf(flags)),
+      worker_wait_ms(MsOf(flags, "--wait-for-workers", 0, 0)),
       log(served.state, 1000 * MsOf(flags, LOG_SLOW_QUERIES.name, 0, 0)), node(options) {
 }
 
@@ -40,6 +41,7 @@ DriverNode::~DriverNode() {
 void DriverNode::Start() {
 	auto &state = served.state;
 	state.services.cluster->SetAdmissionLimits(admission);
+	state.SetWorkerWait(worker_wait_ms);
 	sessions = std::make_shared<ClientSessions>(served.instance.shared_from_this(), state.services.clock,
 	                                            served.main_database);
 	node.SetDriver(state.services.cluster);
@@ -66,6 +68,7 @@ void DriverNode::Stop() {
 		pages.server.reset();
 	}
 	traces.reset();
+	served.state.SetWorkerWait(0);
 	node.Stop();
 	// the last session of a client may be the last user of the database, which then ends here
 	node.SetDatabase(nullptr);

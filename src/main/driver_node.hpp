@@ -49,6 +49,7 @@ private:
 	const Served served;
 	const FlightNodeOptions options;
 	AdmissionLimits admission;
+	const uint64_t worker_wait_ms;
 	ClusterLog log;
 	FlightNode node;
 	std::shared_ptr<ClientSessions> sessions;

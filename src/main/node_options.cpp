@@ -97,6 +97,8 @@ std::vector<FlagSpec> DriverFlags() {
 	    {"--max-queries", "N", "queries that run at a time, others wait; default 64"},
 	    {"--max-queued", "N", "queries that wait, others are refused; default 1000"},
 	    {"--queue-timeout", "SECONDS", "how long a query waits; default 300"},
+	    {"--wait-for-workers", "SECONDS",
+	     "how long a query that workers could run waits for the first one to register; default 0"},
 	    {"--transaction-idle", "SECONDS",
 	     "how long a transaction of a Flight SQL client may wait for its next statement; "
 	     "default 300"},
