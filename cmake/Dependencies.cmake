@@ -1,20 +1,39 @@
 # The prebuilt parts as imported targets. Their headers are system headers: their warnings are not ours to fix.
 
-foreach(part ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/duckdb/src/include/duckdb.hpp
+if(DUCKHERDER_DUCKDB_VERSION STREQUAL "1.5.5")
+    set(DUCKHERDER_DUCKDB_SOURCE ${DUCKHERDER_DEPS}/duckdb)
+    set(pinned_library ${DUCKHERDER_DEPS}/libduckdb/libduckdb.so)
+else()
+    # Nobody publishes a libduckdb of this version: the Python package's own module exports the same symbols.
+    set(DUCKHERDER_DUCKDB_SOURCE ${DUCKHERDER_DEPS}/duckdb-${DUCKHERDER_DUCKDB_VERSION})
+    file(GLOB pinned_library
+        ${DUCKHERDER_DEPS}/venv-${DUCKHERDER_DUCKDB_VERSION}/lib/python3*/site-packages/_duckdb.*.so)
+    set(DUCKHERDER_LINKS_PYTHON_MODULE ON)
+endif()
+if(NOT DUCKHERDER_LIBDUCKDB)
+    set(DUCKHERDER_LIBDUCKDB ${pinned_library})
+endif()
+
+foreach(part "${DUCKHERDER_LIBDUCKDB}" ${DUCKHERDER_DUCKDB_SOURCE}/src/include/duckdb.hpp
         ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so)
-    if(NOT EXISTS ${part})
-        message(FATAL_ERROR "${part} is missing: run `make`, which fetches it, or scripts/fetch.py build")
+    if(NOT EXISTS "${part}")
+        message(FATAL_ERROR "'${part}' is missing: run `make`, which fetches it, or scripts/fetch.py build")
     endif()
 endforeach()
 
 find_package(Threads REQUIRED)
 
 add_library(libduckdb SHARED IMPORTED GLOBAL)
-set_target_properties(libduckdb PROPERTIES IMPORTED_LOCATION ${DUCKHERDER_LIBDUCKDB} IMPORTED_SONAME libduckdb.so)
+get_filename_component(library_name ${DUCKHERDER_LIBDUCKDB} NAME)
+set_target_properties(libduckdb PROPERTIES IMPORTED_LOCATION ${DUCKHERDER_LIBDUCKDB} IMPORTED_SONAME ${library_name})
+if(DUCKHERDER_LINKS_PYTHON_MODULE)
+    # What the module itself needs of Python comes from the process that loads it.
+    target_link_options(libduckdb INTERFACE -Wl,--allow-shlib-undefined)
+endif()
 # A target with USES_DUCKDB_OF_HOST finds DuckDB's symbols in the process that loads it, and brings no second copy.
 add_library(duckdb INTERFACE)
 target_link_libraries(duckdb INTERFACE "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:USES_DUCKDB_OF_HOST>>>:libduckdb>")
-target_include_directories(duckdb SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/src/include)
+target_include_directories(duckdb SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/src/include)
 if(DUCKHERDER_FORCE_ASSERT)
     target_compile_definitions(duckdb INTERFACE DUCKDB_FORCE_ASSERT)
 endif()
@@ -22,18 +41,18 @@ endif()
 # The Parquet reader of libduckdb: its headers are those of an extension, and name those of the libraries below it.
 add_library(duckdb_parquet INTERFACE)
 target_link_libraries(duckdb_parquet INTERFACE duckdb)
-target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/extension/parquet/include)
+target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/extension/parquet/include)
 foreach(library parquet thrift lz4 snappy brotli/include zstd/include fastpforlib)
-    target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/${library})
+    target_include_directories(duckdb_parquet SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/third_party/${library})
 endforeach()
 
 # DuckDB's copies of an HTTP server (a header) and of a JSON library, whose code is in libduckdb.
 add_library(duckdb_httplib INTERFACE)
 target_link_libraries(duckdb_httplib INTERFACE duckdb)
-target_include_directories(duckdb_httplib SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/httplib)
+target_include_directories(duckdb_httplib SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/third_party/httplib)
 add_library(duckdb_yyjson INTERFACE)
 target_link_libraries(duckdb_yyjson INTERFACE duckdb)
-target_include_directories(duckdb_yyjson SYSTEM INTERFACE ${DUCKHERDER_DEPS}/duckdb/third_party/yyjson/include)
+target_include_directories(duckdb_yyjson SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/third_party/yyjson/include)
 
 add_library(arrow SHARED IMPORTED GLOBAL)
 set_target_properties(arrow PROPERTIES

@@ -5,7 +5,10 @@ set(out ${PROJECT_BINARY_DIR})
 set(footer ${PROJECT_SOURCE_DIR}/scripts/append_footer.py)
 
 file(MAKE_DIRECTORY ${out}/lib)
-foreach(library ${DUCKHERDER_LIBDUCKDB} ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600
+if(NOT DUCKHERDER_LINKS_PYTHON_MODULE)
+    set(linked_duckdb ${DUCKHERDER_LIBDUCKDB})
+endif()
+foreach(library ${linked_duckdb} ${DUCKHERDER_DEPS}/arrow/lib/libarrow.so.2600
         ${DUCKHERDER_DEPS}/arrow/lib/libarrow_flight.so.2600)
     get_filename_component(name ${library} NAME)
     file(CREATE_LINK ${library} ${out}/lib/${name} SYMBOLIC)
@@ -14,6 +17,11 @@ endforeach()
 # A product finds its libraries beside itself wherever it is copied to; CMake would put the build's own paths there.
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_RPATH $ORIGIN/lib)
+if(DUCKHERDER_LINKS_PYTHON_MODULE)
+    # The very file that Python has loaded: the same file under another path would be a second DuckDB in the process.
+    get_filename_component(module_directory ${DUCKHERDER_LIBDUCKDB} DIRECTORY)
+    list(APPEND CMAKE_INSTALL_RPATH ${module_directory})
+endif()
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
     add_library(duckherder_extension_library MODULE extension_main.cpp)
@@ -25,7 +33,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
     add_custom_command(
         OUTPUT ${out}/duckherder.duckdb_extension
         COMMAND ${footer} $<TARGET_FILE:duckherder_extension_library> ${out}/duckherder.duckdb_extension
-            --version ${PROJECT_VERSION}
+            --version ${PROJECT_VERSION} --duckdb-version ${DUCKHERDER_DUCKDB_VERSION}
         DEPENDS duckherder_extension_library ${footer}
         COMMENT "Writing duckherder.duckdb_extension"
         VERBATIM)
@@ -41,7 +49,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
         OUTPUT ${out}/python/duckherder.duckdb_extension
         COMMAND ${CMAKE_COMMAND} -E make_directory ${out}/python
         COMMAND ${footer} $<TARGET_FILE:duckherder_python_library> ${out}/python/duckherder.duckdb_extension
-            --version ${PROJECT_VERSION}
+            --version ${PROJECT_VERSION} --duckdb-version ${DUCKHERDER_DUCKDB_VERSION}
         DEPENDS duckherder_python_library ${footer}
         COMMENT "Writing python/duckherder.duckdb_extension"
         VERBATIM)
@@ -56,7 +64,8 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/extension_main.cpp)
         FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endif()
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/duckherder_main.cpp)
+# A program cannot be linked with a Python module, which wants the symbols of a Python.
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/main/duckherder_main.cpp AND NOT DUCKHERDER_LINKS_PYTHON_MODULE)
     add_executable(duckherder duckherder_main.cpp)
     target_link_libraries(duckherder PRIVATE duckherder_main)
     duckherder_use_duckdb_pch(duckherder)

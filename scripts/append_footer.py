@@ -9,7 +9,6 @@ import os
 import subprocess
 from pathlib import Path
 
-DUCKDB_VERSION = "v1.5.5"
 PLATFORM = "linux_amd64"
 SECTION_HEADER = b"\x00\x93\x04\x10duckdb_signature\x80\x04"
 FIELD_BYTES = 32
@@ -25,8 +24,8 @@ def describe_commit():
         return ""
 
 
-def footer(extension_version):
-    fields = ["4", PLATFORM, DUCKDB_VERSION, extension_version, "CPP", "", "", ""]
+def footer(duckdb_version, extension_version):
+    fields = ["4", PLATFORM, duckdb_version, extension_version, "CPP", "", "", ""]
     encoded = [field.encode() for field in fields]
     assert all(len(field) <= FIELD_BYTES for field in encoded), fields
     return SECTION_HEADER + b"".join(field.ljust(FIELD_BYTES, b"\0") for field in reversed(encoded)) + b"\0" * 256
@@ -37,11 +36,12 @@ def main():
     parser.add_argument("library", type=Path)
     parser.add_argument("extension", type=Path)
     parser.add_argument("--version", required=True)
+    parser.add_argument("--duckdb-version", required=True, help="of the DuckDB that may load it")
     args = parser.parse_args()
     version = "-".join(filter(None, ["v" + args.version, describe_commit()]))
     # Written beside and renamed: a process that has the old file loaded keeps it.
     fresh = args.extension.with_suffix(".new")
-    fresh.write_bytes(args.library.read_bytes() + footer(version[:FIELD_BYTES]))
+    fresh.write_bytes(args.library.read_bytes() + footer("v" + args.duckdb_version, version[:FIELD_BYTES]))
     os.replace(fresh, args.extension)
 
 

@@ -2,7 +2,7 @@
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
 usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, wheel, venv, venv-demo, venv-clients, image,
-       java)
+       java, build-2.0.1, venv-2.0.1)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
@@ -271,8 +271,9 @@ def main(groups):
     common = {section["package"]: section for section in packages if section["group"] == "venv"}
     for group in groups:
         if own := {section["package"]: section for section in packages if group in groups_of(section)}:
-            # The examples of clients run beside what all tests have, or with another version of it.
-            base = common if group == "venv-clients" else {}
+            # The examples of clients run beside what all tests have, or with another version of it; so does another
+            # DuckDB.
+            base = common if group not in ("venv", "venv-demo") else {}
             make_venv(group, [*{**base, **own}.values()])
 
 
