@@ -9,6 +9,7 @@ from pathlib import Path
 
 ARROWS = {
     "common": set(),
+    "compat": set(),
     "plan": set(),
     "protocol": {"plan"},
     "wire": {"plan", "protocol"},
@@ -52,8 +53,8 @@ MACHINE_PATH = re.compile(r"(?<![\w.}/$)>-])/(work|root|tmp|home)(?![\w-])")
 
 
 def reachable(folder):
-    """The folder itself, `common`, and every folder that the arrows lead to."""
-    seen, pending = {"common"}, [folder]
+    """The folder itself, `common`, `compat` if it sees DuckDB, and every folder that the arrows lead to."""
+    seen, pending = {"common"} if folder in WITHOUT_DUCKDB else {"common", "compat"}, [folder]
     while pending:
         current = pending.pop()
         if current not in seen:

@@ -4,6 +4,7 @@
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/ship_rows.hpp"
+#include "compat/names.hpp"
 #include "wire/catalog_items.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
@@ -55,7 +56,7 @@ public:
 
 protected:
 	unique_ptr<Expression> VisitReplace(BoundFunctionExpression &bound, unique_ptr<Expression> *) override {
-		if (UsesSequence(bound.function.name) && bound.bind_info) {
+		if (UsesSequence(FunctionName(bound.function)) && bound.bind_info) {
 			bound.bind_info->Cast<NextvalBindData>().create_info->catalog = catalog.RemoteName();
 		}
 		return nullptr;

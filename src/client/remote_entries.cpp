@@ -2,6 +2,7 @@
 
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "compat/names.hpp"
 #include "engine/driver_names.hpp"
 #include "engine/view_scan.hpp"
 
@@ -137,9 +138,9 @@ void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, Logical
 			get.AddColumnId(column.Logical().index);
 		}
 		update.expressions.push_back(make_uniq<BoundColumnRefExpression>(
-		    column.Type(), ColumnBinding(proj.table_index, proj.expressions.size())));
-		proj.expressions.push_back(
-		    make_uniq<BoundColumnRefExpression>(column.Type(), ColumnBinding(get.table_index, position)));
+		    column.Type(), ColumnBinding(proj.table_index, ProjectionIndex(proj.expressions.size()))));
+		proj.expressions.push_back(make_uniq<BoundColumnRefExpression>(
+		    column.Type(), ColumnBinding(get.table_index, ProjectionIndex(position))));
 		updated.push_back(column.Physical());
 	}
 }

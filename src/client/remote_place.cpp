@@ -1,6 +1,7 @@
 #include "client/remote_place.hpp"
 
 #include "client/remote_scan.hpp"
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/function_calls.hpp"
 #include "engine/operator_traits.hpp"
@@ -88,7 +89,7 @@ private:
 			local = true;
 		} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
 			auto &bound = expression.Cast<BoundFunctionExpression>();
-			if (UsesSequence(bound.function.name)) {
+			if (UsesSequence(FunctionName(bound.Function()))) {
 				CheckSequence(bound);
 			}
 		}
@@ -96,12 +97,12 @@ private:
 	}
 
 	void CheckSequence(BoundFunctionExpression &bound) {
-		if (!bound.bind_info) {
+		if (!bound.BindInfo()) {
 			local = true;
 			return;
 		}
 		RemoteSite place;
-		place.catalog = RemoteCatalog::From(bound.bind_info->Cast<NextvalBindData>().sequence.ParentCatalog());
+		place.catalog = RemoteCatalog::From(bound.BindInfo()->Cast<NextvalBindData>().sequence.ParentCatalog());
 		place.local = !place.catalog;
 		uses_drivers_sequence = uses_drivers_sequence || place.catalog;
 		sequences = Both(sequences, place);
@@ -110,7 +111,7 @@ private:
 
 bool IsAnywhere(const LogicalGet &get) {
 	static const std::set<string> names = {"range", "generate_series", "unnest", "repeat", "repeat_row"};
-	return names.count(get.function.name) > 0;
+	return names.count(FunctionName(get.function)) > 0;
 }
 
 RemoteSite SiteOfKind(LogicalOperator &op) {
@@ -118,10 +119,10 @@ RemoteSite SiteOfKind(LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_GET: {
 		auto &get = op.Cast<LogicalGet>();
-		if (get.function.name == VIEW_SCAN_NAME) {
+		if (FunctionName(get.function) == VIEW_SCAN_NAME) {
 			place.catalog = RemoteCatalog::From(*get.bind_data->Cast<ViewScanData>().catalog);
 			place.local = !place.catalog;
-		} else if (get.function.name == REMOTE_SCAN_NAME) {
+		} else if (FunctionName(get.function) == REMOTE_SCAN_NAME) {
 			place.catalog = &get.bind_data->Cast<RemoteScanData>().table.Remote();
 		} else {
 			place.local = !IsAnywhere(get);
@@ -246,7 +247,7 @@ namespace {
 
 bool Touches(LogicalOperator &op) {
 	if (op.type == LogicalOperatorType::LOGICAL_GET) {
-		auto &function = op.Cast<LogicalGet>().function.name;
+		auto &function = FunctionName(op.Cast<LogicalGet>().function);
 		return function == REMOTE_SCAN_NAME || function == VIEW_SCAN_NAME;
 	}
 	if (TargetOf(op) || UsesDriversSequence(op)) {

@@ -1,5 +1,6 @@
 #include "client/remote_query.hpp"
 
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
@@ -49,7 +50,7 @@ void CheckCaller(ClientContext &context) {
 }
 
 unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                                   vector<string> &names) {
+                                   vector<Identifier> &names) {
 	CheckCaller(context);
 	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
 	auto &catalog = Find(context, data->database);
@@ -79,7 +80,7 @@ struct ExecuteState : public GlobalTableFunctionState {
 };
 
 unique_ptr<FunctionData> BindExecute(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                                     vector<string> &names) {
+                                     vector<Identifier> &names) {
 	CheckCaller(context);
 	auto data = make_uniq<RemoteQueryData>(input.inputs[0].ToString(), input.inputs[1].ToString());
 	Find(context, data->database);

@@ -2,6 +2,7 @@
 
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
+#include "compat/names.hpp"
 #include "engine/driver_names.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
@@ -121,7 +122,7 @@ unique_ptr<TableFilter> Needed(const TableFilter &filter) {
 unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFunctionInitInput &input) {
 	auto &data = input.bind_data->Cast<RemoteScanData>();
 	vector<LogicalType> types;
-	vector<string> names;
+	vector<Identifier> names;
 	for (auto &column : data.table.GetColumns().Logical()) {
 		types.push_back(column.Type());
 		names.push_back(column.Name());

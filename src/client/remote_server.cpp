@@ -128,7 +128,7 @@ void RemoteServer::WatchInterrupts() {
 			wake.wait_for(guard, std::chrono::milliseconds(limits::WAIT_SLICE_MS));
 		}
 		for (auto *entry : watched) {
-			if (entry->context.interrupted) {
+			if (entry->context.IsInterrupted()) {
 				entry->source->Cancel();
 			}
 		}

@@ -1,5 +1,6 @@
 #include "client/remote_table_pragmas.hpp"
 
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_catalog.hpp"
 
@@ -100,7 +101,7 @@ string Unregister(ClientContext &context, const FunctionParameters &parameters) 
 
 //! DuckDB's loader takes no descriptions of pragmas
 void Add(ExtensionLoader &loader, PragmaFunction function, FunctionDescription description) {
-	auto name = function.name;
+	auto name = FunctionName(function);
 	PragmaFunctionSet set(name);
 	set.AddFunction(std::move(function));
 	CreatePragmaFunctionInfo info(name, std::move(set));

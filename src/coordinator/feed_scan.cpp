@@ -1,5 +1,7 @@
 #include "coordinator/feed_scan.hpp"
 
+#include "compat/names.hpp"
+#include "compat/vectors.hpp"
 #include "coordinator/table_range.hpp"
 #include "engine/copy_plan.hpp"
 #include "engine/restrict_rows.hpp"
@@ -146,9 +148,9 @@ public:
 	}
 
 	void Next(DataChunk &chunk) override {
-		chunk.SetCardinality(0);
+		chunk.SetChildCardinality(0);
 		while (chunk.size() == 0 && !ended) {
-			if (source.cancelled || source.context.interrupted || (stop && *stop)) {
+			if (source.cancelled || source.context.IsInterrupted() || (stop && *stop)) {
 				throw InterruptException();
 			}
 			source.CheckNotFailed();
@@ -204,7 +206,8 @@ private:
 			data.async_result.ExecuteTasksSynchronously();
 			return true;
 		default:
-			throw InternalException("The table function %s returned an unexpected result", source.scan->function.name);
+			throw InternalException("The table function %s returned an unexpected result",
+			                        FunctionName(source.scan->function));
 		}
 	}
 
@@ -305,7 +308,7 @@ private:
 			}
 			// a copy: the reader overwrites its vectors as soon as the next task has its turn
 			chunk.Reset();
-			chunk.Append(buffer, true);
+			AppendAll(chunk, buffer);
 		}
 		idx_t BatchIndex() const override {
 			return 0;
@@ -364,7 +367,7 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	}
 	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
-		                  get.function.name);
+		                  FunctionName(get.function));
 	}
 	if (!shared) {
 		// most table functions cannot copy what they bound

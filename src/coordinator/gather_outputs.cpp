@@ -9,7 +9,7 @@
 
 namespace duckherder {
 
-GatherOutputs::GatherOutputs(const std::atomic<bool> &interrupted_p) : interrupted(interrupted_p) {
+GatherOutputs::GatherOutputs(std::function<bool()> interrupted_p) : interrupted(std::move(interrupted_p)) {
 }
 
 void GatherOutputs::SetReady(TaskKey task, Output output) {
@@ -65,7 +65,7 @@ std::optional<GatherOutputs::Output> GatherOutputs::IfReady(TaskKey task) const 
 	if (entry != ready.end()) {
 		return entry->second;
 	}
-	if (interrupted || closed) {
+	if (interrupted() || closed) {
 		throw duckdb::InterruptException();
 	}
 	return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,8 +30,8 @@ public:
 		std::shared_ptr<const std::vector<std::string>> rows;
 	};
 
-	//! `interrupted` is the session's, and is looked at only while the session reads.
-	explicit GatherOutputs(const std::atomic<bool> &interrupted);
+	//! Whether the session is interrupted: asked only while the session reads
+	explicit GatherOutputs(std::function<bool()> interrupted);
 
 	//! The session may read this output. It replaces one that was lost.
 	void SetReady(TaskKey task, Output output);
@@ -53,7 +54,7 @@ public:
 	//! Throws the failure if there is one, instead of what follows from it.
 	void ThrowIfFailed() const;
 	bool Interrupted() const {
-		return interrupted;
+		return interrupted();
 	}
 	//! The output could not be read. False if there is a newer one meanwhile.
 	bool Remove(TaskKey task, Attempt attempt);
@@ -71,7 +72,7 @@ private:
 	//! With the lock held
 	void ThrowFailure() const;
 
-	const std::atomic<bool> &interrupted;
+	const std::function<bool()> interrupted;
 	mutable std::mutex lock;
 	std::condition_variable changed;
 	std::map<TaskKey, Output> ready;

@@ -55,7 +55,7 @@ bool GatherReader::NextIfThere(DataChunk &chunk) {
 				return false;
 			}
 			if (!reader) {
-				chunk.SetCardinality(0);
+				chunk.SetChildCardinality(0);
 				return true;
 			}
 			if (parent.coordinator->Outputs().Interrupted()) {

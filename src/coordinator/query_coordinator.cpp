@@ -20,7 +20,7 @@ QueryCoordinator::QueryCoordinator(duckdb::ClientContext &context_p, Distributed
                                    CoordinatorServices services_p, CoordinatorOptions options_p,
                                    QueryRecorder::Entry record_p)
     : context(context_p), plan(plan_p), services(std::move(services_p)), options(std::move(options_p)),
-      journal(services.recorder, std::move(record_p)), outputs(context_p.interrupted),
+      journal(services.recorder, std::move(record_p)), outputs([this] { return context.IsInterrupted(); }),
       dispatcher(journal.Id(), services, keys, outputs), stages(context_p, plan_p) {
 }
 
@@ -283,7 +283,7 @@ void QueryCoordinator::Watch() {
 			Tick(guard);
 		}
 		// remembered as the query's failure: DuckDB may take the interrupt back, and nothing is to start any more
-		if (context.interrupted && !dispatcher.Stopped()) {
+		if (context.IsInterrupted() && !dispatcher.Stopped()) {
 			FailNow(InterruptError(duckdb::InterruptException::INTERRUPT_MESSAGE));
 		}
 		dispatcher.HangUp();

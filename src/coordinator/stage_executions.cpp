@@ -82,7 +82,7 @@ public:
 		for (auto i = idx_t(column_count); i < fragment.expressions.size(); i++) {
 			auto &key = fragment.expressions[i];
 			unique_ptr<duckdb::Expression> null =
-			    duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value(key->return_type));
+			    duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value(key->GetReturnType()));
 			std::swap(key, null);
 			replaced.emplace_back(&key, std::move(null));
 		}

@@ -1,5 +1,7 @@
 #include "coordinator/table_range.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/catalog/catalog_entry/duck_table_entry.hpp"
 #include "duckdb/function/table/table_scan.hpp"
 #include "duckdb/main/client_config.hpp"
@@ -42,7 +44,7 @@ vector<LogicalType> ScannedTypes(const PhysicalTableScan &scan) {
 bool TableRange::CanRead(const LogicalGet &get, const ScanSplit &split) {
 	auto table = get.GetTable();
 	auto kind = split.Kind();
-	if (get.function.name != "seq_scan" || !table || !table->IsDuckTable() ||
+	if (FunctionName(get.function) != "seq_scan" || !table || !table->IsDuckTable() ||
 	    (kind != SplitKind::ROW_GROUP && kind != SplitKind::RANGE)) {
 		return false;
 	}
@@ -117,7 +119,7 @@ void TableRange::Reader::Next(DataChunk &output) {
 		if (!range.NextRowGroup(context, state)) {
 			return;
 		}
-		if (context.interrupted) {
+		if (context.IsInterrupted()) {
 			throw InterruptException();
 		}
 	}

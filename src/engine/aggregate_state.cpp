@@ -1,5 +1,8 @@
 #include "engine/aggregate_state.hpp"
 
+#include "compat/aggregates.hpp"
+#include "compat/names.hpp"
+#include "compat/vectors.hpp"
 #include "engine/describe_function.hpp"
 
 #include "duckdb/catalog/catalog_entry/aggregate_function_catalog_entry.hpp"
@@ -23,18 +26,18 @@ namespace {
 
 //! The wrapped function, for the callbacks that are given the function but no bind data
 struct WrappedFunction : public AggregateFunctionInfo {
-	explicit WrappedFunction(AggregateFunction function_p) : function(std::move(function_p)) {
+	explicit WrappedFunction(BoundAggregateFunction function_p) : function(std::move(function_p)) {
 	}
-	AggregateFunction function;
+	BoundAggregateFunction function;
 };
 
 //! The wrapped function and its bind data, for the callbacks that are given bind data but no function
 struct WrappedBindData : public FunctionData {
-	WrappedBindData(AggregateFunction function_p, unique_ptr<FunctionData> bind_data_p, LogicalType return_type_p)
+	WrappedBindData(BoundAggregateFunction function_p, unique_ptr<FunctionData> bind_data_p, LogicalType return_type_p)
 	    : function(std::move(function_p)), bind_data(std::move(bind_data_p)), return_type(std::move(return_type_p)),
-	      state_size(function.state_size(function)) {
+	      state_size(StateSizeOf(function, bind_data.get())) {
 	}
-	AggregateFunction function;
+	BoundAggregateFunction function;
 	unique_ptr<FunctionData> bind_data;
 	//! Of the expression. The optimizer may have exchanged the function (SUM of DECIMAL by one of HUGEINT) under it.
 	LogicalType return_type;
@@ -45,14 +48,14 @@ struct WrappedBindData : public FunctionData {
 	}
 	bool Equals(const FunctionData &other_p) const override {
 		auto &other = other_p.Cast<WrappedBindData>();
-		return function == other.function && function.name == other.function.name &&
-		       function.arguments == other.function.arguments &&
+		return function == other.function && FunctionName(function) == FunctionName(other.function) &&
+		       ArgumentsOf(function) == ArgumentsOf(other.function) &&
 		       FunctionData::Equals(bind_data.get(), other.bind_data.get());
 	}
 };
 
-const AggregateFunction &Unwrap(const AggregateFunction &function) {
-	return function.function_info->Cast<WrappedFunction>().function;
+const BoundAggregateFunction &Unwrap(const BoundAggregateFunction &function) {
+	return function.GetExtraFunctionInfo().Cast<WrappedFunction>().function;
 }
 
 WrappedBindData &Unwrap(AggregateInputData &input) {
@@ -60,35 +63,39 @@ WrappedBindData &Unwrap(AggregateInputData &input) {
 }
 
 AggregateInputData InnerInput(AggregateInputData &input) {
-	return AggregateInputData(Unwrap(input).bind_data.get(), input.allocator, input.combine_type);
+	auto &wrapped = Unwrap(input);
+	return InputFor(wrapped.function, wrapped.bind_data.get(), input);
 }
 
-idx_t StateSize(const AggregateFunction &function) {
-	auto &inner = Unwrap(function);
-	return inner.state_size(inner);
+//! 1.5 gives no bind data, but none of the functions needs it for the size of its state
+const FunctionData *InnerData(const FunctionData *bind_data) {
+	return bind_data ? bind_data->Cast<WrappedBindData>().bind_data.get() : nullptr;
 }
 
-void Initialize(const AggregateFunction &function, data_ptr_t state) {
-	auto &inner = Unwrap(function);
-	inner.initialize(inner, state);
+idx_t StateSize(const BoundAggregateFunction &function, const FunctionData *bind_data) {
+	return StateSizeOf(Unwrap(function), InnerData(bind_data));
+}
+
+void Initialize(const BoundAggregateFunction &function, const FunctionData *bind_data, data_ptr_t state) {
+	InitializeState(Unwrap(function), InnerData(bind_data), state);
 }
 
 void Combine(Vector &source, Vector &target, AggregateInputData &input, idx_t count) {
 	auto inner = InnerInput(input);
-	Unwrap(input).function.combine(source, target, inner, count);
+	Unwrap(input).function.GetStateCombineCallback()(source, target, inner, count);
 }
 
 void PartialUpdate(Vector inputs[], AggregateInputData &input, idx_t input_count, Vector &states, idx_t count) {
 	auto inner = InnerInput(input);
-	Unwrap(input).function.update(inputs, inner, input_count, states, count);
+	Unwrap(input).function.GetStateUpdateCallback()(inputs, inner, input_count, states, count);
 }
 
 void PartialSimpleUpdate(Vector inputs[], AggregateInputData &input, idx_t input_count, data_ptr_t state, idx_t count) {
 	auto inner = InnerInput(input);
-	Unwrap(input).function.simple_update(inputs, inner, input_count, state, count);
+	SimpleUpdate(Unwrap(input).function, inputs, inner, input_count, state, count);
 }
 
-void PartialFinalize(Vector &states, AggregateInputData &input, Vector &result, idx_t count, idx_t offset) {
+void PartialFinalize(Vector &states, AggregateFinalizeInput &input, Vector &result, idx_t count, idx_t offset) {
 	auto state_size = Unwrap(input).state_size;
 	UnifiedVectorFormat format;
 	states.ToUnifiedFormat(count, format);
@@ -100,7 +107,7 @@ void PartialFinalize(Vector &states, AggregateInputData &input, Vector &result, 
 		return;
 	}
 	result.SetVectorType(VectorType::FLAT_VECTOR);
-	auto blobs = FlatVector::GetData<string_t>(result);
+	auto blobs = FlatVector::GetDataMutable<string_t>(result);
 	for (idx_t i = 0; i < count; i++) {
 		auto bytes = const_char_ptr_cast(pointers[format.sel->get_index(i)]);
 		blobs[i + offset] = StringVector::AddStringOrBlob(result, bytes, state_size);
@@ -109,13 +116,13 @@ void PartialFinalize(Vector &states, AggregateInputData &input, Vector &result, 
 
 //! A state is numbers, of which only one kind is used as an index: the registers of a HyperLogLog, all there is in the
 //! state of approx_count_distinct.
-void CheckState(const AggregateFunction &function, const_data_ptr_t state, idx_t size) {
-	if (function.name != "approx_count_distinct") {
+void CheckState(const BoundAggregateFunction &function, const_data_ptr_t state, idx_t size) {
+	if (FunctionName(function) != "approx_count_distinct") {
 		return;
 	}
 	auto too_large = [](data_t zeros) { return zeros > HyperLogLog::Q + 1; };
 	if (std::any_of(state, state + size, too_large)) {
-		throw InvalidInputException("Aggregate state of %s with a register that is none", function.name);
+		throw InvalidInputException("Aggregate state of %s with a register that is none", FunctionName(function));
 	}
 }
 
@@ -132,12 +139,14 @@ void CombineStates(Vector &blobs, AggregateInputData &input, idx_t count,
 	auto data = UnifiedVectorFormat::GetData<string_t>(format);
 	Vector sources(LogicalType::POINTER);
 	Vector targets(LogicalType::POINTER);
-	auto source_pointers = FlatVector::GetData<data_ptr_t>(sources);
-	auto target_pointers = FlatVector::GetData<data_ptr_t>(targets);
+	auto source_pointers = FlatVector::GetDataMutable<data_ptr_t>(sources);
+	auto target_pointers = FlatVector::GetDataMutable<data_ptr_t>(targets);
 	idx_t pending = 0;
 	auto flush = [&]() {
 		if (pending > 0) {
-			wrapped.function.combine(sources, targets, inner, pending);
+			FlatVector::SetSize(sources, pending);
+			FlatVector::SetSize(targets, pending);
+			wrapped.function.GetStateCombineCallback()(sources, targets, inner, pending);
 			pending = 0;
 		}
 	};
@@ -150,7 +159,7 @@ void CombineStates(Vector &blobs, AggregateInputData &input, idx_t count,
 		if (blob.GetSize() != wrapped.state_size) {
 			throw InvalidInputException("Aggregate state of %s has %llu bytes instead of %llu: the nodes run different "
 			                            "builds of DuckDB",
-			                            wrapped.function.name, blob.GetSize(), wrapped.state_size);
+			                            FunctionName(wrapped.function), blob.GetSize(), wrapped.state_size);
 		}
 		CheckState(wrapped.function, const_data_ptr_cast(blob.GetData()), wrapped.state_size);
 		auto copy = memory.get() + pending * stride;
@@ -175,70 +184,69 @@ void FinalSimpleUpdate(Vector inputs[], AggregateInputData &input, idx_t, data_p
 	CombineStates(inputs[0], input, count, [&](idx_t) { return state; });
 }
 
-void FinalFinalize(Vector &states, AggregateInputData &input, Vector &result, idx_t count, idx_t offset) {
-	auto inner = InnerInput(input);
-	Unwrap(input).function.finalize(states, inner, result, count, offset);
+void FinalFinalize(Vector &states, AggregateFinalizeInput &input, Vector &result, idx_t count, idx_t offset) {
+	auto &wrapped = Unwrap(input);
+	auto inner = FinalizeInputFor(wrapped.function, wrapped.bind_data.get(), input);
+	wrapped.function.GetStateFinalizeCallback()(states, inner, result, count, offset);
 }
 
-void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const AggregateFunction &) {
+void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> bind_data,
+                      const BoundAggregateFunction &) {
 	auto &wrapped = bind_data->Cast<WrappedBindData>();
-	serializer.WriteProperty(600, "arguments", wrapped.function.arguments);
+	serializer.WriteProperty(600, "arguments", ArgumentsOf(wrapped.function));
 	serializer.WriteProperty(601, "return_type", wrapped.return_type);
 	serializer.WriteObject(602, "function", [&](Serializer &object) {
 		FunctionSerializer::Serialize(object, wrapped.function, wrapped.bind_data.get());
 	});
 }
 
-unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, AggregateFunction &function);
+unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, BoundAggregateFunction &function);
 
-unique_ptr<FunctionData> RefuseBind(ClientContext &, AggregateFunction &function, vector<unique_ptr<Expression>> &) {
-	throw BinderException("%s is internal to Duckherder and cannot be called", function.name);
+[[noreturn]] void RefuseCall(const string &name) {
+	throw BinderException("%s is internal to Duckherder and cannot be called", name);
 }
 
 //! Sets everything that the two forms share; `function` has its name already
-unique_ptr<FunctionData> Wrap(AggregateFunction &function, AggregateFunction inner, unique_ptr<FunctionData> bind_data,
-                              const LogicalType &return_type) {
-	auto partial = function.name == PARTIAL_AGGREGATE_NAME;
-	function.state_size = StateSize;
-	function.initialize = Initialize;
-	function.combine = Combine;
-	function.destructor = nullptr;
-	function.bind = RefuseBind;
-	function.serialize = SerializeWrapped;
-	function.deserialize = DeserializeWrapped;
-	function.order_dependent = inner.order_dependent;
-	function.distinct_dependent = inner.distinct_dependent;
+unique_ptr<FunctionData> Wrap(BoundAggregateFunction &function, BoundAggregateFunction inner,
+                              unique_ptr<FunctionData> bind_data, const LogicalType &return_type) {
+	auto partial = FunctionName(function) == PARTIAL_AGGREGATE_NAME;
+	SetStateCallbacks<StateSize, Initialize>(function);
+	function.SetStateCombineCallback(Combine);
+	function.SetStateDestructorCallback(nullptr);
+	RefuseCalls<RefuseCall>(function);
+	function.SetSerializeCallback(SerializeWrapped);
+	function.SetDeserializeCallback(DeserializeWrapped);
+	function.SetOrderDependent(inner.GetOrderDependent());
+	function.SetDistinctDependent(inner.GetDistinctDependent());
 	function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
 	if (partial) {
-		function.arguments = inner.arguments;
+		ArgumentsOf(function) = ArgumentsOf(inner);
 		function.SetReturnType(LogicalType::BLOB);
-		function.update = PartialUpdate;
-		function.simple_update = inner.simple_update ? PartialSimpleUpdate : nullptr;
-		function.finalize = PartialFinalize;
+		function.SetStateUpdateCallback(PartialUpdate);
+		SetSimpleUpdate<PartialSimpleUpdate>(function, HasSimpleUpdate(inner));
+		function.SetStateFinalizeCallback(PartialFinalize);
 		function.SetNullHandling(inner.GetNullHandling());
 	} else {
-		function.arguments = {LogicalType::BLOB};
+		ArgumentsOf(function) = {LogicalType::BLOB};
 		function.SetReturnType(return_type);
-		function.update = FinalUpdate;
-		function.simple_update = FinalSimpleUpdate;
-		function.finalize = FinalFinalize;
+		function.SetStateUpdateCallback(FinalUpdate);
+		SetSimpleUpdate<FinalSimpleUpdate>(function, true);
+		function.SetStateFinalizeCallback(FinalFinalize);
 	}
-	function.varargs = LogicalType(LogicalTypeId::INVALID);
-	function.function_info = make_shared_ptr<WrappedFunction>(inner);
+	SetNoMoreArguments(function);
+	function.SetExtraFunctionInfo(make_shared_ptr<WrappedFunction>(inner));
 	return make_uniq<WrappedBindData>(std::move(inner), std::move(bind_data), return_type);
 }
 
 AggregateFunction EmptyForm(const string &name) {
-	AggregateFunction function(name, {}, LogicalType::BLOB, nullptr, nullptr, nullptr, nullptr, nullptr,
-	                           FunctionNullHandling::DEFAULT_NULL_HANDLING, nullptr);
-	function.varargs = LogicalType::ANY;
-	function.bind = RefuseBind;
-	function.serialize = SerializeWrapped;
-	function.deserialize = DeserializeWrapped;
+	auto function = NewAggregate(name);
+	RefuseCalls<RefuseCall>(function);
+	function.SetSerializeCallback(SerializeWrapped);
+	function.SetDeserializeCallback(DeserializeWrapped);
 	return function;
 }
 
-unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, AggregateFunction &function) {
+unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, BoundAggregateFunction &function) {
 	auto arguments = deserializer.ReadProperty<vector<LogicalType>>(600, "arguments");
 	auto return_type = deserializer.ReadProperty<LogicalType>(601, "return_type");
 	//! Stand-ins: binding again needs the types of the arguments, not their values
@@ -248,7 +256,7 @@ unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, Aggregat
 	}
 	unique_ptr<FunctionData> result;
 	deserializer.ReadObject(602, "function", [&](Deserializer &object) {
-		auto entry = FunctionSerializer::Deserialize<AggregateFunction, AggregateFunctionCatalogEntry>(
+		auto entry = FunctionSerializer::Deserialize<BoundAggregateFunction, AggregateFunctionCatalogEntry>(
 		    object, CatalogType::AGGREGATE_FUNCTION_ENTRY, children, return_type);
 		result = Wrap(function, std::move(entry.first), std::move(entry.second), return_type);
 	});
@@ -257,9 +265,9 @@ unique_ptr<FunctionData> DeserializeWrapped(Deserializer &deserializer, Aggregat
 
 unique_ptr<BoundAggregateExpression> MakeForm(const BoundAggregateExpression &aggregate, const string &name,
                                               vector<unique_ptr<Expression>> children, unique_ptr<Expression> filter) {
-	auto function = EmptyForm(name);
-	auto bind_data = Wrap(function, aggregate.function, aggregate.bind_info ? aggregate.bind_info->Copy() : nullptr,
-	                      aggregate.return_type);
+	BoundAggregateFunction function(EmptyForm(name));
+	auto bind_data = Wrap(function, aggregate.Function(), aggregate.BindInfo() ? aggregate.BindInfo()->Copy() : nullptr,
+	                      aggregate.GetReturnType());
 	auto result = make_uniq<BoundAggregateExpression>(std::move(function), std::move(children), std::move(filter),
 	                                                  std::move(bind_data), AggregateType::NON_DISTINCT);
 	result->SetAlias(aggregate.GetAlias());
@@ -277,23 +285,24 @@ bool HasPlainState(const BoundAggregateExpression &aggregate) {
 	    "regr_intercept", "regr_r2",     "regr_slope",   "regr_sxx",        "regr_sxy",  "regr_syy",
 	    "skewness",       "kurtosis",    "kurtosis_pop", "bool_and",        "bool_or",   "approx_count_distinct",
 	    "count_if",       "countif"};
-	auto &function = aggregate.function;
-	if (!TypeIsConstantSize(aggregate.return_type.InternalType())) {
+	auto &function = aggregate.Function();
+	if (!TypeIsConstantSize(aggregate.GetReturnType().InternalType())) {
 		// sum(BIGNUM): its state points to digits elsewhere, although it has no destructor
 		return false;
 	}
-	return names.count(function.name) > 0 && !function.destructor && function.combine && function.finalize &&
-	       function.update && function.state_size &&
-	       (function.catalog_name.empty() || function.catalog_name == "system");
+	return names.count(FunctionName(function)) > 0 && !function.HasStateDestructorCallback() &&
+	       function.HasStateCombineCallback() && function.HasStateFinalizeCallback() &&
+	       function.HasStateUpdateCallback() && function.HasStateSizeCallback() &&
+	       (CatalogOf(function).empty() || CatalogOf(function) == "system");
 }
 
 unique_ptr<BoundAggregateExpression> MakePartial(const BoundAggregateExpression &aggregate) {
 	vector<unique_ptr<Expression>> children;
-	for (auto &child : aggregate.children) {
+	for (auto &child : aggregate.GetChildren()) {
 		children.push_back(child->Copy());
 	}
 	return MakeForm(aggregate, PARTIAL_AGGREGATE_NAME, std::move(children),
-	                aggregate.filter ? aggregate.filter->Copy() : nullptr);
+	                aggregate.GetFilter() ? aggregate.GetFilter()->Copy() : nullptr);
 }
 
 unique_ptr<BoundAggregateExpression> MakeFinal(const BoundAggregateExpression &aggregate,
@@ -304,11 +313,11 @@ unique_ptr<BoundAggregateExpression> MakeFinal(const BoundAggregateExpression &a
 }
 
 string OriginalName(const BoundAggregateExpression &aggregate) {
-	auto &name = aggregate.function.name;
+	auto &name = FunctionName(aggregate.Function());
 	if (name != PARTIAL_AGGREGATE_NAME && name != FINAL_AGGREGATE_NAME) {
 		return name;
 	}
-	return aggregate.bind_info->Cast<WrappedBindData>().function.name;
+	return FunctionName(aggregate.BindInfo()->Cast<WrappedBindData>().function);
 }
 
 void RegisterAggregateStateFunctions(DatabaseInstance &db) {

@@ -1,5 +1,6 @@
 #include "engine/bound_scan.hpp"
 
+#include "compat/names.hpp"
 #include "wire/checked_deserializer.hpp"
 #include "wire/serialized.hpp"
 
@@ -68,7 +69,8 @@ string EncodeBoundScan(const MultiFileBindData &data) {
 	return BOUND_SCAN_MARK + Blob::ToBase64(string_t(bytes));
 }
 
-void SerializeBound(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const TableFunction &function) {
+void SerializeBound(Serializer &serializer, const optional_ptr<FunctionData> bind_data,
+                    const BoundTableFunction &function) {
 	auto &data = bind_data->Cast<MultiFileBindData>();
 	auto bound = data.Copy();
 	vector<OpenFileInfo> files {OpenFileInfo(EncodeBoundScan(data))};
@@ -79,7 +81,7 @@ void SerializeBound(Serializer &serializer, const optional_ptr<FunctionData> bin
 } // namespace
 
 bool IsParquetScan(const LogicalGet &get) {
-	auto &name = get.function.name;
+	auto &name = FunctionName(get.function);
 	return (name == "parquet_scan" || name == "read_parquet") && get.function.serialize && get.bind_data;
 }
 

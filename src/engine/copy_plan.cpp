@@ -1,5 +1,7 @@
 #include "engine/copy_plan.hpp"
 
+#include "compat/filters.hpp"
+
 #include "duckdb/planner/operator/logical_filter.hpp"
 #include "duckdb/planner/operator/logical_projection.hpp"
 
@@ -14,9 +16,7 @@ unique_ptr<LogicalGet> CopyScan(const LogicalGet &get, unique_ptr<FunctionData> 
 	copy->projection_ids = get.projection_ids;
 	copy->parameters = get.parameters;
 	copy->named_parameters = get.named_parameters;
-	for (auto &filter : get.table_filters.filters) {
-		copy->table_filters.filters[filter.first] = filter.second->Copy();
-	}
+	CopyFilters(get.table_filters, copy->table_filters);
 	copy->SetEstimatedCardinality(get.estimated_cardinality);
 	return copy;
 }

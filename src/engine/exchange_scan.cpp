@@ -1,5 +1,7 @@
 #include "engine/exchange_scan.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
@@ -40,7 +42,7 @@ void LogicalExchangeScan::ResolveTypes() {
 PhysicalOperator &LogicalExchangeScan::CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) {
 	auto &entry =
 	    Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, EXCHANGE_SCAN_NAME);
-	auto function = entry.functions.GetFunctionByOffset(0);
+	BoundTableFunction function(entry.functions.GetFunctionByOffset(0));
 	auto bind_data = make_uniq<ExchangeScanBindData>();
 	bind_data->source = source;
 	bind_data->types = return_types;

@@ -1,5 +1,6 @@
 #include "engine/fragment.hpp"
 
+#include "compat/names.hpp"
 #include "engine/bound_scan.hpp"
 #include "wire/checked_deserializer.hpp"
 #include "wire/serialized.hpp"
@@ -34,7 +35,7 @@ optional_ptr<vector<unique_ptr<BaseStatistics>>> StatisticsOf(LogicalOperator &o
 		return op.Cast<LogicalAggregate>().group_stats;
 	case LogicalOperatorType::LOGICAL_COMPARISON_JOIN:
 	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
-		return static_cast<LogicalJoin &>(op).join_stats;
+		return JoinStatistics(static_cast<LogicalJoin &>(op));
 	default:
 		return nullptr;
 	}
@@ -95,7 +96,7 @@ void ReadNote(Deserializer &deserializer, LogicalOperator &op) {
 idx_t LargestTableIndex(LogicalOperator &op) {
 	idx_t result = 0;
 	for (auto index : op.GetTableIndex()) {
-		result = MaxValue(result, index);
+		result = MaxValue(result, IndexOf(index));
 	}
 	for (auto &child : op.children) {
 		result = MaxValue(result, LargestTableIndex(*child));

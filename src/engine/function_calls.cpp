@@ -1,5 +1,9 @@
 #include "engine/function_calls.hpp"
 
+#include "compat/aggregates.hpp"
+#include "compat/filters.hpp"
+#include "compat/names.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry.hpp"
 #include "duckdb/function/lambda_functions.hpp"
@@ -8,10 +12,6 @@
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
-#include "duckdb/planner/filter/conjunction_filter.hpp"
-#include "duckdb/planner/filter/expression_filter.hpp"
-#include "duckdb/planner/filter/optional_filter.hpp"
-#include "duckdb/planner/filter/struct_filter.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 
@@ -25,8 +25,9 @@ namespace {
 //! later has that of a transaction, whose numbers start above it.
 constexpr transaction_t SYSTEM_TRANSACTION = 1;
 
-FunctionCall CallOf(FunctionKind kind, const BaseScalarFunction &function) {
-	return {kind, function.name, function.catalog_name, function.schema_name};
+template <class FUNCTION>
+FunctionCall CallOf(FunctionKind kind, const FUNCTION &function) {
+	return {kind, FunctionName(function), CatalogOf(function), SchemaOf(function)};
 }
 
 //! Their second argument is the name of an aggregate
@@ -37,43 +38,20 @@ bool CallsByName(const string &function) {
 }
 
 void VisitFunction(BoundFunctionExpression &bound, const FunctionVisitor &visit) {
-	visit(CallOf(FunctionKind::SCALAR, bound.function));
-	if (bound.function.HasBindLambdaCallback() && bound.bind_info) {
-		auto &lambda = bound.bind_info->Cast<ListLambdaBindData>();
+	visit(CallOf(FunctionKind::SCALAR, bound.Function()));
+	if (bound.Function().HasBindLambdaCallback() && bound.BindInfo()) {
+		auto &lambda = bound.BindInfo()->Cast<ListLambdaBindData>();
 		if (lambda.lambda_expr) {
 			VisitFunctions(*lambda.lambda_expr, visit);
 		}
 	}
-	if (CallsByName(bound.function.name) && bound.children.size() > 1) {
-		auto &name = *bound.children[1];
+	if (CallsByName(FunctionName(bound.Function())) && bound.GetChildren().size() > 1) {
+		auto &name = *bound.GetChildren()[1];
 		// DuckDB takes constants only; one that it has not folded yet is a name that nobody knows
 		auto known = name.GetExpressionClass() == ExpressionClass::BOUND_CONSTANT;
-		visit({FunctionKind::AGGREGATE, known ? name.Cast<BoundConstantExpression>().value.ToString() : name.ToString(),
-		       string(), string()});
-	}
-}
-
-void VisitFilter(TableFilter &filter, const std::function<void(Expression &)> &visit) {
-	switch (filter.filter_type) {
-	case TableFilterType::CONJUNCTION_OR:
-	case TableFilterType::CONJUNCTION_AND:
-		for (auto &child : static_cast<ConjunctionFilter &>(filter).child_filters) {
-			VisitFilter(*child, visit);
-		}
-		break;
-	case TableFilterType::STRUCT_EXTRACT:
-		VisitFilter(*filter.Cast<StructFilter>().child_filter, visit);
-		break;
-	case TableFilterType::OPTIONAL_FILTER:
-		if (auto &child = filter.Cast<OptionalFilter>().child_filter) {
-			VisitFilter(*child, visit);
-		}
-		break;
-	case TableFilterType::EXPRESSION_FILTER:
-		visit(*filter.Cast<ExpressionFilter>().expr);
-		break;
-	default:
-		break;
+		visit({FunctionKind::AGGREGATE,
+		       known ? name.Cast<BoundConstantExpression>().GetValue().ToString() : name.ToString(), string(),
+		       string()});
 	}
 }
 
@@ -85,10 +63,10 @@ void VisitFunctions(Expression &expression, const FunctionVisitor &visit) {
 		VisitFunction(expression.Cast<BoundFunctionExpression>(), visit);
 		break;
 	case ExpressionClass::BOUND_AGGREGATE:
-		visit(CallOf(FunctionKind::AGGREGATE, expression.Cast<BoundAggregateExpression>().function));
+		visit(CallOf(FunctionKind::AGGREGATE, expression.Cast<BoundAggregateExpression>().Function()));
 		break;
 	case ExpressionClass::BOUND_WINDOW:
-		if (auto &aggregate = expression.Cast<BoundWindowExpression>().aggregate) {
+		if (auto &aggregate = AggregateOf(expression.Cast<BoundWindowExpression>())) {
 			visit(CallOf(FunctionKind::AGGREGATE, *aggregate));
 		}
 		break;
@@ -101,9 +79,8 @@ void VisitFunctions(Expression &expression, const FunctionVisitor &visit) {
 void VisitExpressions(LogicalOperator &op, const std::function<void(Expression &)> &visit) {
 	LogicalOperatorVisitor::EnumerateExpressions(op, [&](unique_ptr<Expression> *child) { visit(**child); });
 	if (op.type == LogicalOperatorType::LOGICAL_GET) {
-		for (auto &entry : op.Cast<LogicalGet>().table_filters.filters) {
-			VisitFilter(*entry.second, visit);
-		}
+		ForEachFilter(op.Cast<LogicalGet>().table_filters,
+		              [&](idx_t, TableFilter &filter) { VisitFilterExpressions(filter, visit); });
 	}
 }
 
@@ -118,8 +95,8 @@ bool CameWithDuckDB(ClientContext &context, const FunctionCall &call) {
 	}
 	auto type = call.kind == FunctionKind::AGGREGATE ? CatalogType::AGGREGATE_FUNCTION_ENTRY
 	                                                 : CatalogType::SCALAR_FUNCTION_ENTRY;
-	auto entry = Catalog::GetEntry(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, EntryLookupInfo(type, call.name),
-	                               OnEntryNotFound::RETURN_NULL);
+	auto entry = Catalog::GetEntry(context, SYSTEM_CATALOG, DEFAULT_SCHEMA,
+	                               EntryLookupInfo(type, Identifier(call.name)), OnEntryNotFound::RETURN_NULL);
 	return entry && entry->internal && entry->timestamp == SYSTEM_TRANSACTION;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/key_set.hpp"
 
+#include "compat/vectors.hpp"
 #include "wire/checked_deserializer.hpp"
 
 #include "duckdb/common/serializer/binary_serializer.hpp"
@@ -59,9 +60,10 @@ bool RangeAsValues(const LogicalType &type, UnifiedVectorFormat &format, idx_t c
 		return false;
 	}
 	Vector typed(type, idx_t(2));
-	auto data = FlatVector::GetData<T>(typed);
+	auto data = FlatVector::GetDataMutable<T>(typed);
 	data[0] = bounds[0];
 	data[1] = bounds[1];
+	FlatVector::SetSize(typed, 2);
 	low = typed.GetValue(0);
 	high = typed.GetValue(1);
 	return true;
@@ -189,8 +191,8 @@ void KeySet::Add(Vector &keys, idx_t count) {
 	}
 	Vector hash_vector(LogicalType::HASH, count);
 	VectorOperations::Hash(keys, hash_vector, count);
-	hash_vector.Flatten(count);
-	auto hash_data = FlatVector::GetData<hash_t>(hash_vector);
+	FlattenRows(hash_vector, count);
+	auto hash_data = FlatVector::GetDataMutable<hash_t>(hash_vector);
 	for (idx_t i = 0; i < count; i++) {
 		if (!format.validity.RowIsValid(format.sel->get_index(i))) {
 			continue;

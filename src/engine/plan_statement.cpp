@@ -1,5 +1,7 @@
 #include "engine/plan_statement.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/common/exception/transaction_exception.hpp"
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
 
@@ -32,8 +34,7 @@ PlanStatement::PlanStatement(unique_ptr<LogicalOperator> plan_p, string query_p)
 unique_ptr<SQLStatement> PlanStatement::Copy() const {
 	auto &mine = const_cast<PlanStatement &>(*this).plan;
 	auto result = make_uniq<PlanStatement>(std::move(mine), query);
-	result->stmt_location = stmt_location;
-	result->stmt_length = stmt_length;
+	CopyLocation(*this, *result);
 	mine = make_uniq<TakenPlan>();
 	return result;
 }

@@ -1,12 +1,13 @@
 #include "engine/restrict_rows.hpp"
 
+#include "compat/filters.hpp"
+#include "compat/names.hpp"
 #include "engine/key_order.hpp"
 
 #include "duckdb/function/function_binder.hpp"
 #include "duckdb/planner/expression/bound_comparison_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
-#include "duckdb/planner/filter/constant_filter.hpp"
 #include "duckdb/planner/filter/expression_filter.hpp"
 
 #include <algorithm>
@@ -33,7 +34,15 @@ unique_ptr<TableFilter> ModuloFilter(ClientContext &context, const ModuloSplit &
 	}
 	auto remainder = make_uniq<BoundConstantExpression>(RowNumber(split.remainder));
 	return make_uniq<ExpressionFilter>(
-	    make_uniq<BoundComparisonExpression>(ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
+	    BoundComparisonExpression::Create(ExpressionType::COMPARE_EQUAL, std::move(modulo), std::move(remainder)));
+}
+
+//! Where the scan, which has it, lists the column
+idx_t PositionOf(const LogicalGet &get, column_t column) {
+	auto &ids = get.GetColumnIds();
+	auto found = std::find_if(ids.begin(), ids.end(),
+	                          [&](const ColumnIndex &index) { return index.GetPrimaryIndex() == column; });
+	return static_cast<idx_t>(found - ids.begin());
 }
 
 //! The filters on the row number that select the rows of a split, by its kind
@@ -48,11 +57,10 @@ struct RowFilters {
 	Filters operator()(const RowsSplit &split) const {
 		Filters result;
 		if (split.rows.start > 0) {
-			result.push_back(
-			    make_uniq<ConstantFilter>(ExpressionType::COMPARE_GREATERTHANOREQUALTO, RowNumber(split.rows.start)));
+			result.push_back(CompareFilter(ExpressionType::COMPARE_GREATERTHANOREQUALTO, RowNumber(split.rows.start)));
 		}
 		if (split.rows.end != ROWS_UNBOUNDED) {
-			result.push_back(make_uniq<ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, RowNumber(split.rows.end)));
+			result.push_back(CompareFilter(ExpressionType::COMPARE_LESSTHAN, RowNumber(split.rows.end)));
 		}
 		return result;
 	}
@@ -83,22 +91,22 @@ void RestrictRows(ClientContext &context, LogicalGet &get, column_t row_number, 
 		if (get.projection_ids.empty()) {
 			// Empty means all columns: from here on all but the new one.
 			for (idx_t i = 0; i < get.GetColumnIds().size(); i++) {
-				get.projection_ids.push_back(i);
+				get.projection_ids.emplace_back(i);
 			}
 		}
 		get.AddColumnId(row_number);
 	}
 	for (auto &filter : filters) {
-		get.table_filters.PushFilter(ColumnIndex(row_number), std::move(filter));
+		PushFilter(get, PositionOf(get, row_number), std::move(filter));
 	}
 }
 
 void RestrictKeys(LogicalGet &get, const KeyRange &keys) {
 	if (keys.column >= get.returned_types.size() || !ScansColumn(get, keys.column)) {
-		throw InternalException("The scan %s has no column %llu to be cut by", get.function.name, keys.column);
+		throw InternalException("The scan %s has no column %llu to be cut by", FunctionName(get.function), keys.column);
 	}
 	for (auto &[comparison, key] : ComparisonsOf(keys, get.returned_types[keys.column])) {
-		get.table_filters.PushFilter(ColumnIndex(keys.column), make_uniq<ConstantFilter>(comparison, key));
+		PushFilter(get, PositionOf(get, keys.column), CompareFilter(comparison, key));
 	}
 }
 

@@ -1,5 +1,7 @@
 #include "engine/result_settings.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/main/client_context.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
 
@@ -51,7 +53,7 @@ ResultSettings ResultSettingsOf(ClientContext &context) {
 	ResultSettings result;
 	for (auto &name : ResultSettingNames()) {
 		Value value;
-		if (context.TryGetCurrentSetting(name, value) && !value.IsNull()) {
+		if (context.TryGetCurrentSetting(Identifier(name), value) && !value.IsNull()) {
 			result.emplace_back(name, value.ToString());
 		}
 	}
@@ -64,7 +66,7 @@ void ApplyResultSettings(Connection &connection, const ResultSettings &settings,
 			throw InvalidInputException("The setting \"%s\" does not travel", setting.first);
 		}
 		Value current;
-		if (connection.context->TryGetCurrentSetting(setting.first, current) && !current.IsNull() &&
+		if (connection.context->TryGetCurrentSetting(Identifier(setting.first), current) && !current.IsNull() &&
 		    current.ToString() == setting.second) {
 			continue;
 		}

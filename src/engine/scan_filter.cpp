@@ -1,12 +1,13 @@
 #include "engine/scan_filter.hpp"
 
+#include "compat/filters.hpp"
+#include "compat/names.hpp"
+#include "compat/vectors.hpp"
+
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
-#include "duckdb/planner/filter/constant_filter.hpp"
 #include "duckdb/planner/filter/expression_filter.hpp"
-#include "duckdb/planner/filter/in_filter.hpp"
-#include "duckdb/planner/filter/optional_filter.hpp"
 
 namespace duckherder {
 
@@ -48,22 +49,23 @@ struct LookUpData : public FunctionData {
 
 void LookUpKeys(DataChunk &arguments, ExpressionState &state, Vector &result) {
 	auto &expression = state.expr.Cast<BoundFunctionExpression>();
-	auto &look_up = *expression.bind_info->Cast<LookUpData>().look_up;
+	auto &look_up = *expression.BindInfo()->Cast<LookUpData>().look_up;
 	auto count = arguments.size();
 	if (look_up.Useless()) {
 		result.SetVectorType(VectorType::CONSTANT_VECTOR);
 		*ConstantVector::GetData<bool>(result) = true;
+		FlatVector::SetSize(result, count);
 		return;
 	}
 	auto &keys = arguments.data[0];
 	Vector hashes(LogicalType::HASH, count);
 	VectorOperations::Hash(keys, hashes, count);
-	hashes.Flatten(count);
+	FlattenRows(hashes, count);
 	UnifiedVectorFormat format;
 	keys.ToUnifiedFormat(count, format);
-	auto hash_data = FlatVector::GetData<hash_t>(hashes);
+	auto hash_data = FlatVector::GetDataMutable<hash_t>(hashes);
 	result.SetVectorType(VectorType::FLAT_VECTOR);
-	auto passes = FlatVector::GetData<bool>(result);
+	auto passes = FlatVector::GetDataMutable<bool>(result);
 	uint64_t passed = 0;
 	auto all_valid = format.validity.AllValid();
 	for (idx_t i = 0; i < count && all_valid; i++) {
@@ -74,6 +76,7 @@ void LookUpKeys(DataChunk &arguments, ExpressionState &state, Vector &result) {
 		passes[i] = format.validity.RowIsValid(format.sel->get_index(i)) && look_up.keys->MayContain(hash_data[i]);
 		passed += passes[i] ? 1 : 0;
 	}
+	FlatVector::SetSize(result, count);
 	look_up.tested.fetch_add(count, std::memory_order_relaxed);
 	look_up.passed.fetch_add(passed, std::memory_order_relaxed);
 	look_up.pruned->fetch_add(count - passed, std::memory_order_relaxed);
@@ -88,8 +91,8 @@ unique_ptr<TableFilter> MakeLookUp(std::shared_ptr<const KeySet> keys, std::shar
 	function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
 	vector<unique_ptr<Expression>> arguments;
 	arguments.push_back(make_uniq<BoundReferenceExpression>(type, 0U));
-	return make_uniq<ExpressionFilter>(make_uniq<BoundFunctionExpression>(
-	    LogicalType::BOOLEAN, std::move(function), std::move(arguments), make_uniq<LookUpData>(std::move(look_up))));
+	return make_uniq<ExpressionFilter>(
+	    CallTo(std::move(function), std::move(arguments), make_uniq<LookUpData>(std::move(look_up))));
 }
 
 } // namespace
@@ -104,15 +107,15 @@ void FilterScanByKeys(LogicalGet &get, idx_t column, std::shared_ptr<const KeySe
 	if (id.IsVirtualColumn() || id.HasChildren() || get.GetColumnType(id) != keys->Type()) {
 		return;
 	}
-	auto push = [&](unique_ptr<TableFilter> filter) { get.table_filters.PushFilter(id, std::move(filter)); };
+	auto push = [&](unique_ptr<TableFilter> filter) { PushFilter(get, column, std::move(filter)); };
 	if (!keys->Smallest().IsNull()) {
-		push(make_uniq<ConstantFilter>(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys->Smallest()));
-		push(make_uniq<ConstantFilter>(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys->Largest()));
+		push(CompareFilter(ExpressionType::COMPARE_GREATERTHANOREQUALTO, keys->Smallest()));
+		push(CompareFilter(ExpressionType::COMPARE_LESSTHANOREQUALTO, keys->Largest()));
 	}
 	auto values = keys->Values();
 	if (values.size() > 1) {
 		// for the statistics of row groups only: rows are looked up faster by their hash
-		push(make_uniq<OptionalFilter>(make_uniq<InFilter>(std::move(values))));
+		push(MayBeOneOfFilter(keys->Type(), std::move(values)));
 	}
 	if (!keys->Saturated()) {
 		push(MakeLookUp(std::move(keys), std::move(pruned)));

@@ -35,7 +35,7 @@ Vector &SortKeys::Of(DataChunk &rows) {
 	for (idx_t i = 0; i < columns.size(); i++) {
 		input.data[i].Reference(rows.data.at(columns[i]));
 	}
-	input.SetCardinality(rows.size());
+	input.SetChildCardinality(rows.size());
 	keys.Reset();
 	CreateSortKeyHelpers::CreateSortKey(input, modifiers, keys.data[0]);
 	return keys.data[0];

@@ -1,5 +1,6 @@
 #include "engine/view_scan.hpp"
 
+#include "compat/names.hpp"
 #include "engine/driver_names.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
@@ -32,16 +33,16 @@ bool ViewScanData::Equals(const FunctionData &other_p) const {
 namespace {
 
 unique_ptr<FunctionData> Bind(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                              vector<string> &names) {
+                              vector<Identifier> &names) {
 	auto data = make_uniq<ViewScanData>();
-	data->catalog = Catalog::GetCatalog(context, input.inputs[0].ToString());
+	data->catalog = Catalog::GetCatalog(context, Identifier(input.inputs[0].ToString()));
 	data->database = input.inputs[1].ToString();
 	data->schema = input.inputs[2].ToString();
 	data->view = input.inputs[3].ToString();
 	if (input.binder && input.binder->EntryRetriever().GetAtClause()) {
 		throw NotImplementedException("AT reads tables of a Duckherder driver, not its view \"%s\"", data->view);
 	}
-	auto &view = data->catalog->GetEntry<ViewCatalogEntry>(context, data->schema, data->view);
+	auto &view = data->catalog->GetEntry<ViewCatalogEntry>(context, Identifier(data->schema), Identifier(data->view));
 	auto columns = view.GetColumnInfo();
 	if (!columns) {
 		throw BinderException("The driver cannot bind its view \"%s\": what it reads is not there, or has changed",
@@ -54,28 +55,28 @@ unique_ptr<FunctionData> Bind(ClientContext &context, TableFunctionBindInput &in
 	return data;
 }
 
-void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const TableFunction &) {
+void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const BoundTableFunction &) {
 	auto &data = bind_data->Cast<ViewScanData>();
 	serializer.WriteProperty(100, "database", data.database);
 	serializer.WriteProperty(101, "schema", data.schema);
 	serializer.WriteProperty(102, "view", data.view);
 	serializer.WriteProperty(103, "types", data.types);
-	serializer.WriteProperty(104, "names", data.names);
+	serializer.WriteProperty(104, "names", IdentifiersToStrings(data.names));
 	// the driver expands the view, whoever calls its database what
-	auto here = data.catalog && !DriverNames::Wanted() ? data.catalog->GetName() : string();
+	auto here = data.catalog && !DriverNames::Wanted() ? NameText(data.catalog->GetName()) : string();
 	serializer.WriteProperty(105, "attached_as", here);
 }
 
-unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &) {
+unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, BoundTableFunction &) {
 	auto data = make_uniq<ViewScanData>();
 	deserializer.ReadProperty(100, "database", data->database);
 	deserializer.ReadProperty(101, "schema", data->schema);
 	deserializer.ReadProperty(102, "view", data->view);
 	deserializer.ReadProperty(103, "types", data->types);
-	deserializer.ReadProperty(104, "names", data->names);
+	data->names = StringsToIdentifiers(deserializer.ReadProperty<vector<string>>(104, "names"));
 	auto here = deserializer.ReadProperty<string>(105, "attached_as");
 	if (!here.empty()) {
-		data->catalog = Catalog::GetCatalog(deserializer.Get<ClientContext &>(), here);
+		data->catalog = Catalog::GetCatalog(deserializer.Get<ClientContext &>(), Identifier(here));
 	}
 	return data;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compat/names.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/function/table_function.hpp"
 
@@ -17,7 +19,7 @@ struct ViewScanData : public duckdb::TableFunctionData {
 	duckdb::string schema;
 	duckdb::string view;
 	duckdb::vector<duckdb::LogicalType> types;
-	duckdb::vector<duckdb::string> names;
+	duckdb::vector<duckdb::Identifier> names;
 
 	duckdb::unique_ptr<duckdb::FunctionData> Copy() const override;
 	bool Equals(const duckdb::FunctionData &other) const override;

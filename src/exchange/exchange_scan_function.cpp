@@ -1,5 +1,6 @@
 #include "exchange/exchange_scan_function.hpp"
 
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "exchange/task_inputs.hpp"
 
@@ -34,7 +35,7 @@ struct ExchangeScanLocalState : public LocalTableFunctionState {
 };
 
 unique_ptr<FunctionData> BindExchangeScan(ClientContext &, TableFunctionBindInput &, vector<LogicalType> &,
-                                          vector<string> &) {
+                                          vector<Identifier> &) {
 	throw BinderException("%s is internal: it reads the rows of a running distributed query", EXCHANGE_SCAN_NAME);
 }
 

@@ -1,11 +1,11 @@
 #include "exchange/exchange_sink.hpp"
 
+#include "compat/results.hpp"
 #include "exchange/partition_appender.hpp"
 
 #include "duckdb/execution/operator/helper/physical_result_collector.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_context.hpp"
-#include "duckdb/main/materialized_query_result.hpp"
 #include "duckdb/main/prepared_statement_data.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
 
@@ -86,9 +86,7 @@ public:
 
 	unique_ptr<QueryResult> GetResult(GlobalSinkState &) const override {
 		// the rows stay here; DuckDB only wants to hear that the query is done
-		auto nothing = make_uniq<ColumnDataCollection>(Allocator::DefaultAllocator(), types);
-		return make_uniq<MaterializedQueryResult>(statement_type, properties, names, std::move(nothing),
-		                                          ClientProperties());
+		return EmptyResult(*this);
 	}
 
 	bool ParallelSink() const override {

@@ -261,7 +261,7 @@ private:
 		for (idx_t i = 0; i < chunk.ColumnCount(); i++) {
 			chunk.data[i].Slice(whole->data[i], offset, offset + count);
 		}
-		chunk.SetCardinality(count);
+		chunk.SetChildCardinality(count);
 	}
 
 	bool NextPiece() {

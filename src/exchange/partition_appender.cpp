@@ -1,5 +1,7 @@
 #include "exchange/partition_appender.hpp"
 
+#include "compat/vectors.hpp"
+
 namespace duckherder {
 
 using namespace duckdb;
@@ -31,17 +33,18 @@ uint64_t ValueBytes(Vector &vector, idx_t count) {
 	}
 	case PhysicalType::LIST: {
 		vector.Flatten(count);
-		return count * sizeof(list_entry_t) + ValueBytes(ListVector::GetEntry(vector), ListVector::GetListSize(vector));
+		return count * sizeof(list_entry_t) +
+		       ValueBytes(ListVector::GetChildMutable(vector), ListVector::GetListSize(vector));
 	}
 	case PhysicalType::ARRAY: {
 		vector.Flatten(count);
-		return ValueBytes(ArrayVector::GetEntry(vector), count * ArrayType::GetSize(vector.GetType()));
+		return ValueBytes(ArrayVector::GetChildMutable(vector), count * ArrayType::GetSize(vector.GetType()));
 	}
 	case PhysicalType::STRUCT: {
 		vector.Flatten(count);
 		uint64_t total = 0;
 		for (auto &child : StructVector::GetEntries(vector)) {
-			total += ValueBytes(*child, count);
+			total += ValueBytes(ChildOf(child), count);
 		}
 		return total;
 	}
@@ -106,7 +109,7 @@ void PartitionAppender::Append(DataChunk &rows, idx_t order) {
 	for (idx_t i = 0; i < travelling.ColumnCount(); i++) {
 		travelling.data[i].Reference(rows.data[i]);
 	}
-	travelling.SetCardinality(rows.size());
+	travelling.SetChildCardinality(rows.size());
 	if (!partitioner) {
 		for (auto &column : travelling.data) {
 			bytes[0] += ValueBytes(column, rows.size());
@@ -163,7 +166,7 @@ void PartitionAppender::AppendPartitions(DataChunk &rows, const uint32_t *partit
 	for (uint32_t partition = 0; partition < partition_ends.size(); partition++) {
 		auto end = partition_ends[partition];
 		if (end > begin) {
-			SelectionVector selection(sorted_rows.data() + begin);
+			auto selection = Selection(sorted_rows.data() + begin, end - begin);
 			AppendToPartition(rows, partition, selection, end - begin);
 			begin = end;
 		}
@@ -192,11 +195,11 @@ void PartitionAppender::AppendToPartition(DataChunk &rows, uint32_t partition, c
 		buffered = make_uniq<DataChunk>();
 		buffered->Initialize(BufferAllocator::Get(buffer.Database()), buffer.Types(), WAITING_ROWS);
 	}
-	buffered->Append(rows, false, const_cast<SelectionVector *>(&selection), count);
+	AppendSelected(*buffered, rows, selection, count);
 	if (buffered->size() >= WAITING_ROWS / 2) {
 		lane.Append(partition, *buffered, current_order);
 		buffered->Reset();
-		buffered->SetCapacity(WAITING_ROWS);
+		SetCapacity(*buffered, WAITING_ROWS);
 	}
 }
 
@@ -206,7 +209,7 @@ void PartitionAppender::FlushBuffers() {
 		if (buffered && buffered->size() > 0) {
 			lane.Append(partition, *buffered, current_order);
 			buffered->Reset();
-			buffered->SetCapacity(WAITING_ROWS);
+			SetCapacity(*buffered, WAITING_ROWS);
 		}
 	}
 }

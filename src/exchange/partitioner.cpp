@@ -1,5 +1,7 @@
 #include "exchange/partitioner.hpp"
 
+#include "compat/vectors.hpp"
+
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 
 #include <algorithm>
@@ -79,7 +81,7 @@ void Partitioner::ByHash(DataChunk &chunk) {
 		}
 	}
 	hashes.Flatten(count);
-	auto hash_data = FlatVector::GetData<hash_t>(hashes);
+	auto hash_data = FlatVector::GetDataMutable<hash_t>(hashes);
 	for (idx_t i = 0; i < count; i++) {
 		partitions[i] = PartitionOfHash(hash_data[i], partition_count);
 	}

@@ -1,5 +1,6 @@
 #include "extension/column_names.hpp"
 
+#include "compat/names.hpp"
 #include "engine/aggregate_state.hpp"
 #include "engine/exchange_scan.hpp"
 
@@ -23,21 +24,22 @@ bool IsCompression(const Expression &expression) {
 		return false;
 	}
 	auto &call = expression.Cast<BoundFunctionExpression>();
-	return !call.children.empty() && (StringUtil::StartsWith(call.function.name, "__internal_compress") ||
-	                                  StringUtil::StartsWith(call.function.name, "__internal_decompress"));
+	return !call.GetChildren().empty() &&
+	       (StringUtil::StartsWith(FunctionName(call.Function()), "__internal_compress") ||
+	        StringUtil::StartsWith(FunctionName(call.Function()), "__internal_decompress"));
 }
 
 const Expression *WithoutCompression(const Expression *expression) {
 	while (IsCompression(*expression)) {
-		expression = expression->Cast<BoundFunctionExpression>().children[0].get();
+		expression = expression->Cast<BoundFunctionExpression>().GetChildren()[0].get();
 	}
 	return expression;
 }
 
 //! Takes the parts of an aggregate together, each of which `part` is called.
 bool IsFinal(const BoundAggregateExpression &aggregate, const string &part) {
-	return aggregate.function.name == FINAL_AGGREGATE_NAME ||
-	       StringUtil::StartsWith(part, aggregate.function.name + "(");
+	return FunctionName(aggregate.Function()) == FINAL_AGGREGATE_NAME ||
+	       StringUtil::StartsWith(part, FunctionName(aggregate.Function()) + "(");
 }
 
 //! What the query, or DuckDB for it, calls a column: "revenue", not "sum((price * (1 - discount)))".
@@ -57,7 +59,7 @@ string ColumnNames::Of(const Expression &expression) const {
 	auto &shown = *WithoutCompression(&expression);
 	if (shown.GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE) {
 		auto &aggregate = shown.Cast<BoundAggregateExpression>();
-		auto part = aggregate.children.size() == 1 ? Of(*aggregate.children[0]) : string();
+		auto part = aggregate.GetChildren().size() == 1 ? Of(*aggregate.GetChildren()[0]) : string();
 		if (IsFinal(aggregate, part)) {
 			return part;
 		}
@@ -69,13 +71,13 @@ string ColumnNames::Of(const Expression &expression) const {
 
 void ColumnNames::GiveNames(Expression &expression) const {
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
-		auto name = Of(expression.Cast<BoundColumnRefExpression>().binding);
+		auto name = Of(expression.Cast<BoundColumnRefExpression>().Binding());
 		if (!name.empty()) {
 			expression.SetAlias(name);
 		}
 	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE) {
 		auto &aggregate = expression.Cast<BoundAggregateExpression>();
-		aggregate.function.name = StringUtil::Replace(OriginalName(aggregate), "_no_overflow", "");
+		RenameFunction(aggregate.FunctionMutable(), StringUtil::Replace(OriginalName(aggregate), "_no_overflow", ""));
 	}
 	ExpressionIterator::EnumerateChildren(expression, [&](Expression &child) { GiveNames(child); });
 }
@@ -86,18 +88,18 @@ string ColumnNames::OfOutput(const StagePlan &stage, idx_t column) const {
 	return name.empty() ? "#" + to_string(column) : name;
 }
 
-void ColumnNames::Add(idx_t table_index, const vector<unique_ptr<Expression>> &expressions) {
+void ColumnNames::Add(TableIndex table_index, const vector<unique_ptr<Expression>> &expressions) {
 	for (idx_t i = 0; i < expressions.size(); i++) {
 		auto &expression = *expressions[i];
 		auto named = IsPlainName(expression.GetAlias()) && !IsCompression(expression);
-		names[ColumnBinding(table_index, i)] = named ? expression.GetAlias() : Of(expression);
+		names[ColumnBinding(table_index, ProjectionIndex(i))] = named ? expression.GetAlias() : Of(expression);
 	}
 }
 
 void ColumnNames::LearnScan(LogicalGet &get) {
 	auto &columns = get.GetColumnIds();
 	for (idx_t i = 0; i < columns.size(); i++) {
-		names[ColumnBinding(get.table_index, i)] = get.GetColumnName(columns[i]);
+		names[ColumnBinding(get.table_index, ProjectionIndex(i))] = get.GetColumnName(columns[i]);
 	}
 }
 
@@ -137,7 +139,7 @@ void ColumnNames::LearnOperator(LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_DELIM_JOIN:
 	case LogicalOperatorType::LOGICAL_ANY_JOIN:
 		if (op.Cast<LogicalJoin>().join_type == JoinType::MARK) {
-			names[ColumnBinding(op.Cast<LogicalJoin>().mark_index, 0)] = "matched";
+			names[ColumnBinding(op.Cast<LogicalJoin>().mark_index, ProjectionIndex(0))] = "matched";
 		}
 		break;
 	case LogicalOperatorType::LOGICAL_CHUNK_GET:
@@ -149,7 +151,7 @@ void ColumnNames::LearnOperator(LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_CTE_REF: {
 		auto &reference = op.Cast<LogicalCTERef>();
 		for (idx_t i = 0; i < reference.bound_columns.size(); i++) {
-			names[ColumnBinding(reference.table_index, i)] = reference.bound_columns[i];
+			names[ColumnBinding(reference.table_index, ProjectionIndex(i))] = reference.bound_columns[i];
 		}
 		break;
 	}

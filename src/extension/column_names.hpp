@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compat/names.hpp"
 #include "planner/interface/distributed_plan.hpp"
 
 #include "duckdb/planner/column_binding_map.hpp"
@@ -24,7 +25,7 @@ public:
 
 private:
 	void GiveNames(duckdb::Expression &expression) const;
-	void Add(duckdb::idx_t table_index, const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> &expressions);
+	void Add(duckdb::TableIndex table_index, const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> &expressions);
 	void LearnScan(duckdb::LogicalGet &get);
 	void LearnOperator(duckdb::LogicalOperator &op);
 	void LearnRenamed(const duckdb::vector<duckdb::ColumnBinding> &bindings,

@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "engine/extension_versions.hpp"
 #include "server/client_sessions.hpp"
@@ -34,7 +35,7 @@ struct ControlInfo : public ScalarFunctionInfo {
 
 void CheckCaller(ClientContext &context, const ScalarFunction &function) {
 	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
-	SessionRole::Require(context, info.needed, "The function " + function.name);
+	SessionRole::Require(context, info.needed, "The function " + FunctionName(function));
 }
 
 unique_ptr<FunctionData> BindControl(ClientContext &context, ScalarFunction &function,
@@ -44,7 +45,7 @@ unique_ptr<FunctionData> BindControl(ClientContext &context, ScalarFunction &fun
 }
 
 void RunControl(DataChunk &input, ExpressionState &state, Vector &result) {
-	auto &function = state.expr.Cast<BoundFunctionExpression>().function;
+	auto &function = state.expr.Cast<BoundFunctionExpression>().Function();
 	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
 	// again, whoever has bound it
 	CheckCaller(state.GetContext(), function);
@@ -53,7 +54,7 @@ void RunControl(DataChunk &input, ExpressionState &state, Vector &result) {
 		for (auto &column : input.data) {
 			arguments.push_back(column.GetValue(row));
 			if (arguments.back().IsNull()) {
-				throw InvalidInputException("%s does not take NULL", function.name);
+				throw InvalidInputException("%s does not take NULL", FunctionName(function));
 			}
 		}
 		result.SetValue(row, info.control(state.GetContext(), *info.database, arguments));
@@ -182,7 +183,7 @@ public:
 		ScalarFunctionSet set(name);
 		vector<FunctionDescription> descriptions;
 		for (auto &parameters : signatures) {
-			vector<string> names;
+			vector<Identifier> names;
 			vector<LogicalType> types;
 			for (auto &parameter : parameters) {
 				names.push_back(parameter.first);

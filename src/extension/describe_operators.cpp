@@ -1,6 +1,7 @@
 #include "extension/describe_operators.hpp"
 
 #include "common/text.hpp"
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "extension/gather_scan.hpp"
 #include "planner/cut/describe_stage.hpp"
@@ -159,7 +160,7 @@ private:
 		vector<string> parts;
 		for (idx_t i = 0; i < projection.expressions.size(); i++) {
 			auto text = names.Of(*projection.expressions[i]);
-			auto name = names.Of(ColumnBinding(projection.table_index, i));
+			auto name = names.Of(ColumnBinding(projection.table_index, ProjectionIndex(i)));
 			if (!name.empty() && name != text) {
 				text += " AS ";
 				text += name;
@@ -193,8 +194,9 @@ private:
 	string OfJoin(const LogicalComparisonJoin &join) const {
 		vector<string> parts;
 		for (auto &condition : join.conditions) {
-			parts.push_back(names.Of(*condition.left) + " " + ExpressionTypeToOperator(condition.comparison) + " " +
-			                names.Of(*condition.right));
+			parts.push_back(names.Of(*condition.LeftReference()) + " " +
+			                ExpressionTypeToOperator(condition.GetComparisonType()) + " " +
+			                names.Of(*condition.RightReference()));
 		}
 		if (join.predicate) {
 			parts.push_back(names.Of(*join.predicate));

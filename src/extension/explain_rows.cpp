@@ -35,7 +35,7 @@ void InsertRow(DataChunk &chunk, const string &text) {
 	}
 	chunk.SetValue(0, last, Value(ROW_KEY));
 	chunk.SetValue(1, last, Value(text));
-	chunk.SetCardinality(last + 2);
+	chunk.SetChildCardinality(last + 2);
 }
 
 //! What a statement has to know to add its execution to the facts
@@ -94,7 +94,7 @@ public:
 		auto &state = sink_state->Cast<AnalyzeState>();
 		chunk.SetValue(0, 0, Value("analyzed_plan"));
 		chunk.SetValue(1, 0, Value(state.analyzed_plan));
-		chunk.SetCardinality(1);
+		chunk.SetChildCardinality(1);
 		InsertRow(chunk, state.distributed_plan);
 		return SourceResultType::FINISHED;
 	}

@@ -1,5 +1,6 @@
 #include "extension/gather_scan.hpp"
 
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "coordinator/gather_source.hpp"
 #include "coordinator/query_coordinator.hpp"
@@ -145,7 +146,7 @@ public:
 		bind_data->may_block = may_block;
 		bind_data->estimated_rows = estimated_cardinality;
 		vector<ColumnIndex> column_ids;
-		vector<string> names;
+		vector<Identifier> names;
 		for (idx_t i = 0; i < return_types.size(); i++) {
 			column_ids.emplace_back(i);
 			names.push_back("c" + to_string(i));

@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"
@@ -38,8 +39,8 @@ struct PageState : public GlobalTableFunctionState {
 };
 
 unique_ptr<FunctionData> BindPage(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                                  vector<string> &names) {
-	SessionRole::Require(context, Role::NODE, "The function " + input.table_function.name);
+                                  vector<Identifier> &names) {
+	SessionRole::Require(context, Role::NODE, "The function " + FunctionName(input.table_function));
 	auto result = make_uniq<PageBindData>();
 	result->info = input.table_function.function_info;
 	auto port = input.named_parameters.find(PORT_PARAMETER);
@@ -47,7 +48,7 @@ unique_ptr<FunctionData> BindPage(ClientContext &context, TableFunctionBindInput
 		auto number = port->second.IsNull() ? -1 : port->second.GetValue<int64_t>();
 		if (number < 0 || number > NumericLimits<uint16_t>::Maximum()) {
 			throw BinderException("%s: the port %s is out of range, it can be 0 (a free one) to 65535",
-			                      input.table_function.name, port->second.ToString());
+			                      FunctionName(input.table_function), port->second.ToString());
 		}
 		result->port = static_cast<uint16_t>(number);
 	}
@@ -56,7 +57,7 @@ unique_ptr<FunctionData> BindPage(ClientContext &context, TableFunctionBindInput
 		result->endpoint = endpoint->second.ToString();
 	}
 	types.push_back(LogicalType::VARCHAR);
-	names.emplace_back(input.table_function.name);
+	names.emplace_back(FunctionName(input.table_function));
 	return result;
 }
 
@@ -75,7 +76,7 @@ void AnswerOnce(TableFunctionInput &input, DataChunk &output, ACT act) {
 	}
 	state.done = true;
 	output.SetValue(0, 0, Value(act(input.bind_data->Cast<PageBindData>())));
-	output.SetCardinality(1);
+	output.SetChildCardinality(1);
 }
 
 void StartPages(ClientContext &context, TableFunctionInput &input, DataChunk &output) {

@@ -148,7 +148,7 @@ void DatabaseState::Admit(ClientContext &context, const QueryId &query) {
 		// short at first: an interrupt is noticed between two calls
 		uint64_t wait_ms = limits::WAIT_SLICE_MS;
 		while (!driver->AdmitQuery(query, id_prefix, wait_ms)) {
-			if (context.interrupted) {
+			if (context.IsInterrupted()) {
 				throw InterruptException();
 			}
 			wait_ms = std::min(2 * wait_ms, limits::ADMISSION_CALL_WAIT_MS);

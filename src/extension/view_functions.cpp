@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
@@ -57,7 +58,7 @@ void CheckCaller(ClientContext &context, const View &view, bool asks_other_drive
 }
 
 unique_ptr<FunctionData> BindView(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                                  vector<string> &names) {
+                                  vector<Identifier> &names) {
 	auto &view = input.info->Cast<ViewInfo>().view;
 	for (auto &column : view.columns) {
 		names.push_back(column.first);
@@ -108,7 +109,7 @@ void ScanView(ClientContext &, TableFunctionInput &input, DataChunk &output) {
 			output.SetValue(column, count, state.rows[state.next][column]);
 		}
 	}
-	output.SetCardinality(count);
+	output.SetChildCardinality(count);
 }
 
 Value Number(uint64_t value) {

@@ -1,6 +1,7 @@
 #include "history/history_file.hpp"
 
 #include "common/limits.hpp"
+#include "compat/results.hpp"
 #include "history/record_columns.hpp"
 
 #include "duckdb/common/local_file_system.hpp"
@@ -126,7 +127,7 @@ std::vector<std::string> HistoryFile::Names(const std::string &base) const {
 	return {base, base + ".wal", base + ".wal.checkpoint", base + ".wal.recovery"};
 }
 
-unique_ptr<MaterializedQueryResult> HistoryFile::Execute(const std::string &sql) {
+unique_ptr<CollectedResult> HistoryFile::Execute(const std::string &sql) {
 	auto result = connection->Query(sql);
 	if (result->HasError()) {
 		result->ThrowError();

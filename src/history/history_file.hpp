@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compat/results.hpp"
 #include "history/query_recorder.hpp"
 
 #include "duckdb.hpp"
@@ -50,7 +51,7 @@ private:
 	void CreateTable();
 	//! A file of an earlier version lacks what records have got since
 	void AddNewColumns(const std::string &table);
-	duckdb::unique_ptr<duckdb::MaterializedQueryResult> Execute(const std::string &sql);
+	duckdb::unique_ptr<CollectedResult> Execute(const std::string &sql);
 	void Append(const std::vector<QueryRecord> &added);
 	std::vector<QueryRecord> Read();
 	//! The file's name, and what DuckDB keeps beside it

@@ -1,5 +1,6 @@
 #include "main/lock_down.hpp"
 
+#include "compat/results.hpp"
 #include "engine/result_settings.hpp"
 #include "extension/settings.hpp"
 
@@ -17,7 +18,7 @@ using namespace duckdb;
 
 namespace {
 
-unique_ptr<MaterializedQueryResult> Run(Connection &connection, const std::string &sql) {
+unique_ptr<CollectedResult> Run(Connection &connection, const std::string &sql) {
 	auto result = connection.Query(sql);
 	if (result->HasError()) {
 		result->ThrowError("The driver cannot be locked down for clients with roles: ");

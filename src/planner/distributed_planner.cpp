@@ -1,5 +1,6 @@
 #include "planner/distributed_planner.hpp"
 
+#include "compat/names.hpp"
 #include "engine/fragment.hpp"
 #include "planner/cut/adaptive_joins.hpp"
 #include "planner/cut/cut_stages.hpp"
@@ -46,7 +47,7 @@ struct LargestScan {
 		auto of_scan = StoredRows(context, get);
 		rows = MaxValue(rows, of_scan);
 		if (of_scan == 0 && !IsTableScan(get)) {
-			silent = get.function.name;
+			silent = FunctionName(get.function);
 		}
 	}
 };
@@ -73,7 +74,7 @@ string WhyIndexSuffices(ClientContext &context, LogicalOperator &plan, const Pla
 			return;
 		}
 		if (AnsweredByIndex(context, get)) {
-			table = get.GetTable()->name;
+			table = NameText(get.GetTable()->name);
 		} else {
 			others.Add(context, get);
 		}
@@ -88,7 +89,7 @@ string WhyIndexSuffices(ClientContext &context, LogicalOperator &plan, const Pla
 void ReserveTableIndexes(Binder &binder, LogicalOperator &plan) {
 	plan.ResolveOperatorTypes();
 	auto largest = LargestTableIndex(plan);
-	while (binder.GenerateTableIndex() < largest) {
+	while (IndexOf(binder.GenerateTableIndex()) < largest) {
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "server/check_plan.hpp"
 
+#include "compat/names.hpp"
 #include "engine/driver_names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/operator_traits.hpp"
@@ -138,7 +139,7 @@ void CheckFiles(ClientContext &context, LogicalOperator &op) {
 void CheckOfAdministrator(ClientContext &context, LogicalOperator &op) {
 	CheckFiles(context, op);
 	if (op.type == LogicalOperatorType::LOGICAL_GET) {
-		auto &name = op.Cast<LogicalGet>().function.name;
+		auto &name = FunctionName(op.Cast<LogicalGet>().function);
 		auto traits = TraitsOf(FunctionKind::TABLE, name);
 		if (traits.reason != SessionReason::UNKNOWN && (traits.powers & FunctionPower::SETTINGS) != 0) {
 			throw PermissionException("The function %s, which changes settings of the driver, is not for clients",
@@ -162,11 +163,11 @@ void CheckScan(LogicalGet &get, uint16_t granted, Role role) {
 	if (table) {
 		CheckServed(table->ParentCatalog(), role);
 	}
-	auto name = StringUtil::Lower(get.function.name);
+	auto name = StringUtil::Lower(FunctionName(get.function));
 	auto shows_workers = name == "duckherder_workers" && get.named_parameters.empty();
 	// the scan of a table is whatever its catalog scans with
 	if (!table && name != VIEW_SCAN_NAME && !shows_workers) {
-		CheckPowers(get.function.name, TraitsOf(FunctionKind::TABLE, name).powers, granted, role);
+		CheckPowers(FunctionName(get.function), TraitsOf(FunctionKind::TABLE, name).powers, granted, role);
 	}
 }
 
@@ -222,10 +223,10 @@ private:
 	void Function(duckdb::Expression &expression) {
 		switch (expression.GetExpressionClass()) {
 		case ExpressionClass::BOUND_FUNCTION:
-			Powers(FunctionKind::SCALAR, expression.Cast<BoundFunctionExpression>().function.name);
+			Powers(FunctionKind::SCALAR, FunctionName(expression.Cast<BoundFunctionExpression>().function));
 			break;
 		case ExpressionClass::BOUND_AGGREGATE:
-			Powers(FunctionKind::AGGREGATE, expression.Cast<BoundAggregateExpression>().function.name);
+			Powers(FunctionKind::AGGREGATE, FunctionName(expression.Cast<BoundAggregateExpression>().function));
 			break;
 		case ExpressionClass::BOUND_WINDOW: {
 			auto &window = expression.Cast<BoundWindowExpression>();

@@ -1,5 +1,6 @@
 #include "server/client_session.hpp"
 
+#include "compat/names.hpp"
 #include "wire/catalog_items.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
@@ -346,7 +347,7 @@ void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
 	// one table index, columns in order: what the sender's scans have
 	auto table_index = scan->bindings[0].table_index;
 	for (idx_t i = 0; i < scan->bindings.size(); i++) {
-		if (scan->bindings[i] != ColumnBinding(table_index, i)) {
+		if (scan->bindings[i] != ColumnBinding(table_index, ProjectionIndex(i))) {
 			throw InvalidInputException("The plan reads rows that were sent before it under more than one name");
 		}
 	}

@@ -1,5 +1,6 @@
 #include "server/expand_views.hpp"
 
+#include "compat/names.hpp"
 #include "engine/fragment.hpp"
 #include "engine/view_scan.hpp"
 #include "server/check_parsed.hpp"
@@ -25,7 +26,8 @@ using namespace duckdb;
 namespace {
 
 bool IsViewScan(const LogicalOperator &op) {
-	return op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().function.name == VIEW_SCAN_NAME;
+	return op.type == LogicalOperatorType::LOGICAL_GET &&
+	       FunctionName(op.Cast<LogicalGet>().function) == VIEW_SCAN_NAME;
 }
 
 bool HasViewScan(const LogicalOperator &op) {

@@ -1,12 +1,12 @@
 #include "server/result_queue.hpp"
 
+#include "compat/results.hpp"
 #include "wire/chunk_codec.hpp"
 #include "common/limits.hpp"
 
 #include "duckdb/execution/operator/helper/physical_result_collector.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_context.hpp"
-#include "duckdb/main/materialized_query_result.hpp"
 #include "duckdb/main/prepared_statement_data.hpp"
 
 #include <chrono>
@@ -181,8 +181,7 @@ public:
 	unique_ptr<QueryResult> GetResult(GlobalSinkState &) const override {
 		// the rows have gone another way; DuckDB only wants to hear that the query is done
 		auto nothing = make_uniq<ColumnDataCollection>(Allocator::DefaultAllocator(), types);
-		return make_uniq<MaterializedQueryResult>(statement_type, properties, names, std::move(nothing),
-		                                          ClientProperties());
+		return make_uniq<CollectedResult>(statement_type, properties, names, std::move(nothing), ClientProperties());
 	}
 
 	bool ParallelSink() const override {

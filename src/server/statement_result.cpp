@@ -3,9 +3,6 @@
 #include "common/limits.hpp"
 #include "server/result_queue.hpp"
 
-#include "duckdb/main/materialized_query_result.hpp"
-#include "duckdb/main/pending_query_result.hpp"
-
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -169,7 +166,7 @@ public:
 	void Next(DataChunk &chunk) override {
 		fetched = execution->Fetch().chunk;
 		if (!fetched) {
-			chunk.SetCardinality(0);
+			chunk.SetChildCardinality(0);
 			return;
 		}
 		chunk.Reference(*fetched);

@@ -1,6 +1,8 @@
 #include "wire/arrow_rows.hpp"
 
 #include "common/limits.hpp"
+#include "compat/names.hpp"
+#include "compat/vectors.hpp"
 
 #include "duckdb/common/arrow/arrow_appender.hpp"
 #include "duckdb/common/arrow/arrow_converter.hpp"
@@ -154,7 +156,7 @@ void ArrowTypes::ReadBatch(const std::shared_ptr<arrow::RecordBatch> &batch,
 	for (idx_t position = 0; position < rows; position += STANDARD_VECTOR_SIZE) {
 		DataChunk chunk;
 		chunk.Initialize(Allocator::DefaultAllocator(), types);
-		chunk.SetCardinality(MinValue<idx_t>(STANDARD_VECTOR_SIZE, rows - position));
+		chunk.SetChildCardinality(MinValue<idx_t>(STANDARD_VECTOR_SIZE, rows - position));
 		for (idx_t column = 0; column < types.size(); column++) {
 			ReadColumn(array, *table.GetColumns().at(column), column, position, chunk, *states[column]);
 		}
@@ -201,7 +203,7 @@ double BytesOfLists(Vector &vector, idx_t count) {
 	}
 	// several rows may have the same list, and some of the elements belong to none
 	auto kept = ListVector::GetListSize(vector);
-	auto each = kept > 0 ? BytesOf(ListVector::GetEntry(vector), kept) / static_cast<double>(kept) : 0;
+	auto each = kept > 0 ? BytesOf(ListVector::GetChildMutable(vector), kept) / static_cast<double>(kept) : 0;
 	return elements * each + static_cast<double>(count * sizeof(int32_t));
 }
 
@@ -217,11 +219,11 @@ double BytesOf(Vector &vector, idx_t count) {
 		Vector flat(vector.GetType(), count);
 		VectorOperations::Copy(vector, flat, count, 0, 0);
 		if (flat.GetType().InternalType() == PhysicalType::ARRAY) {
-			return BytesOf(ArrayVector::GetEntry(flat), count * ArrayType::GetSize(flat.GetType()));
+			return BytesOf(ArrayVector::GetChildMutable(flat), count * ArrayType::GetSize(flat.GetType()));
 		}
 		double bytes = 0;
 		for (auto &child : StructVector::GetEntries(flat)) {
-			bytes += BytesOf(*child, count);
+			bytes += BytesOf(ChildOf(child), count);
 		}
 		return bytes;
 	}

@@ -1,9 +1,9 @@
 #include "wire/checked_deserializer.hpp"
 
+#include "compat/types.hpp"
 #include "wire/column_types.hpp"
 #include "common/limits.hpp"
 
-#include "duckdb/common/extra_type_info.hpp"
 #include "duckdb/common/serializer/encoding_util.hpp"
 
 #include <cstring>
@@ -20,44 +20,44 @@ constexpr const char *TYPE_INFO_TAG = "type_info";
 constexpr field_id_t BOUND_FUNCTION_FIELD = 500;
 
 //! What the parameters of a type may be. INVALID: it has none of its own, only an alias or the like.
-ExtraTypeInfoType InfoOf(LogicalTypeId id) {
+LogicalTypeInfoType InfoOf(LogicalTypeId id) {
 	switch (id) {
 	case LogicalTypeId::DECIMAL:
-		return ExtraTypeInfoType::DECIMAL_TYPE_INFO;
+		return LogicalTypeInfoType::DECIMAL_TYPE_INFO;
 	case LogicalTypeId::LIST:
 	case LogicalTypeId::MAP:
-		return ExtraTypeInfoType::LIST_TYPE_INFO;
+		return LogicalTypeInfoType::LIST_TYPE_INFO;
 	case LogicalTypeId::STRUCT:
 	case LogicalTypeId::UNION:
 	case LogicalTypeId::VARIANT:
-		return ExtraTypeInfoType::STRUCT_TYPE_INFO;
+		return LogicalTypeInfoType::STRUCT_TYPE_INFO;
 	case LogicalTypeId::ENUM:
-		return ExtraTypeInfoType::ENUM_TYPE_INFO;
+		return LogicalTypeInfoType::ENUM_TYPE_INFO;
 	case LogicalTypeId::ARRAY:
-		return ExtraTypeInfoType::ARRAY_TYPE_INFO;
-	case LogicalTypeId::AGGREGATE_STATE:
-		return ExtraTypeInfoType::AGGREGATE_STATE_TYPE_INFO;
+		return LogicalTypeInfoType::ARRAY_TYPE_INFO;
+	case AGGREGATE_STATE_ID:
+		return AGGREGATE_STATE_INFO;
 	case LogicalTypeId::VARCHAR:
 	case LogicalTypeId::CHAR:
-		return ExtraTypeInfoType::STRING_TYPE_INFO;
+		return LogicalTypeInfoType::STRING_TYPE_INFO;
 	case LogicalTypeId::GEOMETRY:
-		return ExtraTypeInfoType::GEO_TYPE_INFO;
+		return LogicalTypeInfoType::GEO_TYPE_INFO;
 	case LogicalTypeId::ANY:
-		return ExtraTypeInfoType::ANY_TYPE_INFO;
+		return LogicalTypeInfoType::ANY_TYPE_INFO;
 	case LogicalTypeId::INTEGER_LITERAL:
-		return ExtraTypeInfoType::INTEGER_LITERAL_TYPE_INFO;
+		return LogicalTypeInfoType::INTEGER_LITERAL_TYPE_INFO;
 	case LogicalTypeId::TEMPLATE:
-		return ExtraTypeInfoType::TEMPLATE_TYPE_INFO;
+		return LogicalTypeInfoType::TEMPLATE_TYPE_INFO;
 	case LogicalTypeId::UNBOUND:
-		return ExtraTypeInfoType::UNBOUND_TYPE_INFO;
+		return LogicalTypeInfoType::UNBOUND_TYPE_INFO;
 	default:
-		return ExtraTypeInfoType::INVALID_TYPE_INFO;
+		return IsTuple(id) ? LogicalTypeInfoType::STRUCT_TYPE_INFO : LogicalTypeInfoType::INVALID_TYPE_INFO;
 	}
 }
 
 //! Whether DuckDB reads the parameters of such a type without looking whether it has any
 bool NeedsInfo(LogicalTypeId id) {
-	return InfoOf(id) != ExtraTypeInfoType::INVALID_TYPE_INFO && id != LogicalTypeId::VARCHAR &&
+	return InfoOf(id) != LogicalTypeInfoType::INVALID_TYPE_INFO && id != LogicalTypeId::VARCHAR &&
 	       id != LogicalTypeId::CHAR && id != LogicalTypeId::GEOMETRY;
 }
 
@@ -230,8 +230,9 @@ uint8_t CheckedDeserializer::ReadUnsignedInt8() {
 			throw SerializationException("a type %d, which no column has", value);
 		}
 	} else if (object.is_type_info && std::strcmp(tag, "type") == 0) {
-		auto info = static_cast<ExtraTypeInfoType>(value);
-		if (info != InfoOf(object.owner) && (info != ExtraTypeInfoType::GENERIC_TYPE_INFO || NeedsInfo(object.owner))) {
+		auto info = static_cast<LogicalTypeInfoType>(value);
+		if (info != InfoOf(object.owner) &&
+		    (info != LogicalTypeInfoType::GENERIC_TYPE_INFO || NeedsInfo(object.owner))) {
 			throw SerializationException("a type %d with parameters of kind %d", static_cast<int>(object.owner), value);
 		}
 	}

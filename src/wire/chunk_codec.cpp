@@ -242,7 +242,7 @@ void ChunkDecoder::Next(DataChunk &chunk) {
 	for (idx_t i = 0; i < types.size(); i++) {
 		DecodeColumn(*columns[i], position, count, chunk.data[i]);
 	}
-	chunk.SetCardinality(count);
+	chunk.SetChildCardinality(count);
 	position += count;
 }
 

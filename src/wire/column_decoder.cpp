@@ -1,5 +1,6 @@
 #include "wire/column_decoder.hpp"
 
+#include "compat/vectors.hpp"
 #include "wire/value_check.hpp"
 
 #include "duckdb/common/exception.hpp"
@@ -22,7 +23,7 @@ using duckdb::Vector;
 namespace {
 
 void DecodeValidity(const arrow::ArrayData &array, idx_t first, idx_t count, Vector &target) {
-	auto &mask = FlatVector::Validity(target);
+	auto &mask = FlatVector::ValidityMutable(target);
 	if (!array.buffers[0] || array.GetNullCount() == 0) {
 		mask.Reset(std::max<idx_t>(count, STANDARD_VECTOR_SIZE));
 		return;
@@ -67,8 +68,8 @@ void DecodeStrings(const arrow::ArrayData &array, idx_t first, idx_t count, Vect
 	auto end = array.buffers[2] ? array.buffers[2]->size() : 0;
 	Offsets offsets(array, first, count, end);
 	auto bytes = reinterpret_cast<const char *>(array.buffers[2] ? array.buffers[2]->data() : nullptr);
-	auto strings = FlatVector::GetData<string_t>(target);
-	auto &mask = FlatVector::Validity(target);
+	auto strings = FlatVector::GetDataMutable<string_t>(target);
+	auto &mask = FlatVector::ValidityMutable(target);
 	if (offsets[count] - offsets[0] > std::numeric_limits<uint32_t>::max()) {
 		// a batch of them has passed as one message, which is smaller
 		throw duckdb::IOException("received a broken batch: its values are longer than a message");
@@ -84,14 +85,14 @@ void DecodeList(const arrow::ArrayData &array, idx_t first, idx_t count, Vector 
 	Offsets offsets(array, first, count, child.length);
 	auto child_first = static_cast<idx_t>(offsets[0]);
 	auto child_count = static_cast<idx_t>(offsets[count] - offsets[0]);
-	auto entries = ListVector::GetData(target);
+	auto entries = FlatVector::GetDataMutable<duckdb::list_entry_t>(target);
 	for (idx_t i = 0; i < count; i++) {
 		entries[i].offset = static_cast<idx_t>(offsets[i]) - child_first;
 		entries[i].length = static_cast<idx_t>(offsets[i + 1] - offsets[i]);
 	}
 	ListVector::Reserve(target, child_count);
 	ListVector::SetListSize(target, child_count);
-	DecodeColumn(child, child_first, child_count, ListVector::GetEntry(target));
+	DecodeColumn(child, child_first, child_count, ListVector::GetChildMutable(target));
 }
 
 } // namespace
@@ -118,13 +119,13 @@ void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector 
 	case PhysicalType::STRUCT: {
 		auto &entries = duckdb::StructVector::GetEntries(target);
 		for (idx_t i = 0; i < entries.size(); i++) {
-			DecodeColumn(*array.child_data[i], first, count, *entries[i]);
+			DecodeColumn(*array.child_data[i], first, count, ChildOf(entries[i]));
 		}
 		break;
 	}
 	case PhysicalType::ARRAY: {
 		auto size = duckdb::ArrayType::GetSize(type);
-		DecodeColumn(*array.child_data[0], first * size, count * size, duckdb::ArrayVector::GetEntry(target));
+		DecodeColumn(*array.child_data[0], first * size, count * size, duckdb::ArrayVector::GetChildMutable(target));
 		break;
 	}
 	default: {
@@ -132,13 +133,14 @@ void DecodeColumn(const arrow::ArrayData &array, idx_t row, idx_t count, Vector 
 		auto values = array.buffers[1]->data() + first * width;
 		if (IsAligned(values, width)) {
 			// DuckDB's vectors are not const, but those of a scan are only read
-			FlatVector::SetData(target, const_cast<duckdb::data_ptr_t>(values));
+			FlatVector::SetData(target, const_cast<duckdb::data_ptr_t>(values), duckdb::count_t(count));
 		} else {
-			memcpy(FlatVector::GetData(target), values, count * width);
+			memcpy(FlatVector::GetDataMutable(target), values, count * width);
 		}
 		break;
 	}
 	}
+	FlatVector::SetSize(target, count);
 	CheckValues(target, count);
 }
 

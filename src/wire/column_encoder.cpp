@@ -1,5 +1,7 @@
 #include "wire/column_encoder.hpp"
 
+#include "compat/vectors.hpp"
+
 #include <arrow/array/data.h>
 #include <arrow/status.h>
 
@@ -120,15 +122,15 @@ void ForEachChild(Vector &vector, idx_t total, const std::vector<uint32_t> &chil
 	case PhysicalType::STRUCT: {
 		auto &entries = duckdb::StructVector::GetEntries(vector);
 		for (idx_t i = 0; i < entries.size(); i++) {
-			child(i, *entries[i], total, rows);
+			child(i, ChildOf(entries[i]), total, rows);
 		}
 		break;
 	}
 	case PhysicalType::LIST:
-		child(0, duckdb::ListVector::GetEntry(vector), duckdb::ListVector::GetListSize(vector), rows);
+		child(0, duckdb::ListVector::GetChildMutable(vector), duckdb::ListVector::GetListSize(vector), rows);
 		break;
 	default:
-		child(0, duckdb::ArrayVector::GetEntry(vector), duckdb::ArrayVector::GetTotalSize(vector), rows);
+		child(0, duckdb::ArrayVector::GetChildMutable(vector), duckdb::ArrayVector::GetTotalSize(vector), rows);
 		break;
 	}
 }

@@ -1,5 +1,7 @@
 #include "wire/serialized.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/common/serializer/binary_serializer.hpp"
 #include "duckdb/common/serializer/memory_stream.hpp"
 
@@ -9,9 +11,7 @@ using namespace duckdb;
 
 std::string Serialized(const std::function<void(Serializer &)> &write) {
 	MemoryStream stream;
-	SerializationOptions options;
-	options.serialization_compatibility = SerializationCompatibility::Latest();
-	BinarySerializer serializer(stream, options);
+	BinarySerializer serializer(stream, LatestFormat());
 	serializer.Begin();
 	write(serializer);
 	serializer.End();

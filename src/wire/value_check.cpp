@@ -1,5 +1,7 @@
 #include "wire/value_check.hpp"
 
+#include "compat/vectors.hpp"
+
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/types/datetime.hpp"
 #include "duckdb/common/types/interval.hpp"
@@ -19,7 +21,7 @@ constexpr idx_t BIGNUM_BYTES_MIN = 4;
 
 template <class T, class F>
 void CheckEach(Vector &vector, idx_t count, F valid) {
-	auto data = FlatVector::GetData<T>(vector);
+	auto data = FlatVector::GetDataMutable<T>(vector);
 	auto &mask = FlatVector::Validity(vector);
 	auto all = true;
 	if (mask.AllValid()) {
@@ -56,7 +58,7 @@ void CheckEnum(Vector &vector, idx_t count) {
 //! The tag of a UNION that is not NULL has to be one of its members
 void CheckUnion(Vector &vector, idx_t count) {
 	auto members = UnionType::GetMemberCount(vector.GetType());
-	auto &tag = *StructVector::GetEntries(vector)[0];
+	auto &tag = ChildOf(StructVector::GetEntries(vector)[0]);
 	CheckBelow<uint8_t>(tag, count, members);
 }
 
@@ -83,7 +85,7 @@ void CheckValues(Vector &vector, idx_t count) {
 		                          [](int64_t nanos) { return nanos >= 0 && nanos <= Interval::NANOS_PER_DAY; });
 	case LogicalTypeId::TIME_TZ:
 		return CheckEach<dtime_tz_t>(vector, count, [](dtime_tz_t time) {
-			return IsTimeOfDay(time.time().micros) && time.offset() >= dtime_tz_t::MIN_OFFSET &&
+			return IsTimeOfDay(MicrosOf(time.time())) && time.offset() >= dtime_tz_t::MIN_OFFSET &&
 			       time.offset() <= dtime_tz_t::MAX_OFFSET;
 		});
 	case LogicalTypeId::BIT:

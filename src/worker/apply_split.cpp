@@ -1,5 +1,6 @@
 #include "worker/apply_split.hpp"
 
+#include "compat/names.hpp"
 #include "engine/restrict_rows.hpp"
 #include "engine/scan_file.hpp"
 #include "engine/scan_filter.hpp"
@@ -17,7 +18,7 @@ using namespace duckdb;
 namespace {
 
 optional_ptr<LogicalGet> FindScan(LogicalOperator &op, uint64_t table_index) {
-	if (op.type == LogicalOperatorType::LOGICAL_GET && op.Cast<LogicalGet>().table_index == table_index) {
+	if (op.type == LogicalOperatorType::LOGICAL_GET && IndexOf(op.Cast<LogicalGet>().table_index) == table_index) {
 		return op.Cast<LogicalGet>();
 	}
 	for (auto &child : op.children) {

@@ -1,5 +1,6 @@
 #include "worker/bound_scan_reader.hpp"
 
+#include "compat/names.hpp"
 #include "engine/parquet_file.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
@@ -92,7 +93,7 @@ shared_ptr<MultiFileList> BoundScanReader::CreateFileList(ClientContext &context
 }
 
 bool BoundScanReader::Bind(MultiFileOptions &options, MultiFileList &list, vector<LogicalType> &types,
-                           vector<string> &names, MultiFileReaderBindData &bind_data) {
+                           vector<Identifier> &names, MultiFileReaderBindData &bind_data) {
 	if (!bound) {
 		return MultiFileReader::Bind(options, list, types, names, bind_data);
 	}
@@ -103,14 +104,14 @@ bool BoundScanReader::Bind(MultiFileOptions &options, MultiFileList &list, vecto
 }
 
 void BoundScanReader::BindOptions(MultiFileOptions &options, MultiFileList &list, vector<LogicalType> &types,
-                                  vector<string> &names, MultiFileReaderBindData &bind_data) {
+                                  vector<Identifier> &names, MultiFileReaderBindData &bind_data) {
 	if (!bound) {
 		MultiFileReader::BindOptions(options, list, types, names, bind_data);
 	}
 }
 
 unique_ptr<MultiFileList> BoundScanReader::DynamicFilterPushdown(
-    ClientContext &context, const MultiFileList &list, const MultiFileOptions &options, const vector<string> &names,
+    ClientContext &context, const MultiFileList &list, const MultiFileOptions &options, const vector<Identifier> &names,
     const vector<LogicalType> &types, const vector<column_t> &column_ids, TableFilterSet &filters) {
 	if (!bound) {
 		return MultiFileReader::DynamicFilterPushdown(context, list, options, names, types, column_ids, filters);

@@ -1,5 +1,6 @@
 #include "worker/task_runner.hpp"
 
+#include "compat/results.hpp"
 #include "wire/error_hints.hpp"
 #include "wire/errors.hpp"
 #include "engine/fragment.hpp"
@@ -15,7 +16,6 @@
 #include "duckdb/execution/column_binding_resolver.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_context.hpp"
-#include "duckdb/main/pending_query_result.hpp"
 #include "duckdb/main/valid_checker.hpp"
 #include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/planner/operator/logical_extension_operator.hpp"
@@ -345,7 +345,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 	InstallExchangeSink(context, request.output, output);
 
 	auto optimized = make_uniq<OptimizedPlan>(std::move(plan));
-	auto pending = context.PendingQuery(make_uniq<PlanStatement>(std::move(optimized)), QueryParameters(false));
+	auto pending = Start(context, make_uniq<PlanStatement>(std::move(optimized)));
 	if (pending->HasError()) {
 		pending->ThrowError();
 	}
@@ -355,10 +355,7 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 		// here: it runs into the interrupt and cleans up behind itself.
 		context.Interrupt();
 	}
-	auto result = pending->Execute();
-	if (result->HasError()) {
-		result->ThrowError();
-	}
+	Complete(*pending);
 	return output;
 }
 

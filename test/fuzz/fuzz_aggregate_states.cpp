@@ -1,3 +1,5 @@
+#include "compat/names.hpp"
+#include "compat/vectors.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 #include "engine/aggregate_state.hpp"

@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "fuzz/fuzz_target.hpp"
 
 #include "wire/messages.hpp"

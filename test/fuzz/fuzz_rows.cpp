@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "fuzz/column_samples.hpp"
 #include "fuzz/fuzz_target.hpp"
 

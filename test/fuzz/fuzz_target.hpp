@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compat/names.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/common/error_data.hpp"
 

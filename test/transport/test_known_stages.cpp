@@ -1,3 +1,4 @@
+#include "compat/results.hpp"
 #include "sample_messages.hpp"
 
 #include "wire/messages.hpp"

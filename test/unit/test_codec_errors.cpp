@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "wire/error_hints.hpp"
 #include "wire/errors.hpp"
 

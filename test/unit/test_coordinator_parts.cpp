@@ -88,7 +88,7 @@ struct WatchFixture : Services {
 
 TEST(GatherOutputs, AreReadyUntilTheyAreLost) {
 	std::atomic<bool> interrupted {false};
-	GatherOutputs outputs(interrupted);
+	GatherOutputs outputs([&] { return interrupted.load(); });
 	TaskKey task {2, 1};
 	EXPECT_FALSE(outputs.IfReady(task));
 	outputs.SetReady(task, {3, {"w0", "grpc://w0"}, nullptr});
@@ -103,7 +103,7 @@ TEST(GatherOutputs, AreReadyUntilTheyAreLost) {
 
 TEST(GatherOutputs, ThrowTheFirstFailureAndTheSessionsOwnError) {
 	std::atomic<bool> interrupted {false};
-	GatherOutputs outputs(interrupted);
+	GatherOutputs outputs([&] { return interrupted.load(); });
 	TaskError first;
 	first.kind = ErrorKind::USER;
 	first.exception_type = "Conversion";
@@ -152,7 +152,7 @@ TEST(TaskDispatcher, HangsUpOnWorkersThatDoNotConfirm) {
 	Services given;
 	std::atomic<bool> interrupted {false};
 	ReportedKeys keys;
-	GatherOutputs outputs(interrupted);
+	GatherOutputs outputs([&] { return interrupted.load(); });
 	TaskDispatcher dispatcher("q", given.services, keys, outputs);
 	dispatcher.HangUp();
 	dispatcher.StopAll({{"w0", "grpc://w0"}});
@@ -170,7 +170,7 @@ TEST(TaskDispatcher, SaysThatAWorkerIsUnreachable) {
 	Services given;
 	std::atomic<bool> interrupted {false};
 	ReportedKeys keys;
-	GatherOutputs outputs(interrupted);
+	GatherOutputs outputs([&] { return interrupted.load(); });
 	TaskDispatcher dispatcher("q", given.services, keys, outputs);
 	AttemptCall call;
 	call.worker = {"w0", "grpc://w0"};

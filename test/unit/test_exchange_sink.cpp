@@ -1,3 +1,5 @@
+#include "compat/results.hpp"
+#include "compat/vectors.hpp"
 #include "exchange/exchange_sink.hpp"
 #include "exchange/partitioner.hpp"
 #include "unit/test_worker_harness.hpp"

@@ -1,3 +1,4 @@
+#include "compat/names.hpp"
 #include "planner/place/partitioning.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"

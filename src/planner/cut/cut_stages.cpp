@@ -1,5 +1,6 @@
 #include "planner/cut/cut_stages.hpp"
 
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "common/contains.hpp"
 #include "planner/place/check_support.hpp"
@@ -74,7 +75,7 @@ private:
 	const ClusteredScans &clustered;
 	vector<StagePlan> &stages;
 	//! Stages whose output several scans read
-	unordered_map<idx_t, StageId> shared_ctes;
+	unordered_map<TableIndex, StageId> shared_ctes;
 
 	static bool MaySliceBelow(const LogicalOperator &op, idx_t child, bool is_local_step) {
 		switch (op.type) {
@@ -174,12 +175,12 @@ private:
 		auto &get = op->Cast<LogicalGet>();
 		auto scan = make_uniq<StageScan>();
 		scan->reader = ReaderOf(get);
-		scan->table_index = get.table_index;
+		scan->table_index = IndexOf(get.table_index);
 		scan->order_matters = order_matters;
-		auto columns = in_place.columns.find(get.table_index);
+		auto columns = in_place.columns.find(scan->table_index);
 		if (columns != in_place.columns.end()) {
 			scan->in_place_by = columns->second;
-			scan->clusters = clustered.at(get.table_index);
+			scan->clusters = clustered.at(scan->table_index);
 		}
 		if (scan->reader == StageScan::Reader::WORKER) {
 			scan->scan = &get;
@@ -195,8 +196,8 @@ private:
 	void AddScan(StagePlan &stage, unique_ptr<StageScan> scan) {
 		auto group = in_place.AlignedWith(scan->table_index);
 		if (stage.scan && !Contains(group, stage.scan->table_index)) {
-			throw InternalException("A stage has two base scans: %s and %s", stage.scan->Get().function.name,
-			                        scan->Get().function.name);
+			throw InternalException("A stage has two base scans: %s and %s", FunctionName(stage.scan->Get().function),
+			                        FunctionName(scan->Get().function));
 		}
 		if (!stage.scan) {
 			stage.scan = std::move(scan);

@@ -1,5 +1,6 @@
 #include "planner/cut/feed_steps.hpp"
 
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "planner/cut/may_fail.hpp"
 #include "wire/chunk_codec.hpp"
@@ -38,10 +39,10 @@ bool IsCheapFunction(const BoundFunctionExpression &function) {
 	    "~~",     "!~~",       "prefix", "suffix",         "starts_with",       "contains",
 	    "substr", "substring", "strlen", "struct_extract", "struct_extract_at",
 	};
-	auto &name = function.function.name;
+	auto &name = FunctionName(function.Function());
 	return CHEAP.count(name) > 0 || StringUtil::StartsWith(name, "__internal_compress_") ||
-	       std::all_of(function.children.begin(), function.children.end(),
-	                   [](auto &child) { return HasFixedSize(child->return_type); });
+	       std::all_of(function.GetChildren().begin(), function.GetChildren().end(),
+	                   [](auto &child) { return HasFixedSize(child->GetReturnType()); });
 }
 
 bool IsCheap(const Expression &expression) {

@@ -1,5 +1,7 @@
 #include "planner/cut/key_filters.hpp"
 
+#include "compat/filters.hpp"
+#include "compat/names.hpp"
 #include "engine/key_set.hpp"
 #include "common/contains.hpp"
 #include "planner/cut/stage_order.hpp"
@@ -52,7 +54,7 @@ bool MayLeaveRowsOut(LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_EMPTY_RESULT:
 		return true;
 	case LogicalOperatorType::LOGICAL_GET:
-		if (!op.Cast<LogicalGet>().table_filters.filters.empty()) {
+		if (HasFilters(op.Cast<LogicalGet>().table_filters)) {
 			return true;
 		}
 		break;
@@ -87,12 +89,14 @@ private:
 		auto &traits = TraitsOf(join.join_type);
 		idx_t equality = 0;
 		for (auto &condition : join.conditions) {
-			auto equal = condition.comparison == ExpressionType::COMPARE_EQUAL;
+			auto equal = condition.IsComparison() && condition.GetComparisonType() == ExpressionType::COMPARE_EQUAL;
 			if (equal && traits.left_may_lose_rows) {
-				Try(*join.children[1], *condition.right, equality, *join.children[0], *condition.left);
+				Try(*join.children[1], *condition.RightReference(), equality, *join.children[0],
+				    *condition.LeftReference());
 			}
 			if (equal && traits.right_may_lose_rows) {
-				Try(*join.children[0], *condition.left, equality, *join.children[1], *condition.right);
+				Try(*join.children[0], *condition.LeftReference(), equality, *join.children[1],
+				    *condition.RightReference());
 			}
 			equality += IsEquality(condition) ? 1 : 0;
 		}
@@ -103,7 +107,7 @@ private:
 	         const Expression &target_key) {
 		auto column = AsColumn(target_key);
 		KeyFilterCandidate candidate;
-		if (!column || !KeySet::Supports(source_key.return_type)) {
+		if (!column || !KeySet::Supports(source_key.GetReturnType())) {
 			return;
 		}
 		auto source = FindSource(source_side, source_key, equality, candidate.source_column);
@@ -223,13 +227,13 @@ private:
 		if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
 			// DuckDB packs columns below some operators and unpacks them above: together that changes nothing
 			auto &function = expression.Cast<BoundFunctionExpression>();
-			auto unpacks = StringUtil::StartsWith(function.function.name, "__internal_decompress_");
-			auto packs = StringUtil::StartsWith(function.function.name, "__internal_compress_");
+			auto unpacks = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_decompress_");
+			auto packs = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_compress_");
 			if (!unpacks && !(packs && packed > 0)) {
 				return false;
 			}
 			packed += unpacks ? 1 : -1;
-			return TraceExpression(below, *function.children[0], candidate);
+			return TraceExpression(below, *function.GetChildren()[0], candidate);
 		}
 		auto column = AsColumn(expression);
 		return column && Trace(below, *column, candidate);

@@ -1,5 +1,7 @@
 #include "planner/cut/may_fail.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 
@@ -14,15 +16,13 @@ bool IsWidening(const LogicalType &from, const LogicalType &to) {
 	if (from == to || (to.id() == LogicalTypeId::VARCHAR && !to.IsJSONType())) {
 		return true;
 	}
-	return from.IsNumeric() && to.IsNumeric() && LogicalType::ForceMaxLogicalType(from, to) == to;
+	return from.IsNumeric() && to.IsNumeric() && WiderType(from, to) == to;
 }
 
 bool HasNarrowingCast(const Expression &expression) {
-	if (expression.GetExpressionClass() == ExpressionClass::BOUND_CAST) {
-		auto &cast = expression.Cast<BoundCastExpression>();
-		if (!cast.try_cast && !IsWidening(cast.child->return_type, cast.return_type)) {
-			return true;
-		}
+	auto source = SourceOfCast(expression);
+	if (source && !IsWidening(*source, expression.GetReturnType())) {
+		return true;
 	}
 	auto result = false;
 	ExpressionIterator::EnumerateChildren(expression,

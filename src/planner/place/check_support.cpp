@@ -1,5 +1,7 @@
 #include "planner/place/check_support.hpp"
 
+#include "compat/names.hpp"
+#include "compat/types.hpp"
 #include "engine/function_calls.hpp"
 #include "engine/operator_traits.hpp"
 #include "planner/rewrite/lake_scans.hpp"
@@ -23,14 +25,14 @@ using namespace duckdb;
 namespace {
 
 bool HoldsAggregateState(const LogicalType &type) {
-	return TypeVisitor::Contains(type, LogicalTypeId::AGGREGATE_STATE);
+	return TypeVisitor::Contains(type, AGGREGATE_STATE_ID);
 }
 
 string WhyNotThisExpression(Expression &expression) {
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
 		return "a subquery was not flattened";
 	}
-	if (HoldsAggregateState(expression.return_type)) {
+	if (HoldsAggregateState(expression.GetReturnType())) {
 		return "exported states of aggregates do not travel";
 	}
 	string reason;
@@ -166,8 +168,8 @@ bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_abo
 	case LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
 		for (auto &expression : op.expressions) {
 			auto &aggregate = expression->Cast<BoundAggregateExpression>();
-			if (aggregate.function.GetOrderDependent() == AggregateOrderDependent::ORDER_DEPENDENT &&
-			    !aggregate.order_bys && !OnlyRoundingDependsOnOrder(aggregate.function.name)) {
+			if (aggregate.Function().GetOrderDependent() == AggregateOrderDependent::ORDER_DEPENDENT &&
+			    !aggregate.GetOrderBys() && !OnlyRoundingDependsOnOrder(FunctionName(aggregate.Function()))) {
 				return true;
 			}
 		}
@@ -187,7 +189,7 @@ bool ResultDependsOnInputOrder(const LogicalOperator &op, bool order_matters_abo
 	}
 }
 
-bool ReadInOrder(const LogicalOperator &op, idx_t cte_index, bool order_matters_above) {
+bool ReadInOrder(const LogicalOperator &op, TableIndex cte_index, bool order_matters_above) {
 	if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
 		return order_matters_above && op.Cast<LogicalCTERef>().cte_index == cte_index;
 	}

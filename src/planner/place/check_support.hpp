@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compat/names.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/planner/logical_operator.hpp"
 
@@ -22,6 +24,6 @@ duckdb::string WhyNotDistributed(duckdb::LogicalOperator &plan, bool seeded);
 bool ResultDependsOnInputOrder(const duckdb::LogicalOperator &op, bool order_matters_above);
 
 //! Whether the order of a CTE's rows may matter to the plan `op`, which reads it.
-bool ReadInOrder(const duckdb::LogicalOperator &op, duckdb::idx_t cte_index, bool order_matters_above);
+bool ReadInOrder(const duckdb::LogicalOperator &op, duckdb::TableIndex cte_index, bool order_matters_above);
 
 } // namespace duckherder

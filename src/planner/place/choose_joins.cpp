@@ -90,8 +90,8 @@ JoinKeys EqualityKeys(LogicalComparisonJoin &join) {
 	JoinKeys result;
 	for (auto &condition : join.conditions) {
 		if (IsEquality(condition)) {
-			result.left.push_back(*condition.left);
-			result.right.push_back(*condition.right);
+			result.left.push_back(*condition.LeftReference());
+			result.right.push_back(*condition.RightReference());
 		}
 	}
 	return result;

@@ -1,5 +1,6 @@
 #include "planner/place/clustered_scans.hpp"
 
+#include "compat/names.hpp"
 #include "engine/bound_scan.hpp"
 #include "planner/place/partitioning.hpp"
 #include "planner/split/split_scans.hpp"
@@ -38,7 +39,7 @@ public:
 			Add(keys, op.Cast<LogicalDistinct>().distinct_targets);
 			break;
 		case LogicalOperatorType::LOGICAL_WINDOW:
-			Add(keys, op.expressions[0]->Cast<BoundWindowExpression>().partitions);
+			Add(keys, op.expressions[0]->Cast<BoundWindowExpression>().Partitions());
 			break;
 		case LogicalOperatorType::LOGICAL_DELIM_JOIN:
 			Add(keys, op.Cast<LogicalComparisonJoin>().duplicate_eliminated_columns);
@@ -84,9 +85,10 @@ private:
 	}
 
 	//! What is a key above is one below, under the name that it has there
-	static void AddShown(Bindings &keys, idx_t table_index, const vector<unique_ptr<Expression>> &expressions) {
+	static void AddShown(Bindings &keys, TableIndex table_index, const vector<unique_ptr<Expression>> &expressions) {
 		for (idx_t i = 0; i < expressions.size(); i++) {
-			auto column = keys.count(ColumnBinding(table_index, i)) > 0 ? AsOneToOne(*expressions[i]) : nullptr;
+			auto column =
+			    keys.count(ColumnBinding(table_index, ProjectionIndex(i))) > 0 ? AsOneToOne(*expressions[i]) : nullptr;
 			if (column) {
 				keys.insert(*column);
 			}
@@ -111,7 +113,7 @@ private:
 		try {
 			FailExtractionForTests();
 			if (auto clusters = FindClusters(context, get, candidates, options)) {
-				result[get.table_index] = std::move(clusters);
+				result[IndexOf(get.table_index)] = std::move(clusters);
 			}
 		} catch (const std::exception &) {
 			// then rows meet by exchange, and whoever needs the metadata says what is wrong with it

@@ -1,6 +1,7 @@
 #include "planner/place/decide_early.hpp"
 
 #include "common/text.hpp"
+#include "compat/names.hpp"
 #include "planner/place/plan_work.hpp"
 #include "planner/place/worth_distributing.hpp"
 #include "planner/rewrite/copy_write.hpp"
@@ -60,14 +61,14 @@ public:
 		if (expression.GetExpressionType() != ExpressionType::BOUND_COLUMN_REF) {
 			return false;
 		}
-		auto &binding = expression.Cast<BoundColumnRefExpression>().binding;
+		auto &binding = expression.Cast<BoundColumnRefExpression>().Binding();
 		auto source = sources.find(binding);
 		return source != sources.end() ? IsOfScan(source->second) : scans.count(binding.table_index) > 0;
 	}
 
 private:
 	column_binding_map_t<reference<Expression>> sources;
-	unordered_set<idx_t> scans;
+	unordered_set<TableIndex> scans;
 
 	void Collect(LogicalOperator &op) {
 		if (op.type == LogicalOperatorType::LOGICAL_GET) {
@@ -82,9 +83,9 @@ private:
 		}
 	}
 
-	void Add(idx_t table_index, vector<unique_ptr<Expression>> &expressions) {
+	void Add(TableIndex table_index, vector<unique_ptr<Expression>> &expressions) {
 		for (idx_t i = 0; i < expressions.size(); i++) {
-			sources.emplace(ColumnBinding(table_index, i), *expressions[i]);
+			sources.emplace(ColumnBinding(table_index, ProjectionIndex(i)), *expressions[i]);
 		}
 	}
 };

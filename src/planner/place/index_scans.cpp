@@ -1,5 +1,6 @@
 #include "planner/place/index_scans.hpp"
 
+#include "compat/filters.hpp"
 #include "planner/split/partition_information.hpp"
 
 #include "duckdb/catalog/catalog_entry/duck_table_entry.hpp"
@@ -15,26 +16,11 @@ namespace {
 
 //! DuckDB uses one index for one filter; most scans are told apart by this alone
 bool MayUseIndex(const LogicalGet &get) {
-	if (!IsTableScan(get) || get.table_filters.filters.size() != 1) {
+	if (!IsTableScan(get) || FilterCount(get.table_filters) != 1) {
 		return false;
 	}
 	auto &table = get.bind_data->Cast<TableScanBindData>().table;
 	return table.IsDuckTable() && !table.Cast<DuckTableEntry>().GetStorage().GetDataTableInfo()->GetIndexes().Empty();
-}
-
-//! As DuckDB's physical scan has them: by the position of the column among those that are read
-TableFilterSet FiltersByPosition(const LogicalGet &get) {
-	TableFilterSet result;
-	auto &columns = get.GetColumnIds();
-	for (auto &filter : get.table_filters.filters) {
-		for (idx_t position = 0; position < columns.size(); position++) {
-			if (columns[position].GetPrimaryIndex() == filter.first) {
-				result.filters[position] = filter.second->Copy();
-				break;
-			}
-		}
-	}
-	return result;
 }
 
 } // namespace
@@ -46,7 +32,7 @@ bool AnsweredByIndex(ClientContext &context, const LogicalGet &get) {
 	auto filters = FiltersByPosition(get);
 	// a copy, because DuckDB notes in the bind data that it used an index
 	auto bind_data = get.bind_data->Copy();
-	TableFunctionInitInput input(bind_data.get(), get.GetColumnIds(), get.projection_ids, &filters);
+	TableFunctionInitInput input(bind_data.get(), get.GetColumnIds(), Positions(get.projection_ids), &filters);
 	get.function.init_global(context, input);
 	return bind_data->Cast<TableScanBindData>().is_index_scan;
 }

@@ -66,8 +66,8 @@ JoinTraits TraitsOf(const LogicalOperator &join) {
 }
 
 bool IsEquality(const JoinCondition &condition) {
-	return condition.comparison == ExpressionType::COMPARE_EQUAL ||
-	       condition.comparison == ExpressionType::COMPARE_NOT_DISTINCT_FROM;
+	return condition.IsComparison() && (condition.GetComparisonType() == ExpressionType::COMPARE_EQUAL ||
+	                                    condition.GetComparisonType() == ExpressionType::COMPARE_NOT_DISTINCT_FROM);
 }
 
 } // namespace duckherder

@@ -1,6 +1,7 @@
 #include "planner/place/partitioning.hpp"
 
 #include "common/contains.hpp"
+#include "compat/names.hpp"
 #include "planner/place/join_traits.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -47,10 +48,10 @@ vector<idx_t> FindConditions(const vector<reference<Expression>> &keys, const Pa
 	return twice ? vector<idx_t>() : result;
 }
 
-Partitioning::Columns Numbered(idx_t table_index, const vector<idx_t> &positions) {
+Partitioning::Columns Numbered(TableIndex table_index, const vector<idx_t> &positions) {
 	Partitioning::Columns result;
 	for (auto position : positions) {
-		result.emplace_back(table_index, position);
+		result.emplace_back(table_index, ProjectionIndex(position));
 	}
 	return result;
 }
@@ -62,7 +63,7 @@ optional_ptr<const ColumnBinding> AsColumn(const Expression &expression) {
 		return nullptr;
 	}
 	auto &column = expression.Cast<BoundColumnRefExpression>();
-	return column.depth == 0 ? &column.binding : nullptr;
+	return column.Depth() == 0 ? &column.Binding() : nullptr;
 }
 
 optional_ptr<const ColumnBinding> AsOneToOne(const Expression &expression) {
@@ -70,9 +71,9 @@ optional_ptr<const ColumnBinding> AsOneToOne(const Expression &expression) {
 		return AsColumn(expression);
 	}
 	auto &function = expression.Cast<BoundFunctionExpression>();
-	auto one_to_one = StringUtil::StartsWith(function.function.name, "__internal_compress_integral") ||
-	                  StringUtil::StartsWith(function.function.name, "__internal_decompress_integral");
-	return one_to_one ? AsColumn(*function.children[0]) : nullptr;
+	auto one_to_one = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_compress_integral") ||
+	                  StringUtil::StartsWith(FunctionName(function.Function()), "__internal_decompress_integral");
+	return one_to_one ? AsColumn(*function.GetChildren()[0]) : nullptr;
 }
 
 vector<reference<Expression>> References(const vector<unique_ptr<Expression>> &expressions) {
@@ -141,7 +142,7 @@ bool Partitioning::BringsTogether(const vector<reference<Expression>> &keys) con
 	                   [&](const Columns &columns) { return !FindAll(keys, columns).empty(); });
 }
 
-Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expression>> &columns_above) const {
+Partitioning Partitioning::Above(TableIndex table_index, const vector<reference<Expression>> &columns_above) const {
 	Partitioning result;
 	for (auto &columns : alternatives) {
 		auto positions = FindAll(columns_above, columns);
@@ -152,7 +153,8 @@ Partitioning Partitioning::Above(idx_t table_index, const vector<reference<Expre
 	for (auto &column : clustered) {
 		auto position = Find(columns_above, column.binding, AsOneToOne);
 		if (position.IsValid()) {
-			result.AddClustered({ColumnBinding(table_index, position.GetIndex()), column.table_index, column.column});
+			result.AddClustered(
+			    {ColumnBinding(table_index, ProjectionIndex(position.GetIndex())), column.table_index, column.column});
 		}
 	}
 	return result;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compat/names.hpp"
 #include "planner/place/choose_joins.hpp"
 
 #include "duckdb.hpp"
@@ -63,7 +64,7 @@ public:
 
 	//! What is left of it above an operator that shows these expressions as columns of its own: a projection, the
 	//! groups of an aggregate. Filters and everything else that shows its child's columns keep it.
-	Partitioning Above(duckdb::idx_t table_index,
+	Partitioning Above(duckdb::TableIndex table_index,
 	                   const duckdb::vector<duckdb::reference<duckdb::Expression>> &columns_above) const;
 
 private:

@@ -1,6 +1,7 @@
 #include "planner/place/placement.hpp"
 
 #include "common/contains.hpp"
+#include "compat/names.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/placement_rules.hpp"
 #include "planner/rewrite/copy_write.hpp"
@@ -26,14 +27,14 @@ string RunsInSession(const LogicalOperator &op) {
 //! The columns by which the scan can be cut, as they are seen above it
 Partitioning PartitioningOf(LogicalGet &get, const ClusteredScans &clustered) {
 	Partitioning partitioning;
-	auto found = clustered.find(get.table_index);
+	auto found = clustered.find(IndexOf(get.table_index));
 	if (found == clustered.end()) {
 		return partitioning;
 	}
 	for (auto &binding : get.GetColumnBindings()) {
 		auto column = get.GetColumnIds()[binding.column_index].GetPrimaryIndex();
 		if (found->second->columns.count(column) > 0) {
-			partitioning.AddClustered({binding, get.table_index, column});
+			partitioning.AddClustered({binding, IndexOf(get.table_index), column});
 		}
 	}
 	return partitioning;
@@ -77,7 +78,7 @@ private:
 	const ClusteredScans &clustered;
 	PlanPlacement result;
 	//! CTEs whose rows stay with the workers that made them, and where a scan of them is
-	unordered_map<idx_t, Placement> shared_ctes;
+	unordered_map<TableIndex, Placement> shared_ctes;
 	//! The delim join below which the analysis is, if its source becomes a shared CTE
 	optional_ptr<LogicalComparisonJoin> shared_delim_join;
 	//! The one below which it is, if each task joins what it has

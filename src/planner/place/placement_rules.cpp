@@ -1,5 +1,6 @@
 #include "planner/place/placement_rules.hpp"
 
+#include "compat/names.hpp"
 #include "planner/place/check_support.hpp"
 #include "planner/place/join_traits.hpp"
 #include "planner/rewrite/split_aggregates.hpp"
@@ -85,7 +86,7 @@ OperatorPlacement PlaceSplitAggregate(const LogicalAggregate &aggregate, bool on
 	} else {
 		Partitioning::Columns columns;
 		for (idx_t i = 0; i < aggregate.groups.size(); i++) {
-			columns.emplace_back(aggregate.group_index, i);
+			columns.emplace_back(aggregate.group_index, ProjectionIndex(i));
 		}
 		placed.partitioning = Partitioning(std::move(columns));
 		placed.exchanges[0] = {ExchangeKind::HASH, false, {}};
@@ -97,9 +98,9 @@ OperatorPlacement PlaceSplitAggregate(const LogicalAggregate &aggregate, bool on
 //! Those that all windows of the operator are partitioned by
 vector<reference<Expression>> CommonPartitionKeys(const LogicalOperator &window) {
 	vector<reference<Expression>> keys;
-	for (auto &partition : window.expressions[0]->Cast<BoundWindowExpression>().partitions) {
+	for (auto &partition : window.expressions[0]->Cast<BoundWindowExpression>().Partitions()) {
 		auto everywhere = std::all_of(window.expressions.begin(), window.expressions.end(), [&](auto &expression) {
-			auto &partitions = expression->template Cast<BoundWindowExpression>().partitions;
+			auto &partitions = expression->template Cast<BoundWindowExpression>().Partitions();
 			return std::any_of(partitions.begin(), partitions.end(),
 			                   [&](auto &other) { return other->Equals(*partition); });
 		});

@@ -1,5 +1,6 @@
 #include "planner/place/plan_work.hpp"
 
+#include "compat/filters.hpp"
 #include "engine/bound_scan.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 #include "planner/split/split_scans.hpp"
@@ -53,11 +54,11 @@ struct Values {
 
 //! Counts what is computed, not what is only passed on
 void CountComputed(const Expression &expression, Values &result) {
-	auto text = IsText(expression.return_type);
+	auto text = IsText(expression.GetReturnType());
 	auto any = false;
 	ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) {
 		any = true;
-		text = text || IsText(child.return_type);
+		text = text || IsText(child.GetReturnType());
 		CountComputed(child, result);
 	});
 	if (any) {
@@ -82,18 +83,18 @@ bool KnowsBounds(const LogicalGet &get, idx_t column) {
 }
 
 bool MayHaveRows(const LogicalGet &get, const PartitionStatistics &group) {
-	for (auto &filter : get.table_filters.filters) {
-		StorageIndex column;
-		if (!group.partition_row_group || !KnowsBounds(get, filter.first) ||
-		    !get.TryGetStorageIndex(ColumnIndex(filter.first), column)) {
-			continue;
+	auto result = true;
+	ForEachFilter(get.table_filters, [&](idx_t key, TableFilter &filter) {
+		StorageIndex storage;
+		auto column = FilteredColumn(get, key);
+		if (!result || !column || !group.partition_row_group || !KnowsBounds(get, column->GetPrimaryIndex()) ||
+		    !get.TryGetStorageIndex(*column, storage)) {
+			return;
 		}
-		auto bounds = group.partition_row_group->GetColumnStatistics(column);
-		if (bounds && filter.second->CheckStatistics(*bounds) == FilterPropagateResult::FILTER_ALWAYS_FALSE) {
-			return false;
-		}
-	}
-	return true;
+		auto bounds = group.partition_row_group->GetColumnStatistics(storage);
+		result = !bounds || !IsNeverTrue(filter, *bounds);
+	});
+	return result;
 }
 
 bool IsInStore(const LogicalGet &get) {
@@ -115,7 +116,7 @@ struct Demand {
 //! Columns that an expression reads
 void CountColumns(const Expression &expression, Values &result) {
 	if (expression.GetExpressionType() == ExpressionType::BOUND_COLUMN_REF) {
-		result.Add(expression.return_type);
+		result.Add(expression.GetReturnType());
 	}
 	ExpressionIterator::EnumerateChildren(expression, [&](const Expression &child) { CountColumns(child, result); });
 }
@@ -331,12 +332,13 @@ private:
 		auto is_feed = place == WorkPlace::WORKERS && !IsLakeScan(get) && ReaderOf(get) == StageScan::Reader::FEED;
 		auto &scan = Add(WorkKind::SCAN, is_feed ? WorkPlace::SESSION : place, read, rows, width);
 		scan.decodes = IsParquetScan(get) || IsLakeScan(get);
-		if (!get.table_filters.filters.empty()) {
+		if (HasFilters(get.table_filters)) {
 			Values filters;
-			for (auto &filter : get.table_filters.filters) {
-				filters.Add(filter.first < get.returned_types.size() ? get.returned_types[filter.first]
-				                                                     : LogicalType::BIGINT);
-			}
+			ForEachFilter(get.table_filters, [&](idx_t key, TableFilter &) {
+				auto column = FilteredColumn(get, key);
+				auto known = column && column->GetPrimaryIndex() < get.returned_types.size();
+				filters.Add(known ? get.returned_types[column->GetPrimaryIndex()] : LogicalType::BIGINT);
+			});
 			Add(WorkKind::EXPRESSIONS, is_feed ? WorkPlace::SESSION : place, read, rows, filters);
 		}
 		if (is_feed) {
@@ -350,7 +352,7 @@ private:
 	void CountAggregate(LogicalAggregate &aggregate, WorkPlace place, double input, double rows) {
 		Values keys;
 		for (auto &group : aggregate.groups) {
-			if (IsText(group->return_type)) {
+			if (IsText(group->GetReturnType())) {
 				keys.text += 1;
 			}
 		}
@@ -441,7 +443,7 @@ idx_t StoredRows(ClientContext &context, const LogicalGet &get) {
 double RowsReadBy(ClientContext &context, LogicalGet &get) {
 	auto all = static_cast<double>(StoredRows(context, get));
 	auto partition_stats = PartitionStatsOf(context, get.function);
-	if (get.table_filters.filters.empty() || !partition_stats ||
+	if (!HasFilters(get.table_filters) || !partition_stats ||
 	    all > static_cast<double>(BOUNDS_COMPARED_MAX * limits::ROW_GROUP_ROWS)) {
 		return all;
 	}

@@ -1,5 +1,6 @@
 #include "planner/place/sort_sample.hpp"
 
+#include "compat/names.hpp"
 #include "engine/copy_plan.hpp"
 #include "planner/split/split_scans.hpp"
 
@@ -46,7 +47,8 @@ unique_ptr<LogicalOperator> KeysOfRows(ClientContext &context, Binder &binder, c
 	plan->children.push_back(CopyPlan(op));
 	plan->ResolveOperatorTypes();
 	Optimizer optimizer(binder, context);
-	RemoveUnusedColumns(optimizer).VisitOperator(*plan);
+	RemoveUnusedColumns remove(optimizer);
+	VisitPlan(remove, plan);
 	plan->ResolveOperatorTypes();
 	return plan;
 }

@@ -1,5 +1,6 @@
 #include "planner/rewrite/copy_write.hpp"
 
+#include "compat/names.hpp"
 #include "engine/sorted_files.hpp"
 #include "planner/rewrite/written_files.hpp"
 
@@ -159,7 +160,7 @@ public:
 			state.rows.Scan(source.scan, chunk);
 			return chunk.size() == 0 ? SourceResultType::FINISHED : SourceResultType::HAVE_MORE_OUTPUT;
 		}
-		chunk.SetCardinality(1);
+		chunk.SetChildCardinality(1);
 		chunk.SetValue(COUNT_OF_LIST, 0, Value::BIGINT(NumericCast<int64_t>(state.count)));
 		if (return_type == CopyFunctionReturnType::CHANGED_ROWS_AND_FILE_LIST) {
 			chunk.SetValue(FILES_OF_LIST, 0, Value::LIST(LogicalType::VARCHAR, state.files));
@@ -244,7 +245,7 @@ bool CopiesToManyFiles(ClientContext &context, const LogicalOperator &op, const 
 	}
 	auto &copy = op.Cast<LogicalCopyToFile>();
 	auto many = copy.partition_output || copy.per_thread_output || copy.file_size_bytes.IsValid() || copy.rotate;
-	auto known = copy.function.name == "parquet" || copy.function.name == "csv";
+	auto known = FunctionName(copy.function) == "parquet" || FunctionName(copy.function) == "csv";
 	return many && known && HasUsualNames(copy) && copy.copy_info->options.count("encryption_config") == 0 &&
 	       IsShared(FileSystem::GetFileSystem(context).ExpandPath(copy.file_path), options);
 }

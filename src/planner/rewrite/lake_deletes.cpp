@@ -1,5 +1,7 @@
 #include "planner/rewrite/lake_deletes.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/function/function_binder.hpp"
@@ -31,7 +33,7 @@ unique_ptr<Expression> Call(ClientContext &context, const string &name, ARGUMENT
 	vector<unique_ptr<Expression>> list;
 	(list.push_back(std::move(arguments)), ...);
 	ErrorData error;
-	auto result = FunctionBinder(context).BindScalarFunction(DEFAULT_SCHEMA, name, std::move(list), error);
+	auto result = FunctionBinder(context).BindScalarFunction(DEFAULT_SCHEMA, Identifier(name), std::move(list), error);
 	if (!result) {
 		error.Throw();
 	}
@@ -44,7 +46,8 @@ unique_ptr<Expression> KeyOf(ClientContext &context, unique_ptr<Expression> path
 }
 
 unique_ptr<Expression> Column(const LogicalGet &get, idx_t position) {
-	return make_uniq<BoundColumnRefExpression>(get.types.at(position), ColumnBinding(get.table_index, position));
+	return make_uniq<BoundColumnRefExpression>(get.types.at(position),
+	                                           ColumnBinding(get.table_index, ProjectionIndex(position)));
 }
 
 //! The positions of one of the columns that a scan adds to those of its files; adds it if it is not there
@@ -87,15 +90,15 @@ unordered_map<string, Value> KeysOf(ClientContext &context, const vector<string>
 //! Rows (key of the data file, position), of the table index `index`
 unique_ptr<LogicalOperator> Positions(ClientContext &context, unique_ptr<LogicalGet> get,
                                       const unordered_map<string, Value> &keys, const vector<LakeDeletes> &deletes,
-                                      idx_t snapshot, idx_t index) {
+                                      idx_t snapshot, TableIndex index) {
 	auto file = Add(*get, MultiFileReader::COLUMN_IDENTIFIER_FILENAME);
 	get->ResolveOperatorTypes();
 
 	auto in_all = make_uniq<BoundOperatorExpression>(ExpressionType::OPERATOR_IS_NULL, LogicalType::BOOLEAN);
-	in_all->children.push_back(Column(*get, SNAPSHOT_COLUMN));
+	in_all->GetChildrenMutable().push_back(Column(*get, SNAPSHOT_COLUMN));
 	auto in_ours =
-	    make_uniq<BoundComparisonExpression>(ExpressionType::COMPARE_LESSTHANOREQUALTO, Column(*get, SNAPSHOT_COLUMN),
-	                                         Constant(Value::BIGINT(NumericCast<int64_t>(snapshot))));
+	    BoundComparisonExpression::Create(ExpressionType::COMPARE_LESSTHANOREQUALTO, Column(*get, SNAPSHOT_COLUMN),
+	                                      Constant(Value::BIGINT(NumericCast<int64_t>(snapshot))));
 	auto filter = make_uniq<LogicalFilter>(
 	    make_uniq<BoundConjunctionExpression>(ExpressionType::CONJUNCTION_OR, std::move(in_all), std::move(in_ours)));
 
@@ -113,8 +116,9 @@ unique_ptr<LogicalOperator> Positions(ClientContext &context, unique_ptr<Logical
 	auto unknown =
 	    Call(context, "error", Constant(Value("A file with deletes of a lake is not where it was expected")));
 	auto key = make_uniq<BoundOperatorExpression>(ExpressionType::OPERATOR_COALESCE, LogicalType::UBIGINT);
-	key->children.push_back(std::move(found));
-	key->children.push_back(BoundCastExpression::AddCastToType(context, std::move(unknown), LogicalType::UBIGINT));
+	key->GetChildrenMutable().push_back(std::move(found));
+	key->GetChildrenMutable().push_back(
+	    BoundCastExpression::AddCastToType(context, std::move(unknown), LogicalType::UBIGINT));
 
 	vector<unique_ptr<Expression>> columns;
 	columns.push_back(std::move(key));
@@ -130,18 +134,14 @@ unique_ptr<LogicalOperator> Positions(ClientContext &context, unique_ptr<Logical
 }
 
 JoinCondition Equal(unique_ptr<Expression> left, unique_ptr<Expression> right) {
-	JoinCondition condition;
-	condition.left = std::move(left);
-	condition.right = std::move(right);
-	condition.comparison = ExpressionType::COMPARE_EQUAL;
-	return condition;
+	return MakeCondition(std::move(left), std::move(right), ExpressionType::COMPARE_EQUAL);
 }
 
 } // namespace
 
 unique_ptr<LogicalOperator> WithoutDeleted(ClientContext &context, Binder &binder, ScanOfFiles scan,
                                            unique_ptr<LogicalGet> positions, const vector<string> &data_files,
-                                           const vector<LakeDeletes> &deletes, idx_t snapshot, idx_t result_index,
+                                           const vector<LakeDeletes> &deletes, idx_t snapshot, TableIndex result_index,
                                            optional_ptr<const LogicalOperator> &join_result) {
 	auto keys = KeysOf(context, data_files);
 	if (keys.empty()) {
@@ -162,17 +162,18 @@ unique_ptr<LogicalOperator> WithoutDeleted(ClientContext &context, Binder &binde
 		// by their place among the columns of the scan, whether it shows all of them or not
 		auto position = scan.bindings[i].column_index;
 		columns.push_back(empty.at(position) ? Constant(Value(scan.types[i])) : Column(get, position));
-		if (columns.back()->return_type != scan.types[i]) {
+		if (columns.back()->GetReturnType() != scan.types[i]) {
 			throw InternalException("A lake's scan shows a column as %s, which its files have as %s",
-			                        scan.types[i].ToString(), columns.back()->return_type.ToString());
+			                        scan.types[i].ToString(), columns.back()->GetReturnType().ToString());
 		}
 	}
 	auto join = make_uniq<LogicalComparisonJoin>(JoinType::ANTI);
-	join->conditions.push_back(
-	    Equal(KeyOf(context, Column(get, file)),
-	          make_uniq<BoundColumnRefExpression>(LogicalType::UBIGINT, ColumnBinding(positions_index, 0))));
 	join->conditions.push_back(Equal(
-	    Column(get, row), make_uniq<BoundColumnRefExpression>(LogicalType::BIGINT, ColumnBinding(positions_index, 1))));
+	    KeyOf(context, Column(get, file)),
+	    make_uniq<BoundColumnRefExpression>(LogicalType::UBIGINT, ColumnBinding(positions_index, ProjectionIndex(0)))));
+	join->conditions.push_back(Equal(
+	    Column(get, row),
+	    make_uniq<BoundColumnRefExpression>(LogicalType::BIGINT, ColumnBinding(positions_index, ProjectionIndex(1)))));
 	join->SetEstimatedCardinality(cardinality);
 	join->children.push_back(std::move(scan.get));
 	join->children.push_back(std::move(right));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compat/names.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/planner/binder.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
@@ -26,7 +28,7 @@ struct ScanOfFiles {
 duckdb::unique_ptr<duckdb::LogicalOperator>
 WithoutDeleted(duckdb::ClientContext &context, duckdb::Binder &binder, ScanOfFiles scan,
                duckdb::unique_ptr<duckdb::LogicalGet> positions, const duckdb::vector<duckdb::string> &data_files,
-               const duckdb::vector<LakeDeletes> &deletes, duckdb::idx_t snapshot, duckdb::idx_t result_index,
+               const duckdb::vector<LakeDeletes> &deletes, duckdb::idx_t snapshot, duckdb::TableIndex result_index,
                duckdb::optional_ptr<const duckdb::LogicalOperator> &join);
 
 } // namespace duckherder

@@ -1,5 +1,7 @@
 #include "planner/rewrite/lake_scans.hpp"
 
+#include "compat/names.hpp"
+#include "compat/results.hpp"
 #include "wire/checked_deserializer.hpp"
 #include "engine/scan_file.hpp"
 #include "wire/serialized.hpp"
@@ -93,7 +95,7 @@ public:
 		vector<Value> values;
 		for (auto &row : *result) {
 			auto position = values.size();
-			if (position >= get.returned_types.size() || row.GetValue<string>(1) != get.names[position]) {
+			if (position >= get.returned_types.size() || row.GetValue<string>(1) != NameText(get.names[position])) {
 				return Value();
 			}
 			Value fallback(LogicalType::VARCHAR);
@@ -101,7 +103,7 @@ public:
 				fallback = Value(row.GetValue<string>(2));
 			}
 			keys.push_back(Value::INTEGER(row.GetValue<int32_t>(0)));
-			values.push_back(Value::STRUCT({{"name", Value(get.names[position])},
+			values.push_back(Value::STRUCT({{"name", Value(NameText(get.names[position]))},
 			                                {"type", Value(get.returned_types[position].ToString())},
 			                                {"default_value", fallback}}));
 		}
@@ -203,7 +205,7 @@ private:
 		       " < " + alias + ".end_snapshot)";
 	}
 
-	unique_ptr<MaterializedQueryResult> Query(const string &sql) {
+	unique_ptr<CollectedResult> Query(const string &sql) {
 		auto result = connection.Query(sql);
 		if (result->HasError()) {
 			result->ThrowError();
@@ -254,26 +256,27 @@ bool WasChangedHere(ClientContext &context, const LakeTable &lake) {
 }
 
 //! A scan of Parquet files whose columns are given; null if it would have other types than these
-unique_ptr<LogicalGet> ScanParquet(ClientContext &context, idx_t table_index, const Value &schema,
+unique_ptr<LogicalGet> ScanParquet(ClientContext &context, TableIndex table_index, const Value &schema,
                                    const vector<LogicalType> &wanted, vector<OpenFileInfo> files, vector<idx_t> rows) {
 	auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, "parquet_scan");
-	auto function = entry.functions.GetFunctionByArguments(context, {LogicalType::LIST(LogicalType::VARCHAR)});
+	BoundTableFunction function(
+	    entry.functions.GetFunctionByArguments(context, {LogicalType::LIST(LogicalType::VARCHAR)}));
 	vector<Value> paths;
 	for (auto &file : files) {
 		paths.emplace_back(file.path);
 	}
 	auto total_rows = std::accumulate(rows.begin(), rows.end(), idx_t(0));
 	vector<Value> parameters {Value::LIST(LogicalType::VARCHAR, std::move(paths))};
-	named_parameter_map_t named;
+	named_argument_map_t named;
 	named["schema"] = schema;
 	named["explicit_cardinality"] = Value::UBIGINT(total_rows);
 	vector<LogicalType> input_types;
-	vector<string> input_names;
+	vector<Identifier> input_names;
 	TableFunctionRef ref;
 	TableFunctionBindInput input(parameters, named, input_types, input_names, function.function_info.get(), nullptr,
 	                             function, ref);
 	vector<LogicalType> types;
-	vector<string> names;
+	vector<Identifier> names;
 	auto bind_data = function.bind(context, input, types, names);
 	if (types != wanted) {
 		return nullptr;
@@ -419,7 +422,7 @@ private:
 		auto result = WithoutDeleted(context, binder, {TakeOver(std::move(scan)), bindings, std::move(types)},
 		                             std::move(positions), data_files, deletes, snapshot, index, join);
 		for (idx_t i = 0; result && i < bindings.size(); i++) {
-			replaced.emplace_back(bindings[i], ColumnBinding(index, i));
+			replaced.emplace_back(bindings[i], ColumnBinding(index, ProjectionIndex(i)));
 		}
 		return result;
 	}
@@ -437,7 +440,7 @@ private:
 } // namespace
 
 bool IsLakeScan(const LogicalGet &get) {
-	return get.function.name == "ducklake_scan";
+	return FunctionName(get.function) == "ducklake_scan";
 }
 
 bool IsEncryptedLake(ClientContext &context, const string &catalog) {

@@ -1,5 +1,6 @@
 #include "planner/rewrite/lake_write.hpp"
 
+#include "compat/names.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 #include "planner/rewrite/written_files.hpp"
 
@@ -162,7 +163,7 @@ bool ListOperators(PhysicalOperator &root, const PhysicalOperator &leaf, vector<
 //! The same over columns of a logical operator instead of positions in a chunk
 void NameColumns(unique_ptr<Expression> &expression, LogicalOperator &child, const vector<ColumnBinding> &columns) {
 	if (expression->GetExpressionClass() == ExpressionClass::BOUND_REF) {
-		auto index = expression->Cast<BoundReferenceExpression>().index;
+		auto index = expression->Cast<BoundReferenceExpression>().Index();
 		expression = make_uniq<BoundColumnRefExpression>(child.types.at(index), columns.at(index));
 		return;
 	}
@@ -217,7 +218,7 @@ unique_ptr<LogicalOperator> LiftCopy(PhysicalCopyToFile &copy, unique_ptr<Logica
 	auto info = make_uniq<CopyInfo>();
 	info->is_from = false;
 	info->file_path = copy.file_path;
-	info->format = copy.function.name;
+	info->format = FunctionName(copy.function);
 	auto result = make_uniq<LogicalCopyToFile>(copy.function, std::move(copy.bind_data), std::move(info));
 	result->file_path = copy.file_path;
 	result->use_tmp_file = copy.use_tmp_file;

@@ -1,5 +1,7 @@
 #include "planner/rewrite/share_delim_join.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/optimizer/column_binding_replacer.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
@@ -16,14 +18,14 @@ namespace {
 //! The side whose rows are read twice, as a CTE
 struct SharedSide {
 	Binder &binder;
-	idx_t cte_index;
+	TableIndex cte_index;
 	unique_ptr<LogicalOperator> definition;
 	vector<LogicalType> types;
 
 	unique_ptr<LogicalCTERef> MakeScan() const {
-		vector<string> names;
+		vector<Identifier> names;
 		for (idx_t i = 0; i < types.size(); i++) {
-			names.push_back("c" + to_string(i));
+			names.emplace_back("c" + to_string(i));
 		}
 		auto scan = make_uniq<LogicalCTERef>(binder.GenerateTableIndex(), cte_index, types, std::move(names));
 		if (definition->has_estimated_cardinality) {
@@ -41,12 +43,13 @@ struct SharedSide {
 		vector<unique_ptr<Expression>> columns;
 		vector<unique_ptr<Expression>> targets;
 		for (auto &column : join.duplicate_eliminated_columns) {
-			auto &binding = column->Cast<BoundColumnRefExpression>().binding;
+			auto &binding = column->Cast<BoundColumnRefExpression>().Binding();
 			auto position = std::find(bindings.begin(), bindings.end(), binding) - bindings.begin();
-			targets.push_back(
-			    make_uniq<BoundColumnRefExpression>(column->return_type, ColumnBinding(table_index, columns.size())));
+			targets.push_back(make_uniq<BoundColumnRefExpression>(
+			    column->GetReturnType(), ColumnBinding(table_index, ProjectionIndex(columns.size()))));
 			columns.push_back(make_uniq<BoundColumnRefExpression>(
-			    column->return_type, ColumnBinding(scan->table_index, NumericCast<idx_t>(position))));
+			    column->GetReturnType(),
+			    ColumnBinding(scan->table_index, ProjectionIndex(NumericCast<idx_t>(position)))));
 		}
 		auto projection = make_uniq<LogicalProjection>(table_index, std::move(columns));
 		projection->children.push_back(std::move(scan));
@@ -102,7 +105,7 @@ vector<reference<LogicalDistinct>> ShareDelimJoin(Binder &binder, LogicalOperato
 	auto scan = shared.MakeScan();
 	ColumnBindingReplacer replacer;
 	for (idx_t i = 0; i < bindings.size(); i++) {
-		replacer.replacement_bindings.emplace_back(bindings[i], ColumnBinding(scan->table_index, i));
+		replacer.replacement_bindings.emplace_back(bindings[i], ColumnBinding(scan->table_index, ProjectionIndex(i)));
 	}
 	source = std::move(scan);
 	replacer.VisitOperator(root);
@@ -114,7 +117,7 @@ vector<reference<LogicalDistinct>> ShareDelimJoin(Binder &binder, LogicalOperato
 	join.delim_flipped = false;
 	op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
 	auto cte_index = shared.cte_index;
-	op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(cte_index), cte_index, bindings.size(),
+	op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(IndexOf(cte_index)), cte_index, bindings.size(),
 	                                       std::move(shared.definition), std::move(op),
 	                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
 	op->ResolveOperatorTypes();

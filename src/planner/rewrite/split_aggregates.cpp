@@ -1,5 +1,7 @@
 #include "planner/rewrite/split_aggregates.hpp"
 
+#include "compat/aggregates.hpp"
+#include "compat/names.hpp"
 #include "engine/aggregate_state.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -12,25 +14,26 @@ namespace {
 
 //! min(min(x)) and the like: the same function merges its own results
 bool MergesByItself(const BoundAggregateExpression &aggregate) {
-	auto &name = aggregate.function.name;
-	auto exact_sum = name == "sum" && aggregate.return_type.id() == LogicalTypeId::BIGNUM;
+	auto &name = FunctionName(aggregate.Function());
+	auto exact_sum = name == "sum" && aggregate.GetReturnType().id() == LogicalTypeId::BIGNUM;
 	if (name != "min" && name != "max" && name != "bit_and" && name != "bit_or" && name != "bit_xor" && !exact_sum) {
 		return false;
 	}
-	return aggregate.children.size() == 1 && aggregate.function.arguments.size() == 1 &&
-	       aggregate.children[0]->return_type == aggregate.return_type &&
-	       aggregate.function.arguments[0] == aggregate.return_type;
+	return aggregate.GetChildren().size() == 1 && ArgumentsOf(aggregate.Function()).size() == 1 &&
+	       aggregate.GetChildren()[0]->GetReturnType() == aggregate.GetReturnType() &&
+	       ArgumentsOf(aggregate.Function())[0] == aggregate.GetReturnType();
 }
 
 bool CanSplit(const BoundAggregateExpression &aggregate) {
-	if (aggregate.IsDistinct() || aggregate.order_bys) {
+	if (aggregate.IsDistinct() || aggregate.GetOrderBys()) {
 		return false;
 	}
 	return MergesByItself(aggregate) || HasPlainState(aggregate);
 }
 
-unique_ptr<Expression> ColumnOf(idx_t table_index, idx_t column, const LogicalType &type, const string &alias) {
-	return make_uniq<BoundColumnRefExpression>(alias, type, ColumnBinding(table_index, column));
+unique_ptr<Expression> ColumnOf(TableIndex table_index, idx_t column, const LogicalType &type,
+                                const Identifier &alias) {
+	return make_uniq<BoundColumnRefExpression>(alias, type, ColumnBinding(table_index, ProjectionIndex(column)));
 }
 
 } // namespace
@@ -63,9 +66,10 @@ unique_ptr<LogicalAggregate> SplitAggregate(Binder &binder, LogicalAggregate &ag
 		auto column = partials.size();
 		if (MergesByItself(original)) {
 			auto merged = unique_ptr_cast<Expression, BoundAggregateExpression>(original.Copy());
-			merged->children.clear();
-			merged->children.push_back(ColumnOf(aggregate_index, column, original.return_type, original.GetAlias()));
-			merged->filter.reset();
+			merged->GetChildrenMutable().clear();
+			merged->GetChildrenMutable().push_back(
+			    ColumnOf(aggregate_index, column, original.GetReturnType(), original.GetAlias()));
+			merged->GetFilterMutable().reset();
 			finals.push_back(std::move(merged));
 			partials.push_back(original.Copy());
 			continue;
@@ -80,7 +84,7 @@ unique_ptr<LogicalAggregate> SplitAggregate(Binder &binder, LogicalAggregate &ag
 	vector<unique_ptr<Expression>> final_groups;
 	for (idx_t i = 0; i < aggregate.groups.size(); i++) {
 		auto &group = aggregate.groups[i];
-		final_groups.push_back(ColumnOf(group_index, i, group->return_type, group->GetAlias()));
+		final_groups.push_back(ColumnOf(group_index, i, group->GetReturnType(), group->GetAlias()));
 	}
 	partial->groups = std::move(aggregate.groups);
 	partial->grouping_sets = aggregate.grouping_sets;

@@ -1,5 +1,6 @@
 #include "planner/split/partition_information.hpp"
 
+#include "compat/names.hpp"
 #include "engine/bound_scan.hpp"
 #include "engine/parquet_file.hpp"
 #include "engine/scan_file.hpp"
@@ -126,21 +127,23 @@ void FailExtractionForTests() {
 	}
 }
 
-table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, const TableFunction &function) {
+table_function_get_partition_stats_t PartitionStatsOf(ClientContext &context, const BoundTableFunction &function) {
 	if (function.get_partition_stats) {
 		return function.get_partition_stats;
 	}
-	auto entry = Catalog::GetEntry(context, SYSTEM_CATALOG, DEFAULT_SCHEMA,
-	                               EntryLookupInfo(CatalogType::TABLE_FUNCTION_ENTRY, function.name),
-	                               OnEntryNotFound::RETURN_NULL);
+	auto entry =
+	    Catalog::GetEntry(context, SYSTEM_CATALOG, DEFAULT_SCHEMA,
+	                      EntryLookupInfo(CatalogType::TABLE_FUNCTION_ENTRY, Identifier(FunctionName(function))),
+	                      OnEntryNotFound::RETURN_NULL);
 	if (!entry) {
 		return nullptr;
 	}
-	return entry->Cast<TableFunctionCatalogEntry>().functions.GetFunctionByOffset(0).get_partition_stats;
+	return BoundTableFunction(entry->Cast<TableFunctionCatalogEntry>().functions.GetFunctionByOffset(0))
+	    .get_partition_stats;
 }
 
 bool IsTableScan(const LogicalGet &get) {
-	return get.function.name == "seq_scan" && get.bind_data;
+	return FunctionName(get.function) == "seq_scan" && get.bind_data;
 }
 
 bool IsColumnOfFile(const LogicalGet &get, idx_t column) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compat/names.hpp"
 #include "plan/pipeline_task.hpp"
 #include "planner/split/clustered_scan.hpp"
 
@@ -59,6 +60,6 @@ bool IsColumnOfFile(const duckdb::LogicalGet &get, duckdb::idx_t column);
 //! The function's partition statistics as the catalog knows it: planning may have hidden them in the plan's copy, so
 //! that COUNT(*) is not answered from metadata.
 duckdb::table_function_get_partition_stats_t PartitionStatsOf(duckdb::ClientContext &context,
-                                                              const duckdb::TableFunction &function);
+                                                              const duckdb::BoundTableFunction &function);
 
 } // namespace duckherder

@@ -1,5 +1,7 @@
 #include "planner/split/split_scans.hpp"
 
+#include "compat/filters.hpp"
+#include "compat/names.hpp"
 #include "engine/bound_scan.hpp"
 #include "engine/function_traits.hpp"
 #include "engine/scan_file.hpp"
@@ -18,20 +20,6 @@ namespace duckherder {
 using namespace duckdb;
 
 namespace {
-
-bool ContainsDynamicFilter(const TableFilter &filter) {
-	switch (filter.filter_type) {
-	case TableFilterType::DYNAMIC_FILTER:
-	case TableFilterType::BLOOM_FILTER:
-		return true;
-	case TableFilterType::OPTIONAL_FILTER: {
-		auto &child = filter.Cast<OptionalFilter>().child_filter;
-		return !child || ContainsDynamicFilter(*child);
-	}
-	default:
-		return false;
-	}
-}
 
 //! Tasks for `units` of natural parallelism
 idx_t TaskCount(idx_t units, idx_t rows, const PlannerOptions &options, bool few_tasks) {
@@ -376,14 +364,14 @@ vector<AlignedScan> AlignedScansOf(ClientContext &context, const StagePlan &stag
 } // namespace
 
 string WhyNotSplit(ClientContext &, const LogicalGet &get) {
-	auto name = StringUtil::Upper(get.function.name);
+	auto name = StringUtil::Upper(FunctionName(get.function));
 	if (!get.children.empty() || !get.function.function || get.function.in_out_function) {
 		return name + " takes rows as input and runs in the session";
 	}
-	if (StringUtil::StartsWith(get.function.name, "duckherder_")) {
+	if (StringUtil::StartsWith(FunctionName(get.function), "duckherder_")) {
 		return name + " describes this session";
 	}
-	auto traits = TraitsOf(FunctionKind::TABLE, get.function.name);
+	auto traits = TraitsOf(FunctionKind::TABLE, FunctionName(get.function));
 	if (!traits.OnWorker()) {
 		return name + " " + Describe(traits.reason) + " and runs in the session";
 	}
@@ -406,7 +394,7 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 }
 
 bool MakesRowsFromConstants(const LogicalGet &get) {
-	return get.function.name == "range" || get.function.name == "generate_series";
+	return FunctionName(get.function) == "range" || FunctionName(get.function) == "generate_series";
 }
 
 StageScan::Reader ReaderOf(const LogicalGet &get) {
@@ -422,11 +410,7 @@ StageScan::Reader ReaderOf(const LogicalGet &get) {
 }
 
 void RemoveDynamicFilters(LogicalGet &get) {
-	get.dynamic_filters.reset();
-	auto &filters = get.table_filters.filters;
-	for (auto entry = filters.begin(); entry != filters.end();) {
-		entry = ContainsDynamicFilter(*entry->second) ? filters.erase(entry) : std::next(entry);
-	}
+	RemoveFilters(get.table_filters, IsDynamicFilter);
 }
 
 PipelineTasks SplitByInformation(const PartitionInformation &information, const PlannerOptions &options,
@@ -510,7 +494,7 @@ PipelineTasks ScanSplitter::Split(bool few_tasks) const {
 		task.task_sql = row_number_hidden ? string() : sql.Write(task.split, stage.scan->Get());
 		auto split_files = task.split.Files();
 		auto rows = task.split.Rows();
-		auto name = split_files.empty() ? stage.scan->Get().function.name : split_files[0].path;
+		auto name = split_files.empty() ? FunctionName(stage.scan->Get().function) : split_files[0].path;
 		task.affinity_key = name + "#" + to_string(rows.start) + "-" + to_string(rows.end);
 	}
 	return result;

@@ -1,0 +1,119 @@
+#include "compat/filters.hpp"
+
+#if DUCKHERDER_DUCKDB_MAJOR >= 2
+
+#include "duckdb/function/scalar/tablefilter_functions.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "duckdb/planner/expression/bound_reference_expression.hpp"
+#include "duckdb/planner/expression_iterator.hpp"
+#include "duckdb/planner/filter/expression_filter.hpp"
+#include "duckdb/planner/filter/table_filter_functions.hpp"
+
+namespace duckherder {
+
+using namespace duckdb;
+
+unique_ptr<TableFilter> CompareFilter(ExpressionType comparison, Value constant) {
+	return ExpressionFilter::CreateComparisonFilter(comparison, std::move(constant));
+}
+
+unique_ptr<TableFilter> MayBeOneOfFilter(const LogicalType &type, vector<Value> values) {
+	auto column = make_uniq<BoundReferenceExpression>(type, 0U);
+	auto any_of = ExpressionFilter::CreateInExpression(std::move(column), std::move(values));
+	return make_uniq<ExpressionFilter>(CreateOptionalFilterExpression(std::move(any_of), type));
+}
+
+void PushFilter(LogicalGet &get, idx_t position, unique_ptr<TableFilter> filter) {
+	get.table_filters.PushFilter(ProjectionIndex(position), std::move(filter));
+}
+
+unique_ptr<TableFilter> CopyFilter(const TableFilter &filter) {
+	return filter.Cast<ExpressionFilter>().Copy();
+}
+
+void CopyFilters(const TableFilterSet &filters, TableFilterSet &target) {
+	target = std::move(*filters.Copy());
+}
+
+bool HasFilters(const TableFilterSet &filters) {
+	return filters.HasFilters();
+}
+
+idx_t FilterCount(const TableFilterSet &filters) {
+	return filters.FilterCount();
+}
+
+TableFilterSet FiltersByPosition(const LogicalGet &get) {
+	return std::move(*get.table_filters.Copy());
+}
+
+std::optional<ColumnIndex> FilteredColumn(const LogicalGet &get, idx_t key) {
+	if (key >= get.GetColumnIds().size()) {
+		return std::nullopt;
+	}
+	return get.GetColumnIds()[key];
+}
+
+bool IsNeverTrue(const TableFilter &filter, BaseStatistics &statistics) {
+	return filter.Cast<ExpressionFilter>().CheckStatistics(statistics) == FilterPropagateResult::FILTER_ALWAYS_FALSE;
+}
+
+void ForEachFilter(const TableFilterSet &filters, const std::function<void(idx_t key, TableFilter &filter)> &visit) {
+	for (auto &entry : filters) {
+		// as in 1.5, whose sets of filters give their filters away even if they are const
+		visit(entry.GetIndex(), const_cast<TableFilter &>(entry.Filter()));
+	}
+	for (auto &filter : filters.GetMultiColumnFilters()) {
+		visit(DConstants::INVALID_INDEX, *filter);
+	}
+}
+
+void RemoveFilters(TableFilterSet &filters, const std::function<bool(const TableFilter &)> &goes) {
+	TableFilterSet kept;
+	for (auto &entry : filters) {
+		if (!goes(entry.Filter())) {
+			kept.SetFilterByColumnIndex(entry.GetIndex(), entry.TakeFilter());
+		}
+	}
+	for (auto &filter : filters.GetMultiColumnFilters()) {
+		if (!goes(*filter)) {
+			kept.PushMultiColumnFilter(CopyFilter(*filter));
+		}
+	}
+	filters = std::move(kept);
+}
+
+void VisitFilterExpressions(TableFilter &filter, const std::function<void(Expression &)> &visit) {
+	visit(*filter.Cast<ExpressionFilter>().expr);
+}
+
+namespace {
+
+bool IsDynamic(const Expression &expression) {
+	if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
+		auto &name = expression.Cast<BoundFunctionExpression>().Function().GetName();
+		if (name == DynamicFilterScalarFun::NAME || name == BloomFilterScalarFun::NAME ||
+		    name == PrefixRangeScalarFun::NAME) {
+			return true;
+		}
+		// their children are in their bind data
+		if (name == OptionalFilterScalarFun::NAME || name == SelectivityOptionalFilterScalarFun::NAME) {
+			auto child = ExpressionFilter::GetOptionalFilterChild(expression);
+			return !child || IsDynamic(*child);
+		}
+	}
+	auto result = false;
+	ExpressionIterator::EnumerateChildren(expression,
+	                                      [&](const Expression &child) { result = result || IsDynamic(child); });
+	return result;
+}
+
+} // namespace
+
+bool IsDynamicFilter(const TableFilter &filter) {
+	return IsDynamic(*filter.Cast<ExpressionFilter>().expr);
+}
+
+} // namespace duckherder
+
+#endif

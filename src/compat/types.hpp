@@ -1,0 +1,45 @@
+#pragma once
+
+#include "duckdb/common/types.hpp"
+
+#if DUCKHERDER_DUCKDB_MAJOR < 2
+#include "duckdb/common/extra_type_info.hpp"
+#endif
+
+//! Names of types that differ between versions of DuckDB
+
+#if DUCKHERDER_DUCKDB_MAJOR < 2
+
+namespace duckdb {
+
+using LogicalTypeInfoType = ExtraTypeInfoType;
+
+} // namespace duckdb
+
+namespace duckherder {
+
+constexpr auto AGGREGATE_STATE_ID = duckdb::LogicalTypeId::AGGREGATE_STATE;
+constexpr auto AGGREGATE_STATE_INFO = duckdb::ExtraTypeInfoType::AGGREGATE_STATE_TYPE_INFO;
+
+//! A STRUCT whose fields have no names is a type of its own since 2.0
+inline bool IsTuple(duckdb::LogicalTypeId) {
+	return false;
+}
+
+} // namespace duckherder
+
+#else
+
+namespace duckherder {
+
+//! What 1.5 exports as the state of an aggregate. In 2.0 states are structs that say so of themselves.
+constexpr auto AGGREGATE_STATE_ID = duckdb::LogicalTypeId::LEGACY_AGGREGATE_STATE;
+constexpr auto AGGREGATE_STATE_INFO = duckdb::LogicalTypeInfoType::LEGACY_AGGREGATE_STATE_TYPE_INFO;
+
+inline bool IsTuple(duckdb::LogicalTypeId id) {
+	return id == duckdb::LogicalTypeId::TUPLE;
+}
+
+} // namespace duckherder
+
+#endif
