@@ -229,7 +229,7 @@ std::string ProcessNodes::StartPages(DatabaseState &state, const std::shared_ptr
 	WebNode web;
 	web.kind = "session";
 	web.database = database;
-	HttpServerOptions options {"127.0.0.1", port, KnownTokens(OwnToken(), {}), LoginPage()};
+	HttpServerOptions options {"127.0.0.1", port, KnownTokens(OwnToken(), {}), LoginPage(), false, "", ""};
 	auto starting = std::make_unique<HttpServer>(std::move(options), WebRoutes(state, std::move(web)));
 	pages_url = starting->Start();
 	pages = std::move(starting);

@@ -15,7 +15,7 @@ from support.waiting import PATIENCE, wait_until
 STATUS_TIMEOUT_SECONDS = 20 * PATIENCE
 REGISTER_TIMEOUT_SECONDS = 15.0
 STRANGE_UMASK = 0o077
-PAGES = re.compile(r"^pages at (http://\S+)$", re.MULTILINE)
+PAGES = re.compile(r"^pages at (https?://\S+)$", re.MULTILINE)
 DRIVER = [str(paths.BINARY), "driver"]
 #: Mode auto does not ask whether a driver's workers pay, which they never do for small tables or on the same machine,
 #: in all sessions of the process

@@ -61,13 +61,26 @@ uint16_t PortOf(int socket) {
 	                                           : reinterpret_cast<sockaddr_in &>(address).sin_port);
 }
 
-//! To a client whose request is not taken. It fits into the socket's buffer, or the client has to do without it.
-void SendRefusal(int socket, const HttpFraming &framing) {
+//! What fits into the socket's buffer; a client that does not read has to do without the rest.
+void SendAtOnce(int socket, const std::string &bytes) {
+	static_cast<void>(send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+//! To a client whose request is not taken
+void SendRefusal(int socket, TlsSession *tls, const HttpFraming &framing) {
 	auto body = std::string("{\"error\": \"") + framing.reason + "\"}\n";
 	auto text = "HTTP/1.1 " + std::to_string(framing.status) + " Refused\r\nContent-Type: application/json\r\n" +
 	            "Content-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
-	static_cast<void>(send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+	if (tls) {
+		tls->Send(text.data(), text.size());
+		tls->End();
+		text = tls->TakeOutput();
+	}
+	SendAtOnce(socket, text);
 }
+
+//! The first byte of each record with which a handshake begins
+constexpr char TLS_HANDSHAKE = 0x16;
 
 } // namespace
 
@@ -75,8 +88,10 @@ HttpConnections::~HttpConnections() {
 	Stop();
 }
 
-void HttpConnections::Start(const std::string &host, uint16_t wanted_port, Serve serve_p) {
+void HttpConnections::Start(const std::string &host, uint16_t wanted_port, std::shared_ptr<const TlsContext> tls_p,
+                            Serve serve_p) {
 	serve = std::move(serve_p);
+	tls = std::move(tls_p);
 	listening = ListenAt(host, wanted_port);
 	port = PortOf(listening);
 	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -188,6 +203,9 @@ void HttpConnections::Accept() {
 		connection.socket = socket;
 		connection.peer = AddressOf(address);
 		connection.heard = clock.NowMs();
+		if (tls) {
+			connection.tls = tls->Accept();
+		}
 		waiting.push_back(std::move(connection));
 	}
 }
@@ -202,15 +220,33 @@ bool HttpConnections::Receive(Connection &connection) {
 	if (connection.received.empty()) {
 		connection.request_began = connection.heard;
 	}
-	received_bytes += static_cast<uint64_t>(count);
-	connection.received.append(buffer, static_cast<size_t>(count));
-	return received_bytes <= limits::HTTP_RECEIVED_BYTES_MAX;
+	auto before = connection.received.size();
+	auto goes_on = true;
+	if (connection.tls) {
+		goes_on = Decrypt(connection, buffer, static_cast<size_t>(count));
+	} else {
+		connection.received.append(buffer, static_cast<size_t>(count));
+	}
+	received_bytes += connection.received.size() - before;
+	return goes_on && received_bytes <= limits::HTTP_RECEIVED_BYTES_MAX;
+}
+
+bool HttpConnections::Decrypt(Connection &connection, const char *bytes, size_t size) {
+	auto &session = *connection.tls;
+	if (!connection.speaks_tls && bytes[0] != TLS_HANDSHAKE) {
+		SendRefusal(connection.socket, nullptr, {HttpFraming::State::REFUSED, 0, 400, "This port speaks TLS: https"});
+		return false;
+	}
+	connection.speaks_tls = true;
+	auto goes_on = session.Receive(bytes, size, connection.received);
+	SendAtOnce(connection.socket, session.TakeOutput());
+	return goes_on;
 }
 
 bool HttpConnections::Dispatch(Connections::iterator connection) {
 	auto framing = FrameRequest(connection->received);
 	if (framing.state == HttpFraming::State::REFUSED) {
-		SendRefusal(connection->socket, framing);
+		SendRefusal(connection->socket, connection->tls.get(), framing);
 		return false;
 	}
 	if (framing.state == HttpFraming::State::INCOMPLETE) {
@@ -278,6 +314,7 @@ void HttpConnections::Work() {
 		HttpCall call;
 		call.socket = connection->socket;
 		call.peer = connection->peer;
+		call.tls = connection->tls.get();
 		auto bytes = FrameRequest(connection->received).bytes;
 		call.message = connection->received.substr(0, bytes);
 		connection->received.erase(0, bytes);
@@ -288,6 +325,10 @@ void HttpConnections::Work() {
 			returned.splice(returned.end(), answering, connection);
 			Wake();
 		} else {
+			if (call.tls) {
+				call.tls->End();
+				SendAtOnce(connection->socket, call.tls->TakeOutput());
+			}
 			close(connection->socket);
 			answering.erase(connection);
 		}

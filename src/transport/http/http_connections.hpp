@@ -2,6 +2,7 @@
 
 #include "common/clock.hpp"
 #include "common/mutex.hpp"
+#include "transport/http/tls.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +24,8 @@ struct HttpCall {
 	std::string message;
 	//! Without a port
 	std::string peer;
+	//! Null: the connection is not encrypted
+	TlsSession *tls = nullptr;
 };
 
 //! The connections of an HTTP server. One thread waits for all of them and collects requests, so that clients that are
@@ -36,8 +40,9 @@ public:
 	HttpConnections() = default;
 	~HttpConnections();
 
-	//! Listens; once. Port 0 takes a free one. Throws IOException that says why not.
-	void Start(const std::string &host, uint16_t port, Serve serve);
+	//! Listens; once. Port 0 takes a free one. With `tls` clients have to speak TLS. Throws IOException that says why
+	//! not.
+	void Start(const std::string &host, uint16_t port, std::shared_ptr<const TlsContext> tls, Serve serve);
 	//! Closes all connections, also those of answers without an end, and waits for the pool; not for the calling
 	//! thread, if it is one of the pool. Idempotent.
 	void Stop();
@@ -56,6 +61,10 @@ private:
 		int socket = -1;
 		std::string peer;
 		std::string received;
+		//! Null: it is not encrypted
+		std::shared_ptr<TlsSession> tls;
+		//! Its first bytes were those of TLS
+		bool speaks_tls = false;
 		//! When it was last heard, or its answer was done; and when the request began that has come in part
 		TimeMs heard = 0;
 		TimeMs request_began = 0;
@@ -67,6 +76,8 @@ private:
 	void Accept();
 	//! Reads what is there. False: the connection has ended
 	bool Receive(Connection &connection);
+	//! The same for the bytes of a connection that is encrypted
+	static bool Decrypt(Connection &connection, const char *bytes, size_t size);
 	//! If it has a whole request, the connection goes to the pool. False: it has ended
 	bool Dispatch(Connections::iterator connection);
 	//! Takes back the connections whose answers are done
@@ -81,6 +92,7 @@ private:
 	void AddThread() REQUIRES(lock);
 
 	Serve serve;
+	std::shared_ptr<const TlsContext> tls;
 	SteadyClock clock;
 	uint16_t port = 0;
 	int listening = -1;

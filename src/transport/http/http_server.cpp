@@ -6,6 +6,7 @@
 #include "transport/http/http_connections.hpp"
 #include "transport/http/http_logins.hpp"
 #include "transport/http/http_stream.hpp"
+#include "transport/http/tls.hpp"
 #include "transport/listen/listen_failure.hpp"
 
 #include "duckdb/common/error_data.hpp"
@@ -13,6 +14,7 @@
 
 #include <csignal>
 #include <httplib.hpp>
+#include <poll.h>
 #include <set>
 
 namespace duckherder {
@@ -108,8 +110,13 @@ std::string CookieOf(const http::Request &request) {
 	return std::string();
 }
 
-std::string LoginCookie(const std::string &name, const char *attributes) {
-	return std::string(COOKIE) + "=" + name + "; Path=/; HttpOnly; SameSite=Strict" + attributes;
+//! Of the request that this thread answers. The HTTP library does not tell its handlers.
+thread_local int answering_socket = -1;
+
+//! What a client has sent before it went may still be there to be read, as the end of TLS is.
+bool HasHungUp(int socket) {
+	pollfd looked_at {socket, POLLRDHUP, 0};
+	return poll(&looked_at, 1, 0) > 0 && (looked_at.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 bool ReadsOnly(const http::Request &request) {
@@ -183,7 +190,7 @@ public:
 		}
 		router->Post("/logout", [this](const http::Request &request, http::Response &response) {
 			logins.End(CookieOf(request));
-			response.set_header("Set-Cookie", LoginCookie("", "; Max-Age=0"));
+			response.set_header("Set-Cookie", LoginCookie("") + "; Max-Age=0");
 			response.set_redirect("/", 303);
 		});
 		for (auto &route : routes) {
@@ -203,18 +210,21 @@ public:
 	}
 
 	std::string Start() {
-		if (!options.insecure && !IsLoopback(options.host)) {
-			throw duckdb::InvalidInputException(
-			    "Serving pages at %s, beyond this machine, would send tokens in the clear: serve them at 127.0.0.1 "
-			    "behind a proxy that speaks TLS or a tunnel, or take --insecure if the network is trusted",
-			    options.host);
+		if (!UsesTls() && !options.insecure && !IsLoopback(options.host)) {
+			throw duckdb::InvalidInputException("Serving pages at %s, beyond this machine, would send tokens in the "
+			                                    "clear: serve them by TLS (--tls-cert "
+			                                    "and --tls-key), or at 127.0.0.1 behind a proxy or a tunnel, or take "
+			                                    "--insecure if the network is trusted",
+			                                    options.host);
 		}
-		connections.Start(options.host, options.port, [self = shared_from_this()](HttpCall &call) {
+		auto tls = UsesTls() ? MakeTlsContext(options.tls_certificate, options.tls_key) : nullptr;
+		connections.Start(options.host, options.port, std::move(tls), [self = shared_from_this()](HttpCall &call) {
 			HttpStream stream(call);
+			answering_socket = call.socket;
 			return self->router->Answer(stream, call.peer);
 		});
 		auto bracketed = options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]";
-		return "http://" + bracketed + ":" + std::to_string(connections.Port());
+		return (UsesTls() ? "https://" : "http://") + bracketed + ":" + std::to_string(connections.Port());
 	}
 
 	void Stop() {
@@ -222,6 +232,15 @@ public:
 	}
 
 private:
+	bool UsesTls() const {
+		return !options.tls_certificate.empty();
+	}
+
+	std::string LoginCookie(const std::string &name) const {
+		auto attributes = std::string("; Path=/; HttpOnly; SameSite=Strict") + (UsesTls() ? "; Secure" : "");
+		return std::string(COOKIE) + "=" + name + attributes;
+	}
+
 	Caller CallerOf(const http::Request &request) {
 		Caller caller;
 		auto shown = request.get_header_value("Authorization");
@@ -283,7 +302,7 @@ private:
 			own.parameters[names[i]] = request.matches.groups[i + 1].text;
 		}
 		own.body = request.body;
-		own.gone = request.is_connection_closed;
+		own.gone = [socket = answering_socket] { return HasHungUp(socket); };
 		try {
 			auto answer = route.handle(own);
 			if (answer.stream && !Streams(answer, response)) {
@@ -330,7 +349,7 @@ private:
 			PutLogin(request, "The token is wrong.", response);
 			return;
 		}
-		response.set_header("Set-Cookie", LoginCookie(logins.Begin(*role), ""));
+		response.set_header("Set-Cookie", LoginCookie(logins.Begin(*role)));
 		response.set_redirect("/", 303);
 	}
 

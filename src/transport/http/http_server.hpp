@@ -67,21 +67,25 @@ struct HttpServerOptions {
 	std::string login_page;
 	//! The operator takes the risk of listening beyond loopback without TLS
 	bool insecure = false;
+	//! Both PEM, see MakeTlsContext; empty: it serves without TLS
+	std::string tls_certificate;
+	std::string tls_key;
 };
 
-//! Serves routes over HTTP/1.1, without TLS. All but the routes for strangers need a token (`Authorization: Bearer`) or
-//! a cookie by which a browser is logged in (POST /login with the token; POST /logout). A request that changes
-//! something and is allowed by its cookie needs the header X-Duckherder as well, which pages of other sites cannot
-//! send. Answers forbid browsers to load anything from elsewhere and to show the page inside of another one. Callers
-//! with wrong tokens have to wait, see LoginFailures; for the limits see HttpConnections. Thread-safe.
+//! Serves routes over HTTP/1.1, by TLS if it is given a certificate. All but the routes for strangers need a token
+//! (`Authorization: Bearer`) or a cookie by which a browser is logged in (POST /login with the token; POST /logout). A
+//! request that changes something and is allowed by its cookie needs the header X-Duckherder as well, which pages of
+//! other sites cannot send. Answers forbid browsers to load anything from elsewhere and to show the page inside of
+//! another one. Callers with wrong tokens have to wait, see LoginFailures; for the limits see HttpConnections.
+//! Thread-safe.
 class HttpServer {
 public:
 	HttpServer(HttpServerOptions options, std::vector<HttpRoute> routes);
 	//! Stops
 	~HttpServer();
 
-	//! Listens, and returns "http://HOST:PORT". Once. Throws InvalidInputException for a host beyond loopback without
-	//! `insecure`, IOException if it cannot listen there.
+	//! Listens, and returns "http://HOST:PORT" or "https://HOST:PORT". Once. Throws InvalidInputException for a host
+	//! beyond loopback without TLS or `insecure`, what MakeTlsContext throws, IOException if it cannot listen there.
 	std::string Start();
 	//! Closes all connections and waits for running handlers. Idempotent.
 	void Stop();

@@ -42,6 +42,20 @@ ssize_t HttpStream::read(char *target, size_t size) {
 }
 
 ssize_t HttpStream::write(const char *data, size_t size) {
+	if (!call.tls) {
+		return WriteAll(data, size) ? static_cast<ssize_t>(size) : -1;
+	}
+	// in pieces, so that the encrypted copy of a large answer is small
+	constexpr size_t PIECE_BYTES = 256ULL << 10;
+	for (size_t position = 0; usable && position < size; position += PIECE_BYTES) {
+		usable = call.tls->Send(data + position, std::min(PIECE_BYTES, size - position));
+		auto encrypted = call.tls->TakeOutput();
+		usable = WriteAll(encrypted.data(), encrypted.size()) && usable;
+	}
+	return usable ? static_cast<ssize_t>(size) : -1;
+}
+
+bool HttpStream::WriteAll(const char *data, size_t size) {
 	size_t written = 0;
 	while (usable && written < size) {
 		auto count = send(call.socket, data + written, size - written, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -53,7 +67,7 @@ ssize_t HttpStream::write(const char *data, size_t size) {
 			usable = false;
 		}
 	}
-	return usable ? static_cast<ssize_t>(size) : -1;
+	return usable;
 }
 
 void HttpStream::get_remote_ip_and_port(std::string &address, int &port) const {

@@ -28,6 +28,9 @@ public:
 	}
 
 private:
+	//! To the socket, as it is
+	bool WriteAll(const char *data, size_t size);
+
 	HttpCall &call;
 	size_t read_bytes = 0;
 	bool usable = true;

@@ -118,7 +118,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
   value: /run/duckherder/ca.crt
 {{- end }}
 {{- if or $root.Values.insecure $root.Values.http.expose }}
-# With certificates this is about HTTP alone, which has none.
+# With certificates this is about HTTP alone: probes and scrapers within the cluster speak no TLS.
 - name: DUCKHERDER_{{ $node }}_INSECURE
   value: "true"
 {{- end }}
