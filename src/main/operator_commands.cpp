@@ -184,17 +184,27 @@ private:
 	std::unique_ptr<RemoteDatabase> database;
 };
 
-//! What stands before the flags; UsageError if it is not there
+bool TakesNextWord(const CommandSpec &spec, const std::string &word) {
+	return std::any_of(spec.flags.begin(), spec.flags.end(),
+	                   [&](const FlagSpec &flag) { return word == flag.name && flag.value[0] != '\0'; });
+}
+
+//! The first word that is neither a flag nor the value of one; UsageError if it is not there
 std::string TakeSubject(const CommandSpec &spec, std::vector<std::string> &words) {
-	if (words.empty() || words[0].rfind("--", 0) == 0) {
-		if (std::find(words.begin(), words.end(), HELP.name) != words.end()) {
-			return std::string();
+	for (auto word = words.begin(); word != words.end(); ++word) {
+		if (word->rfind("--", 0) != 0) {
+			auto subject = *word;
+			words.erase(word);
+			return subject;
 		}
-		throw UsageError("duckherder %s %s: the %s is missing", spec.name, spec.subject, spec.subject);
+		if (TakesNextWord(spec, *word) && ++word == words.end()) {
+			break;
+		}
 	}
-	auto subject = words[0];
-	words.erase(words.begin());
-	return subject;
+	if (std::find(words.begin(), words.end(), HELP.name) != words.end()) {
+		return std::string();
+	}
+	throw UsageError("duckherder %s %s: the %s is missing", spec.name, spec.subject, spec.subject);
 }
 
 constexpr const char *QUERY_COLUMNS =

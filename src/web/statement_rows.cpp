@@ -1,12 +1,19 @@
 #include "web/statement_rows.hpp"
 
+#include "common/limits.hpp"
+#include "common/mutex.hpp"
+
 #include "duckdb.hpp"
+
+#include <chrono>
+#include <thread>
 
 namespace duckherder {
 
 namespace {
 
-//! A session that ends with its statement
+//! A session that ends with its statement. A thread says meanwhile that it is still wanted: else the driver ends it,
+//! and with it a statement that takes long.
 class OneStatement {
 public:
 	OneStatement(DatabaseService &database_p, Role role) : database(database_p) {
@@ -14,8 +21,15 @@ public:
 		request.duckdb_version = duckdb::DuckDB::LibraryVersion();
 		request.protocol = "http";
 		id = database.OpenSession(request, role).id;
+		keeper = std::thread([this] { Keep(); });
 	}
 	~OneStatement() {
+		{
+			MutexLock guard(lock);
+			ended = true;
+			wake.NotifyAll();
+		}
+		keeper.join();
 		try {
 			database.CloseSession(id);
 		} catch (std::exception &) {
@@ -25,6 +39,30 @@ public:
 
 	DatabaseService &database;
 	SessionId id;
+
+private:
+	void Keep() {
+		MutexLock guard(lock);
+		auto interval = std::chrono::milliseconds(limits::SESSION_RENEW_INTERVAL_MS);
+		while (true) {
+			wake.WaitFor(guard, interval, [&]() REQUIRES(lock) { return ended; });
+			if (ended) {
+				return;
+			}
+			guard.Unlock();
+			try {
+				database.RenewSessions({id});
+			} catch (std::exception &) {
+				// the statement itself finds out what is wrong
+			}
+			guard.Lock();
+		}
+	}
+
+	Mutex lock;
+	Condition wake;
+	bool ended GUARDED_BY(lock) = false;
+	std::thread keeper;
 };
 
 void ReadRows(ChunkSource &source, uint64_t limit, StatementRows &result) {

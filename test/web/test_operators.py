@@ -44,6 +44,13 @@ def test_sql_shows_rows_as_table_and_json(cluster: Cluster) -> None:
     assert rows(cluster, "sql", "SELECT 1 AS one, 1.5::DOUBLE AS half, true AS yes, NULL AS nothing, [1] AS list") == \
         [{"one": 1, "half": 1.5, "yes": True, "nothing": None, "list": "[1]"}]
     assert len(rows(cluster, "sql", "SELECT i FROM numbers")) == 300000
+    assert cluster.driver
+    address = f"{cluster.driver.host}:{cluster.driver.port}"
+    for words in (["--driver", address, "SELECT 1 AS one"], [f"--driver={address}", "--json", "SELECT 1 AS one"]):
+        assert "1" in run_binary(["sql", *words]).stdout, words
+    for words in ([], ["--driver"], ["--driver", address]):
+        missing = run_binary(["sql", *words])
+        assert missing.returncode == 2 and "the STATEMENT is missing" in missing.stderr, missing
     failed = call(cluster, "sql", "SELECT nothing FROM numbers")
     assert failed.returncode == 1 and "nothing" in failed.stderr
 
