@@ -54,7 +54,7 @@ unique_ptr<TableFilter> WithoutBloomFilters(const TableFilter &filter) {
 //! each kind can be applied to.
 bool HasColumn(const BaseFileReader &file, const MultiFileColumnDefinition &column) {
 	return std::any_of(file.columns.begin(), file.columns.end(), [&](const MultiFileColumnDefinition &found) {
-		return StringUtil::CIEquals(found.name, column.name) && found.type == column.type;
+		return StringUtil::CIEquals(NameText(found.name), NameText(column.name)) && found.type == column.type;
 	});
 }
 

@@ -1,5 +1,6 @@
 #include "worker/worker_database.hpp"
 
+#include "compat/names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "exchange/exchange_scan_function.hpp"
 #include "worker/bound_scan_reader.hpp"
@@ -93,7 +94,7 @@ private:
 };
 
 void SetOption(DBConfig &config, const string &name, Value value) {
-	config.SetOptionByName(name, value);
+	config.SetOptionByName(Identifier(name), value);
 }
 
 void Execute(Connection &connection, const string &sql, const string &what) {

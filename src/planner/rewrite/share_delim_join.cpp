@@ -117,8 +117,8 @@ vector<reference<LogicalDistinct>> ShareDelimJoin(Binder &binder, LogicalOperato
 	join.delim_flipped = false;
 	op->type = LogicalOperatorType::LOGICAL_COMPARISON_JOIN;
 	auto cte_index = shared.cte_index;
-	op = make_uniq<LogicalMaterializedCTE>("delim_" + to_string(IndexOf(cte_index)), cte_index, bindings.size(),
-	                                       std::move(shared.definition), std::move(op),
+	op = make_uniq<LogicalMaterializedCTE>(Identifier("delim_" + to_string(IndexOf(cte_index))), cte_index,
+	                                       bindings.size(), std::move(shared.definition), std::move(op),
 	                                       CTEMaterialize::CTE_MATERIALIZE_ALWAYS);
 	op->ResolveOperatorTypes();
 	return scans;

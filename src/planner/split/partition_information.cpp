@@ -12,6 +12,7 @@
 #include "duckdb/common/multi_file/multi_file_data.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
+#include "duckdb/function/partition_stats.hpp"
 #include "duckdb/function/table/table_scan.hpp"
 #include "duckdb/parallel/task_executor.hpp"
 
@@ -153,7 +154,7 @@ bool IsColumnOfFile(const LogicalGet &get, idx_t column) {
 	}
 	auto &file_columns = bind_data.initial_reader->GetColumns();
 	if (column >= file_columns.size() || column >= get.names.size() ||
-	    !StringUtil::CIEquals(file_columns[column].name, get.names[column]) ||
+	    !StringUtil::CIEquals(NameText(file_columns[column].name), NameText(get.names[column])) ||
 	    file_columns[column].type != get.returned_types[column]) {
 		return false;
 	}

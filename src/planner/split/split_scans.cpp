@@ -376,7 +376,7 @@ string WhyNotSplit(ClientContext &, const LogicalGet &get) {
 		return name + " " + Describe(traits.reason) + " and runs in the session";
 	}
 	auto table = get.GetTable();
-	if (table && StringUtil::StartsWith(table->catalog.GetName(), LAKE_METADATA_PREFIX)) {
+	if (table && StringUtil::StartsWith(NameText(table->catalog.GetName()), LAKE_METADATA_PREFIX)) {
 		return "the catalog of a lake is read here";
 	}
 	if (get.extra_info.sample_options) {
@@ -455,8 +455,9 @@ ScanSplitter::ScanSplitter(ClientContext &context, const StagePlan &stage_p, con
 	if (in_session) {
 		return;
 	}
-	row_number_hidden = IsTableScan(get) && std::any_of(get.names.begin(), get.names.end(),
-	                                                    [](auto &name) { return StringUtil::CIEquals(name, "rowid"); });
+	row_number_hidden = IsTableScan(get) && std::any_of(get.names.begin(), get.names.end(), [](auto &name) {
+		                    return StringUtil::CIEquals(NameText(name), "rowid");
+	                    });
 	if (IsParquetScan(get)) {
 		files = FilesOf(context, get);
 	}
