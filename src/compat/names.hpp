@@ -31,11 +31,11 @@ using BoundTableFunction = TableFunction;
 using named_argument_map_t = named_parameter_map_t;
 
 inline const vector<string> &IdentifiersToStrings(const vector<string> &names) {
-	return names;
+	return names; // NOLINT: in 2.0 it is not the same type
 }
 
 inline const vector<string> &StringsToIdentifiers(const vector<string> &names) {
-	return names;
+	return names; // NOLINT: in 2.0 it is not the same type
 }
 
 } // namespace duckdb
@@ -43,7 +43,7 @@ inline const vector<string> &StringsToIdentifiers(const vector<string> &names) {
 namespace duckherder {
 
 inline const std::string &NameText(const std::string &name) {
-	return name;
+	return name; // NOLINT: in 2.0 it is not the same type
 }
 
 inline duckdb::SerializationOptions LatestFormat() {
@@ -71,7 +71,7 @@ JoinStatistics(duckdb::LogicalJoin &join) {
 }
 
 inline const duckdb::vector<duckdb::idx_t> &Positions(const duckdb::vector<duckdb::idx_t> &positions) {
-	return positions;
+	return positions; // NOLINT: in 2.0 it is not the same type
 }
 
 template <class VISITOR>
@@ -139,7 +139,7 @@ inline const std::string &NameText(const duckdb::Identifier &name) {
 }
 
 inline const std::string &NameText(const std::string &name) {
-	return name;
+	return name; // NOLINT: in 2.0 it is not the same type
 }
 
 //! A call that no binder has seen

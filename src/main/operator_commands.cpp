@@ -197,7 +197,10 @@ std::string TakeSubject(const CommandSpec &spec, std::vector<std::string> &words
 			words.erase(word);
 			return subject;
 		}
-		if (TakesNextWord(spec, *word) && ++word == words.end()) {
+		if (TakesNextWord(spec, *word)) {
+			++word;
+		}
+		if (word == words.end()) {
 			break;
 		}
 	}
