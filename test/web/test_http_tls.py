@@ -200,11 +200,17 @@ def test_silent_and_half_done_clients_block_nobody(pages: Pages) -> None:
 
 def test_too_many_headers_are_refused_by_tls_too(pages: Pages) -> None:
     connection = pages.connect()
-    connection.putrequest("GET", "/healthz")
-    connection.putheader("X-Long", "x" * 200_000)
-    connection.endheaders()
-    assert connection.getresponse().status == 431
-    connection.close()
+    try:
+        connection.putrequest("GET", "/healthz")
+        connection.putheader("X-Long", "x" * 200_000)
+        connection.endheaders()
+        assert connection.getresponse().status == 431
+    except OSError:
+        # the server closes while we still send, which can take its answer along
+        pass
+    finally:
+        connection.close()
+    assert pages.call("GET", "/healthz")[0] == 200
 
 
 def test_which_addresses_are_served_by_tls(tmp_path: Path) -> None:
