@@ -274,10 +274,6 @@ void SendCopiedDefinitions(ClientContext &context, unique_ptr<LogicalOperator> &
 	plan->ResolveOperatorTypes();
 }
 
-} // namespace
-
-namespace {
-
 //! The driver of what is explained if all of that runs there and the user wants the usual output, null otherwise: the
 //! driver does not know what else the client's settings ask for.
 optional_ptr<RemoteCatalog> DriverOfExplained(ClientContext &context, LogicalOperator &plan) {

@@ -19,14 +19,6 @@ namespace duckherder {
 using CollectedResult = duckdb::MaterializedQueryResult;
 using RunningQuery = duckdb::PendingQueryResult;
 
-//! Of a result collector whose rows go elsewhere: a result of its columns without rows
-inline duckdb::unique_ptr<duckdb::QueryResult> EmptyResult(const duckdb::PhysicalResultCollector &collector) {
-	auto nothing =
-	    duckdb::make_uniq<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(), collector.types);
-	return duckdb::make_uniq<CollectedResult>(collector.statement_type, collector.properties, collector.names,
-	                                          std::move(nothing), duckdb::ClientProperties());
-}
-
 //! Plans the statement, and starts it on the threads of the database
 inline duckdb::unique_ptr<RunningQuery> Start(duckdb::ClientContext &context,
                                               duckdb::unique_ptr<duckdb::SQLStatement> statement) {
@@ -46,13 +38,6 @@ inline void Complete(RunningQuery &query) {
 using CollectedResult = duckdb::QueryResult;
 using RunningQuery = duckdb::QueryResult;
 
-inline duckdb::unique_ptr<duckdb::QueryResult> EmptyResult(const duckdb::PhysicalResultCollector &collector) {
-	auto nothing =
-	    duckdb::make_uniq<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(), collector.types);
-	return duckdb::make_uniq<CollectedResult>(collector.statement_type, collector.properties, collector.names,
-	                                          std::move(nothing), duckdb::ClientProperties());
-}
-
 inline duckdb::unique_ptr<RunningQuery> Start(duckdb::ClientContext &context,
                                               duckdb::unique_ptr<duckdb::SQLStatement> statement) {
 	return context.Submit(std::move(statement), duckdb::QueryParameters());
@@ -64,5 +49,13 @@ inline void Complete(RunningQuery &query) {
 }
 
 #endif
+
+//! Of a result collector whose rows go elsewhere: a result of its columns without rows
+inline duckdb::unique_ptr<duckdb::QueryResult> EmptyResult(const duckdb::PhysicalResultCollector &collector) {
+	auto nothing =
+	    duckdb::make_uniq<duckdb::ColumnDataCollection>(duckdb::Allocator::DefaultAllocator(), collector.types);
+	return duckdb::make_uniq<CollectedResult>(collector.statement_type, collector.properties, collector.names,
+	                                          std::move(nothing), duckdb::ClientProperties());
+}
 
 } // namespace duckherder

@@ -2,6 +2,7 @@
 
 #include "common/limits.hpp"
 #include "common/text.hpp"
+#include "history/stage_totals.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -37,12 +38,11 @@ void QueryTotals::Add(const QueryRecord &record) {
 	for (auto &task : record.tasks) {
 		tasks_by_state[task.state]++;
 		speculative_tasks += task.speculative ? 1 : 0;
-		for (auto &read : task.reads) {
-			inline_bytes += read.inline_bytes;
-			local_bytes += read.local_bytes;
-			network_bytes += read.network_bytes;
-		}
 	}
+	auto read = AddUpReads(record.tasks);
+	inline_bytes += read.inline_bytes;
+	local_bytes += read.local_bytes;
+	network_bytes += read.network_bytes;
 	for (auto &entry : record.trace.retries_by_reason) {
 		retries_by_reason[entry.first] += entry.second;
 	}

@@ -52,4 +52,16 @@ std::map<StageId, StageTotals> AddUpStages(const std::vector<TaskHistory> &tasks
 	return result;
 }
 
+InputRead AddUpReads(const std::vector<TaskHistory> &tasks) {
+	InputRead sum;
+	for (auto &task : tasks) {
+		for (auto &read : task.reads) {
+			sum.inline_bytes += read.inline_bytes;
+			sum.local_bytes += read.local_bytes;
+			sum.network_bytes += read.network_bytes;
+		}
+	}
+	return sum;
+}
+
 } // namespace duckherder

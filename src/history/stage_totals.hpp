@@ -42,4 +42,7 @@ struct StageTotals {
 //! By stage; those without tasks are missing.
 std::map<StageId, StageTotals> AddUpStages(const std::vector<TaskHistory> &tasks);
 
+//! The bytes that the tasks have read of exchanges, by how they came; the rest of the result means nothing.
+InputRead AddUpReads(const std::vector<TaskHistory> &tasks);
+
 } // namespace duckherder

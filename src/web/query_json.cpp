@@ -159,14 +159,7 @@ void SetTasks(JsonNode node, const std::vector<TaskHistory> &tasks) {
 
 //! What the tasks have read of exchanges, by how it came
 void SetRead(JsonNode node, const std::vector<TaskHistory> &tasks) {
-	InputRead sum;
-	for (auto &task : tasks) {
-		for (auto &read : task.reads) {
-			sum.inline_bytes += read.inline_bytes;
-			sum.local_bytes += read.local_bytes;
-			sum.network_bytes += read.network_bytes;
-		}
-	}
+	auto sum = AddUpReads(tasks);
 	node.Set("inline", sum.inline_bytes);
 	node.Set("local", sum.local_bytes);
 	node.Set("network", sum.network_bytes);

@@ -5,6 +5,15 @@
 
 namespace duckherder {
 
+namespace {
+
+uint64_t BytesOf(const OutputBuffer &output) {
+	auto &partitions = output.PartitionBytes();
+	return std::accumulate(partitions.begin(), partitions.end(), uint64_t(0));
+}
+
+} // namespace
+
 OutputStore::OutputStore(std::shared_ptr<Clock> clock_p, uint64_t lease_timeout_ms_p)
     : clock(std::move(clock_p)), lease_timeout_ms(lease_timeout_ms_p) {
 }
@@ -14,7 +23,10 @@ std::shared_ptr<OutputBuffer> OutputStore::Put(const QueryId &query, const TaskK
 	std::lock_guard<std::mutex> guard(lock);
 	auto &entry = queries[query];
 	entry.last_asked_ms = clock->NowMs();
-	return entry.outputs.emplace(AttemptKey(task, attempt), std::move(output)).first->second;
+	auto bytes = BytesOf(*output);
+	auto kept = entry.outputs.emplace(AttemptKey(task, attempt), std::move(output));
+	entry.bytes += kept.second ? bytes : 0;
+	return kept.first->second;
 }
 
 std::shared_ptr<OutputBuffer> OutputStore::Get(const QueryId &query, const TaskKey &task, Attempt attempt) {
@@ -39,6 +51,7 @@ void OutputStore::Drop(const QueryId &query, const TaskKey &task, Attempt attemp
 	if (output != entry->second.outputs.end()) {
 		// freed after the lock is
 		dropped = std::move(output->second);
+		entry->second.bytes -= BytesOf(*dropped);
 		entry->second.outputs.erase(output);
 	}
 	if (entry->second.outputs.empty()) {
@@ -90,10 +103,7 @@ uint64_t OutputStore::Bytes() {
 	std::lock_guard<std::mutex> guard(lock);
 	uint64_t bytes = 0;
 	for (auto &query : queries) {
-		for (auto &output : query.second.outputs) {
-			auto &partitions = output.second->PartitionBytes();
-			bytes = std::accumulate(partitions.begin(), partitions.end(), bytes);
-		}
+		bytes += query.second.bytes;
 	}
 	return bytes;
 }

@@ -41,6 +41,8 @@ private:
 	using AttemptKey = std::pair<TaskKey, Attempt>;
 	struct QueryOutputs {
 		std::map<AttemptKey, std::shared_ptr<OutputBuffer>> outputs;
+		//! Of all of them, uncompressed
+		uint64_t bytes = 0;
 		TimeMs last_asked_ms = 0;
 	};
 
