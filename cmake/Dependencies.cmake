@@ -46,6 +46,8 @@ if(duckdb_major LESS 2)
     target_include_directories(duckdb SYSTEM BEFORE INTERFACE ${renamed})
 endif()
 if(duckdb_major GREATER_EQUAL 2)
+    # Headers of 2.0 name those of fmt.
+    target_include_directories(duckdb SYSTEM INTERFACE ${DUCKHERDER_DUCKDB_SOURCE}/third_party/fmt/include)
     # Much of what 2.0 calls deprecated is all that 1.5 has.
     target_compile_options(duckdb INTERFACE -Wno-deprecated-declarations)
 endif()

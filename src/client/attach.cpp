@@ -5,6 +5,7 @@
 #include "client/remote_table_pragmas.hpp"
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
+#include "compat/names.hpp"
 #include "engine/describe_function.hpp"
 #include "engine/view_scan.hpp"
 #include "protocol/session_role.hpp"
@@ -91,12 +92,12 @@ void AddSecret(ClientContext &context, AttachRequest &request) {
 		found = &match.GetSecret();
 	}
 	if (found->GetType() != SECRET_TYPE) {
-		throw BinderException("The secret \"%s\" is of type %s, not of type %s", found->GetName(), found->GetType(),
-		                      SECRET_TYPE);
+		throw BinderException("The secret \"%s\" is of type %s, not of type %s", NameText(found->GetName()),
+		                      NameText(found->GetType()), SECRET_TYPE);
 	}
 	auto &secret = dynamic_cast<const KeyValueSecret &>(*found);
 	for (auto &entry : secret.secret_map) {
-		auto key = StringUtil::Lower(entry.first);
+		auto key = StringUtil::Lower(NameText(entry.first));
 		auto given = (key == "token" || key == "token_file")
 		                 ? !request.address.token.empty() || !request.address.token_file.empty()
 		                 : key == "tls_ca" && !request.address.tls_ca.empty();
@@ -155,7 +156,7 @@ unique_ptr<TransactionManager> CreateTransactionManager(optional_ptr<StorageExte
 unique_ptr<BaseSecret> CreateSecret(ClientContext &, CreateSecretInput &input) {
 	auto secret = make_uniq<KeyValueSecret>(input.scope, input.type, input.provider, input.name);
 	for (auto &option : input.options) {
-		secret->secret_map[StringUtil::Lower(option.first)] = option.second;
+		secret->secret_map[Identifier(StringUtil::Lower(option.first))] = option.second;
 	}
 	secret->redact_keys = {"token"};
 	return secret;

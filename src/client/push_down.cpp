@@ -4,7 +4,9 @@
 #include "client/remote_plan.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/ship_rows.hpp"
-#include "compat/names.hpp"
+#include "compat/catalog.hpp"
+#include "compat/definitions.hpp"
+#include "compat/explain.hpp"
 #include "wire/catalog_items.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
@@ -56,8 +58,8 @@ public:
 
 protected:
 	unique_ptr<Expression> VisitReplace(BoundFunctionExpression &bound, unique_ptr<Expression> *) override {
-		if (UsesSequence(FunctionName(bound.function)) && bound.bind_info) {
-			bound.bind_info->Cast<NextvalBindData>().create_info->catalog = catalog.RemoteName();
+		if (UsesSequence(FunctionName(bound.Function())) && bound.BindInfo()) {
+			SetCatalog(*bound.BindInfoMutable()->Cast<NextvalBindData>().create_info, catalog.RemoteName());
 		}
 		return nullptr;
 	}
@@ -164,7 +166,7 @@ private:
 			    "This statement on the database \"%s\" of a Duckherder driver uses what exists in this session only (a "
 			    "function, a sequence, a table), in a way that cannot be separated from the rest. Make the rows first, "
 			    "as a temporary table",
-			    catalog.GetName());
+			    NameText(catalog.GetName()));
 		}
 		Replace(op, catalog, std::move(uploads), std::move(bindings));
 	}
@@ -200,10 +202,10 @@ private:
 		scan->source.stage = NumericCast<StageId>(upload_count++);
 		scan->return_types = op->types;
 		scan->SetEstimatedCardinality(op->EstimateCardinality(context));
-		auto table_index = next_table_index++;
+		TableIndex table_index(next_table_index++);
 		auto old_bindings = op->GetColumnBindings();
 		for (idx_t i = 0; i < old_bindings.size(); i++) {
-			ColumnBinding binding(table_index, i);
+			ColumnBinding binding(table_index, ProjectionIndex(i));
 			scan->bindings.push_back(binding);
 			replacer.replacement_bindings.emplace_back(old_bindings[i], binding);
 		}
@@ -238,8 +240,8 @@ void CheckSequences(LogicalOperator &op) {
 
 //! DuckDB asks the transaction of the default database, and throws an internal error if that is not its own
 void CheckTransactionIds(ClientContext &context, LogicalOperator &plan) {
-	auto &database = DatabaseManager::GetDefaultDatabase(context);
-	auto catalog = Catalog::GetCatalogEntry(context, database);
+	auto database = DefaultDatabaseOf(context);
+	auto catalog = database.empty() ? nullptr : Catalog::GetCatalogEntry(context, Identifier(database));
 	if (catalog && RemoteCatalog::From(*catalog) && CallsFunction(plan, "txid_current")) {
 		throw NotImplementedException(
 		    "txid_current() while \"%s\", the database of a Duckherder driver, is the default "
@@ -277,7 +279,7 @@ void SendCopiedDefinitions(ClientContext &context, unique_ptr<LogicalOperator> &
 //! The driver of what is explained if all of that runs there and the user wants the usual output, null otherwise: the
 //! driver does not know what else the client's settings ask for.
 optional_ptr<RemoteCatalog> DriverOfExplained(ClientContext &context, LogicalOperator &plan) {
-	if (plan.type != LogicalOperatorType::LOGICAL_EXPLAIN) {
+	if (plan.type != LogicalOperatorType::LOGICAL_EXPLAIN || ShowsSql(plan)) {
 		return nullptr;
 	}
 	Value output;
@@ -294,7 +296,7 @@ unique_ptr<LogicalRemotePlan> ExplainThere(ClientContext &context, LogicalOperat
 	auto &explain = plan.Cast<LogicalExplain>();
 	auto bindings = plan.GetColumnBindings();
 	auto result = SendThere(context, std::move(explain.children[0]), catalog, std::move(bindings));
-	result->Explain({explain.explain_type, explain.explain_format});
+	result->Explain({explain.explain_type, FormatOf(explain)});
 	return result;
 }
 

@@ -5,6 +5,7 @@
 #include "client/remote_transaction.hpp"
 #include "client/rename_database.hpp"
 #include "client/run_remote.hpp"
+#include "compat/definitions.hpp"
 #include "wire/catalog_items.hpp"
 
 #include "duckdb/main/attached_database.hpp"
@@ -46,8 +47,8 @@ string RemoteCatalog::GetCatalogType() {
 	return TYPE_NAME;
 }
 
-string RemoteCatalog::GetDefaultSchema() const {
-	return server->Info().default_schema;
+DefaultSchemaName RemoteCatalog::GetDefaultSchema() const {
+	return DefaultSchemaNamed(server->Info().default_schema);
 }
 
 string RemoteCatalog::GetDBPath() {
@@ -71,24 +72,26 @@ std::shared_ptr<RemoteSnapshot> RemoteCatalog::TakeSnapshot(const RemoteServer::
 	snapshot->version = listing.version;
 	auto items = DecodeCatalogItems(listing.items);
 	for (auto &item : items) {
-		if (item.definition->type == CatalogType::SCHEMA_ENTRY) {
+		if (item.definition->type == CatalogType::SCHEMA_ENTRY && !PlaceOf(*item.definition).nested) {
 			auto &definition = item.definition->Cast<CreateSchemaInfo>();
 			auto schema = make_uniq<RemoteSchema>(*this, definition, snapshot);
 			schema->comment = definition.comment;
 			schema->tags = definition.tags;
 			schema->internal = definition.internal;
-			auto name = schema->name;
+			auto name = NameText(schema->name);
 			snapshot->schemas[name] = std::move(schema);
 		}
 	}
 	for (auto &item : items) {
-		if (item.definition->type == CatalogType::SCHEMA_ENTRY) {
+		auto place = PlaceOf(*item.definition);
+		if (item.definition->type == CatalogType::SCHEMA_ENTRY || place.nested) {
+			// A schema in a schema, and what is there, cannot be named here: DuckDB says that this catalog has none.
 			continue;
 		}
-		auto schema = snapshot->schemas.find(item.definition->schema);
+		auto schema = snapshot->schemas.find(place.schema);
 		if (schema == snapshot->schemas.end()) {
 			throw InvalidInputException("The driver's catalog has an entry in a schema \"%s\" that it does not have",
-			                            item.definition->schema);
+			                            place.schema);
 		}
 		schema->second->Add(std::move(item));
 	}
@@ -125,11 +128,11 @@ optional_ptr<SchemaCatalogEntry> RemoteCatalog::LookupSchema(CatalogTransaction 
 }
 
 void RemoteCatalog::NameForDriver(CreateInfo &definition) const {
-	definition.catalog = RemoteName();
+	SetCatalog(definition, RemoteName());
 	LogicalDependencyList dependencies;
 	for (auto dependency : definition.dependencies.Set()) {
-		if (StringUtil::CIEquals(dependency.catalog, GetName())) {
-			dependency.catalog = RemoteName();
+		if (StringUtil::CIEquals(NameText(dependency.catalog), NameText(GetName()))) {
+			dependency.catalog = Identifier(RemoteName());
 		}
 		dependencies.AddDependency(dependency);
 	}
@@ -147,20 +150,21 @@ optional_ptr<CatalogEntry> RemoteCatalog::CreateSchema(CatalogTransaction transa
 	auto sent = info.Copy();
 	NameForDriver(*sent);
 	Define(context, *sent);
-	auto schema = LookupSchema(transaction, EntryLookupInfo(CatalogType::SCHEMA_ENTRY, info.schema),
-	                           OnEntryNotFound::RETURN_NULL);
+	WrittenName name;
+	name.name = PlaceOf(info).schema;
+	auto schema = LookupSchema(transaction, LookupOf(CatalogType::SCHEMA_ENTRY, name), OnEntryNotFound::RETURN_NULL);
 	return schema.get();
 }
 
 void RemoteCatalog::DropSchema(ClientContext &context, DropInfo &info) {
 	auto sent = info.Copy();
-	sent->catalog = RemoteName();
+	SetCatalog(*sent, RemoteName());
 	Define(context, *sent);
 }
 
 void RemoteCatalog::RenameWithin(ParseInfo &definition, const RemoteSnapshot &snapshot, bool to_remote) const {
 	auto has_schema = [&](const std::string &name) { return snapshot.schemas.count(name) > 0; };
-	auto ours = GetName();
+	auto ours = NameText(GetName());
 	DatabaseRename(to_remote ? ours : RemoteName(), to_remote ? RemoteName() : ours, has_schema).Apply(definition);
 }
 
@@ -212,7 +216,7 @@ unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateState
                                                            unique_ptr<LogicalOperator>) {
 	auto definition = stmt.info->Copy();
 	// as it was bound: in "ON dh.t" the name of the database came as that of a schema
-	definition->schema = table.schema.name;
+	SetPlace(*definition, RemoteName(), NameText(table.schema.name));
 	NameForDriver(*definition);
 	return SendDefinition(*this, *definition);
 }
@@ -220,7 +224,7 @@ unique_ptr<LogicalOperator> RemoteCatalog::BindCreateIndex(Binder &, CreateState
 unique_ptr<LogicalOperator> RemoteCatalog::BindAlterAddIndex(Binder &, TableCatalogEntry &, unique_ptr<LogicalOperator>,
                                                              unique_ptr<CreateIndexInfo>,
                                                              unique_ptr<AlterTableInfo> alter_info) {
-	alter_info->catalog = RemoteName();
+	SetCatalog(*alter_info, RemoteName());
 	return SendDefinition(*this, *alter_info);
 }
 

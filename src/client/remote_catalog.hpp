@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/remote_server.hpp"
+#include "compat/catalog.hpp"
 
 #include "duckdb.hpp"
 #include "duckdb/catalog/catalog.hpp"
@@ -57,7 +58,7 @@ public:
 	void Initialize(bool load_builtin) override;
 	duckdb::string GetCatalogType() override;
 	duckdb::optional_idx GetCatalogVersion(duckdb::ClientContext &context) override;
-	duckdb::string GetDefaultSchema() const override;
+	DefaultSchemaName GetDefaultSchema() const override;
 	bool SupportsTimeTravel() const override {
 		return true;
 	}

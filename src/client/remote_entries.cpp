@@ -2,7 +2,8 @@
 
 #include "client/remote_scan.hpp"
 #include "client/remote_transaction.hpp"
-#include "compat/names.hpp"
+#include "compat/catalog.hpp"
+#include "compat/definitions.hpp"
 #include "engine/driver_names.hpp"
 #include "engine/view_scan.hpp"
 
@@ -38,7 +39,7 @@ using namespace duckdb;
 
 RemoteTable::RemoteTable(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateTableInfo &definition,
                          CatalogItem item_p)
-    : TableCatalogEntry(catalog_p, schema_p, definition), item(std::move(item_p)) {
+    : TableWithColumns(catalog_p, schema_p, definition), item(std::move(item_p)) {
 }
 
 std::shared_ptr<RemoteSnapshot> RemoteTable::Snapshot() const {
@@ -51,7 +52,7 @@ RemoteCatalog &RemoteTable::Remote() const {
 
 unique_ptr<CreateInfo> RemoteTable::GetInfo() const {
 	auto info = TableCatalogEntry::GetInfo();
-	info->catalog = DriverNames::Wanted() ? Remote().RemoteName() : catalog.GetName();
+	SetCatalog(*info, DriverNames::Wanted() ? Remote().RemoteName() : NameText(catalog.GetName()));
 	return info;
 }
 
@@ -72,7 +73,7 @@ TableFunction RemoteTable::GetScanFunction(ClientContext &, unique_ptr<FunctionD
                                            const EntryLookupInfo &lookup_info) {
 	auto data = make_uniq<RemoteScanData>(*this);
 	if (auto at = lookup_info.GetAtClause()) {
-		data->at_unit = at->Unit();
+		data->at_unit = NameText(at->Unit());
 		data->at_value = at->GetValue();
 	}
 	bind_data = std::move(data);
@@ -89,14 +90,14 @@ TableStorageInfo RemoteTable::GetStorageInfo(ClientContext &context) {
 }
 
 optional_idx RemoteTable::EstimatedRows(ClientContext &context) const {
-	return RemoteTransaction::Get(context, Remote()).EstimatedRows(schema.name, name);
+	return RemoteTransaction::Get(context, Remote()).EstimatedRows(NameText(schema.name), NameText(name));
 }
 
 DataTable &RemoteTable::GetStorage() {
 	throw NotImplementedException("The table \"%s\" is stored by a Duckherder driver, and this statement is only for "
 	                              "tables of this DuckDB, or needs its optimizer: PRAGMA enable_optimizer. Text can be "
 	                              "sent to the driver: CALL duckherder_execute('%s', '...')",
-	                              name, catalog.GetName());
+	                              NameText(name), NameText(catalog.GetName()));
 }
 
 void RemoteTable::CopyScanColumns(CatalogItem &target) const {
@@ -107,7 +108,7 @@ void RemoteTable::CopyScanColumns(CatalogItem &target) const {
 virtual_column_map_t RemoteTable::GetVirtualColumns() const {
 	virtual_column_map_t result;
 	for (auto &column : item.virtual_columns) {
-		result.insert(make_pair(column.id, TableColumn(column.name, column.type)));
+		result.insert(make_pair(column.id, TableColumn(Identifier(column.name), column.type)));
 	}
 	return result;
 }
@@ -148,12 +149,12 @@ void RemoteTable::BindUpdateConstraints(Binder &binder, LogicalGet &get, Logical
 RemoteView::RemoteView(Catalog &catalog_p, SchemaCatalogEntry &schema_p, CreateViewInfo &definition)
     : ViewCatalogEntry(catalog_p, schema_p, definition) {
 	vector<unique_ptr<ParsedExpression>> arguments;
-	for (auto &argument : {catalog.GetName(), RemoteCatalog::From(catalog)->RemoteName(), schema.name, name}) {
-		arguments.push_back(make_uniq<ConstantExpression>(Value(argument)));
+	for (auto &argument : {NameText(catalog.GetName()), RemoteCatalog::From(catalog)->RemoteName(),
+	                       NameText(schema.name), NameText(name)}) {
+		arguments.push_back(ConstantOf(Value(argument)));
 	}
 	auto function = make_uniq<TableFunctionRef>();
-	function->function =
-	    make_uniq<FunctionExpression>(SYSTEM_CATALOG, DEFAULT_SCHEMA, VIEW_SCAN_NAME, std::move(arguments));
+	function->function = NewCall({SYSTEM_CATALOG, DEFAULT_SCHEMA, VIEW_SCAN_NAME}, std::move(arguments));
 	auto node = make_uniq<SelectNode>();
 	node->select_list.push_back(make_uniq<StarExpression>());
 	node->from_table = std::move(function);
@@ -185,11 +186,11 @@ RemoteIndex::RemoteIndex(Catalog &catalog_p, SchemaCatalogEntry &schema_p, Creat
 	}
 }
 
-string RemoteIndex::GetSchemaName() const {
+Identifier RemoteIndex::GetSchemaName() const {
 	return schema.name;
 }
 
-string RemoteIndex::GetTableName() const {
+Identifier RemoteIndex::GetTableName() const {
 	return table;
 }
 
@@ -223,7 +224,7 @@ RemoteSchema::Kind RemoteSchema::KindOf(CatalogType type) {
 
 void RemoteSchema::Add(CatalogItem item) {
 	auto definition = std::move(item.definition);
-	definition->catalog = catalog.GetName();
+	SetCatalog(*definition, NameText(catalog.GetName()));
 	remote.RenameWithin(*definition, *snapshot.lock(), false);
 	unique_ptr<CatalogEntry> entry;
 	switch (definition->type) {
@@ -261,8 +262,8 @@ void RemoteSchema::Add(CatalogItem item) {
 	entry->comment = definition->comment;
 	entry->tags = definition->tags;
 	auto &kind = entries[KindOf(definition->type)];
-	auto name = entry->name;
-	kind[name] = std::move(entry);
+	auto entry_name = NameText(entry->name);
+	kind[entry_name] = std::move(entry);
 }
 
 void RemoteSchema::Scan(ClientContext &context, CatalogType type, const std::function<void(CatalogEntry &)> &callback) {
@@ -277,10 +278,11 @@ void RemoteSchema::RefreshCounters(ClientContext &context, EntryMap &sequences) 
 	// Numbers that were given out make no new version of the catalog. Whoever copies the database lists its sequences.
 	auto &session = RemoteTransaction::Get(context, remote).Session();
 	for (auto &item : DecodeCatalogItems(remote.Server().service->ListCatalog(session, false, 0).items)) {
-		if (item.definition->type != CatalogType::SEQUENCE_ENTRY || item.definition->schema != name) {
+		auto place = PlaceOf(*item.definition);
+		if (item.definition->type != CatalogType::SEQUENCE_ENTRY || place.nested || place.schema != NameText(name)) {
 			continue;
 		}
-		auto entry = sequences.find(item.definition->Cast<CreateSequenceInfo>().name);
+		auto entry = sequences.find(NameOf(item.definition->Cast<CreateSequenceInfo>()).name);
 		if (entry != sequences.end()) {
 			entry->second->Cast<RemoteSequence>().counter = item.counter;
 		}
@@ -310,8 +312,7 @@ namespace {
 
 //! Without it nextval would run here, which is an internal error
 bool HandsOver(ClientContext &context) {
-	return ClientConfig::GetConfig(context).enable_optimizer &&
-	       DBConfig::GetConfig(context).options.disabled_optimizers.count(OptimizerType::EXTENSION) == 0;
+	return HasOptimizer(context) && !IsDisabledOptimizer(context, OptimizerType::EXTENSION);
 }
 
 } // namespace
@@ -345,11 +346,11 @@ optional_ptr<CatalogEntry> RemoteSchema::FindPast(ClientContext &context, const 
 	// without the lock, as it asks the driver
 	auto &session = RemoteTransaction::Get(context, remote).Session();
 	auto sql = "FROM " + KeywordHelper::WriteOptionallyQuoted(remote.RemoteName()) + "." +
-	           KeywordHelper::WriteOptionallyQuoted(name) + "." + KeywordHelper::WriteOptionallyQuoted(table);
+	           KeywordHelper::WriteOptionallyQuoted(NameText(name)) + "." + KeywordHelper::WriteOptionallyQuoted(table);
 	auto shape = remote.Server().service->Describe(session, sql + text);
-	CreateTableInfo definition(catalog.GetName(), name, table);
+	auto definition = NewTable({NameText(catalog.GetName()), NameText(name), table});
 	for (idx_t i = 0; i < shape.types.size(); i++) {
-		definition.columns.AddColumn(ColumnDefinition(shape.names[i], shape.types[i]));
+		definition.columns.AddColumn(ColumnDefinition(Identifier(shape.names[i]), shape.types[i]));
 	}
 	CatalogItem item;
 	auto present = Find(CatalogType::TABLE_ENTRY, table);
@@ -378,7 +379,7 @@ optional_ptr<CatalogEntry> RemoteSchema::Define(CatalogTransaction transaction, 
 	remote.NameForDriver(*sent);
 	remote.Define(context, *sent);
 	auto snapshot = RemoteTransaction::Get(context, remote).Snapshot();
-	auto schema = snapshot->schemas.find(name);
+	auto schema = snapshot->schemas.find(NameText(name));
 	if (schema == snapshot->schemas.end()) {
 		return nullptr;
 	}
@@ -387,35 +388,36 @@ optional_ptr<CatalogEntry> RemoteSchema::Define(CatalogTransaction transaction, 
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateIndex(CatalogTransaction transaction, CreateIndexInfo &info,
                                                      TableCatalogEntry &) {
-	return Define(transaction, info, CatalogType::INDEX_ENTRY, info.index_name);
+	return Define(transaction, info, CatalogType::INDEX_ENTRY, NameOf(info).name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateFunction(CatalogTransaction transaction, CreateFunctionInfo &info) {
 	if (info.type != CatalogType::MACRO_ENTRY && info.type != CatalogType::TABLE_MACRO_ENTRY) {
 		Refuse("functions other than macros");
 	}
-	return Define(transaction, info, info.type, info.name);
+	return Define(transaction, info, info.type, NameOf(info).name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateTable(CatalogTransaction transaction, BoundCreateTableInfo &info) {
 	auto &base = info.base->Cast<CreateTableInfo>();
-	return Define(transaction, base, CatalogType::TABLE_ENTRY, base.table);
+	return Define(transaction, base, CatalogType::TABLE_ENTRY, NameOf(base).name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateView(CatalogTransaction transaction, CreateViewInfo &info) {
-	return Define(transaction, info, CatalogType::VIEW_ENTRY, info.view_name);
+	return Define(transaction, info, CatalogType::VIEW_ENTRY, NameOf(info).name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateSequence(CatalogTransaction transaction, CreateSequenceInfo &info) {
-	return Define(transaction, info, CatalogType::SEQUENCE_ENTRY, info.name);
+	return Define(transaction, info, CatalogType::SEQUENCE_ENTRY, NameOf(info).name);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateType(CatalogTransaction transaction, CreateTypeInfo &info) {
-	return Define(transaction, info, CatalogType::TYPE_ENTRY, info.name);
+	return Define(transaction, info, CatalogType::TYPE_ENTRY, NameOf(info).name);
 }
 
 void RemoteSchema::Refuse(const char *what) {
-	throw NotImplementedException("The database \"%s\" of a Duckherder driver cannot take %s", catalog.GetName(), what);
+	throw NotImplementedException("The database \"%s\" of a Duckherder driver cannot take %s",
+	                              NameText(catalog.GetName()), what);
 }
 
 optional_ptr<CatalogEntry> RemoteSchema::CreateTableFunction(CatalogTransaction, CreateTableFunctionInfo &) {
@@ -436,13 +438,13 @@ optional_ptr<CatalogEntry> RemoteSchema::CreateCollation(CatalogTransaction, Cre
 
 void RemoteSchema::DropEntry(ClientContext &context, DropInfo &info) {
 	auto sent = info.Copy();
-	sent->catalog = remote.RemoteName();
+	SetCatalog(*sent, remote.RemoteName());
 	remote.Define(context, *sent);
 }
 
 void RemoteSchema::Alter(CatalogTransaction transaction, AlterInfo &info) {
 	auto sent = info.Copy();
-	sent->catalog = remote.RemoteName();
+	SetCatalog(*sent, remote.RemoteName());
 	remote.Define(transaction.GetContext(), *sent);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/remote_catalog.hpp"
+#include "compat/catalog.hpp"
 #include "wire/catalog_items.hpp"
 
 #include "duckdb/catalog/catalog_entry/index_catalog_entry.hpp"
@@ -21,7 +22,7 @@
 //! so that the driver finds its own ones.
 namespace duckherder {
 
-class RemoteTable : public duckdb::TableCatalogEntry {
+class RemoteTable : public TableWithColumns {
 public:
 	RemoteTable(duckdb::Catalog &catalog, duckdb::SchemaCatalogEntry &schema, duckdb::CreateTableInfo &definition,
 	            CatalogItem item);
@@ -78,11 +79,11 @@ public:
 class RemoteIndex : public duckdb::IndexCatalogEntry {
 public:
 	RemoteIndex(duckdb::Catalog &catalog, duckdb::SchemaCatalogEntry &schema, duckdb::CreateIndexInfo &definition);
-	duckdb::string GetSchemaName() const override;
-	duckdb::string GetTableName() const override;
+	duckdb::Identifier GetSchemaName() const override;
+	duckdb::Identifier GetTableName() const override;
 
 private:
-	const duckdb::string table;
+	const duckdb::Identifier table;
 };
 
 class RemoteSchema : public duckdb::SchemaCatalogEntry {

@@ -1,7 +1,7 @@
 #include "client/remote_place.hpp"
 
 #include "client/remote_scan.hpp"
-#include "compat/names.hpp"
+#include "compat/definitions.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/function_calls.hpp"
 #include "engine/operator_traits.hpp"
@@ -153,10 +153,10 @@ class References {
 public:
 	void Walk(LogicalOperator &op) {
 		if (op.type == LogicalOperatorType::LOGICAL_CTE_REF) {
-			ctes_used.insert(op.Cast<LogicalCTERef>().cte_index);
+			ctes_used.insert(IndexOf(op.Cast<LogicalCTERef>().cte_index));
 		} else if (op.type == LogicalOperatorType::LOGICAL_MATERIALIZED_CTE ||
 		           op.type == LogicalOperatorType::LOGICAL_RECURSIVE_CTE) {
-			ctes_defined.insert(op.Cast<LogicalCTE>().table_index);
+			ctes_defined.insert(IndexOf(op.Cast<LogicalCTE>().table_index));
 		} else if (op.type == LogicalOperatorType::LOGICAL_DELIM_GET) {
 			delim_gets++;
 		} else if (op.type == LogicalOperatorType::LOGICAL_DELIM_JOIN) {
@@ -197,7 +197,7 @@ RemoteSite SiteOfTree(ClientContext &context, LogicalOperator &op) {
 } // namespace
 
 bool UsesSequence(const string &function) {
-	return function == "nextval" || function == "currval";
+	return IsSequenceFunction(function);
 }
 
 optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {

@@ -1,6 +1,6 @@
 #include "client/remote_query.hpp"
 
-#include "compat/names.hpp"
+#include "compat/statements.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
@@ -18,7 +18,7 @@ using namespace duckdb;
 namespace {
 
 RemoteCatalog &Find(ClientContext &context, const string &database) {
-	auto &catalog = Catalog::GetCatalog(context, database);
+	auto &catalog = CatalogNamed(context, database);
 	auto remote = RemoteCatalog::From(catalog);
 	if (!remote) {
 		throw BinderException("\"%s\" is not the database of a Duckherder driver", database);
@@ -58,7 +58,10 @@ unique_ptr<FunctionData> BindQuery(ClientContext &context, TableFunctionBindInpu
 	transaction.Snapshot();
 	auto shape = catalog.Server().service->Describe(transaction.Session(), data->sql);
 	types = shape.types;
-	names.assign(shape.names.begin(), shape.names.end());
+	names.clear();
+	for (auto &name : shape.names) {
+		names.emplace_back(name);
+	}
 	QueryResult::DeduplicateColumns(names);
 	data->types = types;
 	return data;

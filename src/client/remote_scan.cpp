@@ -2,13 +2,14 @@
 
 #include "client/remote_transaction.hpp"
 #include "client/run_remote.hpp"
-#include "compat/names.hpp"
+#include "compat/catalog.hpp"
+#include "compat/functions.hpp"
+#include "compat/shown_filters.hpp"
 #include "engine/driver_names.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/serializer/deserializer.hpp"
 #include "duckdb/common/serializer/serializer.hpp"
-#include "duckdb/planner/filter/conjunction_filter.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/tableref/bound_at_clause.hpp"
 
@@ -33,12 +34,13 @@ bool RemoteScanData::Equals(const FunctionData &other_p) const {
 
 namespace {
 
-void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const TableFunction &) {
+void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_data, const BoundTableFunction &) {
 	auto &data = bind_data->Cast<RemoteScanData>();
 	auto &catalog = data.table.Remote();
-	serializer.WriteProperty(100, "database", DriverNames::Wanted() ? catalog.RemoteName() : catalog.GetName());
-	serializer.WriteProperty(101, "schema", data.table.schema.name);
-	serializer.WriteProperty(102, "table", data.table.name);
+	serializer.WriteProperty(100, "database",
+	                         DriverNames::Wanted() ? catalog.RemoteName() : NameText(catalog.GetName()));
+	serializer.WriteProperty(101, "schema", NameText(data.table.schema.name));
+	serializer.WriteProperty(102, "table", NameText(data.table.name));
 	serializer.WriteProperty(103, "at_unit", data.at_unit);
 	serializer.WriteProperty(104, "at_value", data.at_value);
 	vector<LogicalType> types;
@@ -48,35 +50,41 @@ void Serialize(Serializer &serializer, const optional_ptr<FunctionData> bind_dat
 	serializer.WriteProperty(105, "types", types);
 }
 
+[[noreturn]] void ThrowAltered(const WrittenName &table) {
+	throw TransactionException("The table \"%s.%s\" was altered while the statement was planned", table.schema,
+	                           table.name);
+}
+
 //! At the driver, or in a copy of the plan here
-unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, TableFunction &function) {
-	auto database = deserializer.ReadProperty<string>(100, "database");
-	auto schema = deserializer.ReadProperty<string>(101, "schema");
-	auto name = deserializer.ReadProperty<string>(102, "table");
+unique_ptr<FunctionData> Deserialize(Deserializer &deserializer, BoundTableFunction &function) {
+	WrittenName name;
+	name.catalog = deserializer.ReadProperty<string>(100, "database");
+	name.schema = deserializer.ReadProperty<string>(101, "schema");
+	name.name = deserializer.ReadProperty<string>(102, "table");
 	auto at_unit = deserializer.ReadProperty<string>(103, "at_unit");
 	auto at_value = deserializer.ReadProperty<Value>(104, "at_value");
 	auto types = deserializer.ReadProperty<vector<LogicalType>>(105, "types");
 	auto &context = deserializer.Get<ClientContext &>();
 
-	BoundAtClause at(at_unit, at_value);
-	EntryLookupInfo lookup(CatalogType::TABLE_ENTRY, name, at_unit.empty() ? nullptr : &at, QueryErrorContext());
-	auto &entry = Catalog::GetEntry(context, database, schema, lookup);
+	BoundAtClause at(Identifier(at_unit), at_value);
+	auto lookup = LookupOf(CatalogType::TABLE_ENTRY, name, at_unit.empty() ? nullptr : &at);
+	auto &entry = EntryOf(context, name, lookup);
 	if (entry.type != CatalogType::TABLE_ENTRY) {
-		throw CatalogException("\"%s.%s\" is not a table any more", schema, name);
+		throw CatalogException("\"%s.%s\" is not a table any more", name.schema, name.name);
 	}
 	auto &table = entry.Cast<TableCatalogEntry>();
 	idx_t column = 0;
 	for (auto &definition : table.GetColumns().Logical()) {
 		if (column >= types.size() || definition.Type() != types[column]) {
-			throw TransactionException("The table \"%s.%s\" was altered while the statement was planned", schema, name);
+			ThrowAltered(name);
 		}
 		column++;
 	}
 	if (column != types.size()) {
-		throw TransactionException("The table \"%s.%s\" was altered while the statement was planned", schema, name);
+		ThrowAltered(name);
 	}
 	unique_ptr<FunctionData> bind_data;
-	function = table.GetScanFunction(context, bind_data, lookup);
+	function = BoundTableFunction(table.GetScanFunction(context, bind_data, lookup));
 	return bind_data;
 }
 
@@ -98,27 +106,6 @@ struct ScanReaderState : public LocalTableFunctionState {
 	const std::unique_ptr<ChunkReader> reader;
 };
 
-//! Null if it only saves work, as a filter that depends on a join that runs here
-unique_ptr<TableFilter> Needed(const TableFilter &filter) {
-	switch (filter.filter_type) {
-	case TableFilterType::OPTIONAL_FILTER:
-	case TableFilterType::DYNAMIC_FILTER:
-	case TableFilterType::BLOOM_FILTER:
-		return nullptr;
-	case TableFilterType::CONJUNCTION_AND: {
-		auto result = make_uniq<ConjunctionAndFilter>();
-		for (auto &child : filter.Cast<ConjunctionAndFilter>().child_filters) {
-			if (auto needed = Needed(*child)) {
-				result->child_filters.push_back(std::move(needed));
-			}
-		}
-		return result->child_filters.empty() ? nullptr : std::move(result);
-	}
-	default:
-		return filter.Copy();
-	}
-}
-
 unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFunctionInitInput &input) {
 	auto &data = input.bind_data->Cast<RemoteScanData>();
 	vector<LogicalType> types;
@@ -127,14 +114,15 @@ unique_ptr<GlobalTableFunctionState> InitGlobal(ClientContext &context, TableFun
 		types.push_back(column.Type());
 		names.push_back(column.Name());
 	}
-	LogicalGet get(0, RemoteScanFunction(), data.Copy(), types, names, data.table.GetVirtualColumns());
+	LogicalGet get(TableIndex(0), BoundTableFunction(RemoteScanFunction()), data.Copy(), types, names,
+	               data.table.GetVirtualColumns());
 	get.SetColumnIds(vector<ColumnIndex>(input.column_indexes));
 	if (input.filters) {
-		for (auto &entry : input.filters->filters) {
-			if (auto filter = Needed(*entry.second)) {
-				get.table_filters.filters[input.column_ids.at(entry.first)] = std::move(filter);
+		ForEachFilter(*input.filters, [&](idx_t position, TableFilter &filter) {
+			if (auto needed = NeededPartOf(filter)) {
+				PushFilter(get, position, std::move(needed));
 			}
-		}
+		});
 	}
 	get.ResolveOperatorTypes();
 	auto &catalog = data.table.Remote();
@@ -160,8 +148,8 @@ unique_ptr<NodeStatistics> Cardinality(ClientContext &context, const FunctionDat
 	return rows.IsValid() ? make_uniq<NodeStatistics>(rows.GetIndex()) : nullptr;
 }
 
-BindInfo GetBindInfo(const optional_ptr<FunctionData> bind_data) {
-	return BindInfo(bind_data->Cast<RemoteScanData>().table);
+TableCatalogEntry &ScannedTable(const FunctionData &bind_data) {
+	return bind_data.Cast<RemoteScanData>().table;
 }
 
 virtual_column_map_t VirtualColumns(ClientContext &, optional_ptr<FunctionData> bind_data) {
@@ -187,7 +175,7 @@ TableFunction RemoteScanFunction() {
 	function.deserialize = Deserialize;
 	function.cardinality = Cardinality;
 	function.get_partition_data = PartitionData;
-	function.get_bind_info = GetBindInfo;
+	SetScannedTable<ScannedTable>(function);
 	function.get_virtual_columns = VirtualColumns;
 	function.get_row_id_columns = RowIdColumns;
 	function.to_string = ToText;

@@ -1,6 +1,7 @@
 #include "client/remote_table_pragmas.hpp"
 
-#include "compat/names.hpp"
+#include "compat/catalog.hpp"
+#include "compat/definitions.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_catalog.hpp"
 
@@ -34,7 +35,7 @@ string FindDriver(ClientContext &context, const string &default_database) {
 			if (database->GetName() == default_database) {
 				return default_database;
 			}
-			attached.push_back(database->GetName());
+			attached.push_back(NameText(database->GetName()));
 		}
 	}
 	if (attached.size() != 1) {
@@ -59,14 +60,13 @@ string NameOf(const FunctionParameters &parameters, idx_t position) {
 unique_ptr<CreateViewInfo> ViewOf(const string &name, const string &driver, const string &remote_name) {
 	auto path = Quoted(driver);
 	for (auto &part : QualifiedName::ParseComponents(remote_name)) {
-		path += "." + Quoted(part);
+		path += "." + Quoted(NameText(part));
 	}
-	Parser parser;
+	auto parser = BuiltinParser();
 	parser.ParseQuery("CREATE OR REPLACE TEMPORARY VIEW " + Quoted(name) + " AS FROM " + path);
 	auto &create = parser.statements[0]->Cast<CreateStatement>();
 	auto result = unique_ptr_cast<CreateInfo, CreateViewInfo>(std::move(create.info));
-	result->catalog = TEMP_CATALOG;
-	result->schema = DEFAULT_SCHEMA;
+	SetPlace(*result, TEMP_CATALOG, DEFAULT_SCHEMA);
 	return result;
 }
 
@@ -75,7 +75,7 @@ unique_ptr<CreateViewInfo> ViewOf(const string &name, const string &driver, cons
 void Register(ClientContext &context, const FunctionParameters &parameters) {
 	auto name = NameOf(parameters, 0);
 	auto remote_name = NameOf(parameters, 1);
-	auto default_database = DatabaseManager::GetDefaultDatabase(context);
+	auto default_database = DefaultDatabaseOf(context);
 	auto driver = FindDriver(context, default_database);
 	if (driver == default_database && StringUtil::CIEquals(name, remote_name)) {
 		return;
@@ -94,17 +94,16 @@ void Register(ClientContext &context, const FunctionParameters &parameters) {
 
 string Unregister(ClientContext &context, const FunctionParameters &parameters) {
 	auto name = NameOf(parameters, 0);
-	auto view = Catalog::GetEntry(context, TEMP_CATALOG, DEFAULT_SCHEMA, EntryLookupInfo(CatalogType::VIEW_ENTRY, name),
-	                              OnEntryNotFound::RETURN_NULL);
+	auto view = FindEntry(context, CatalogType::VIEW_ENTRY, {TEMP_CATALOG, DEFAULT_SCHEMA, name});
 	return view && view->type == CatalogType::VIEW_ENTRY ? "DROP VIEW temp.main." + Quoted(name) : NOTHING;
 }
 
 //! DuckDB's loader takes no descriptions of pragmas
 void Add(ExtensionLoader &loader, PragmaFunction function, FunctionDescription description) {
 	auto name = FunctionName(function);
-	PragmaFunctionSet set(name);
+	PragmaFunctionSet set {Identifier(name)};
 	set.AddFunction(std::move(function));
-	CreatePragmaFunctionInfo info(name, std::move(set));
+	CreatePragmaFunctionInfo info(Identifier(name), std::move(set));
 	info.descriptions.push_back(std::move(description));
 	auto &db = loader.GetDatabaseInstance();
 	auto transaction = CatalogTransaction::GetSystemTransaction(db);

@@ -153,7 +153,7 @@ void RemoteTransactionManager::Checkpoint(ClientContext &context, bool force) {
 		throw NotImplementedException(
 		    "FORCE CHECKPOINT would end the transactions of the other clients of the driver of "
 		    "\"%s\": CHECKPOINT works while nobody else writes",
-		    catalog.GetName());
+		    NameText(catalog.GetName()));
 	}
 	RunRemoteSql(context, catalog, "CHECKPOINT");
 }

@@ -1,12 +1,12 @@
 #include "client/rename_database.hpp"
 
 #include "client/remote_place.hpp"
+#include "compat/definitions.hpp"
 
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/function/scalar_macro_function.hpp"
 #include "duckdb/function/table_macro_function.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
-#include "duckdb/parser/expression/constant_expression.hpp"
 #include "duckdb/parser/expression/function_expression.hpp"
 #include "duckdb/parser/expression/subquery_expression.hpp"
 #include "duckdb/parser/parsed_data/alter_table_info.hpp"
@@ -14,7 +14,6 @@
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/parsed_data/create_view_info.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
-#include "duckdb/parser/qualified_name.hpp"
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/tableref/basetableref.hpp"
 
@@ -95,29 +94,29 @@ void DatabaseRename::Apply(QueryNode &node) const {
 
 void DatabaseRename::Apply(TableRef &ref) const {
 	if (ref.type == TableReferenceType::BASE_TABLE) {
-		auto &table = ref.Cast<BaseTableRef>();
-		Rename(table.catalog_name, table.schema_name);
+		ChangePlaceOf(ref.Cast<BaseTableRef>(), [&](string &catalog, string &schema) { Rename(catalog, schema); });
 	}
 }
 
 void DatabaseRename::Apply(ParsedExpression &expression) const {
 	switch (expression.GetExpressionClass()) {
 	case ExpressionClass::COLUMN_REF: {
-		auto &names = expression.Cast<ColumnRefExpression>().column_names;
+		auto &parts = PartsOf(expression.Cast<ColumnRefExpression>());
 		// database.schema.table.column, database.table.column
-		if (names.size() >= 3 && IsOurs(names[0]) && (names.size() > 3 || !has_schema(names[0]))) {
-			names[0] = to;
+		if (parts.size() >= 3 && IsOurs(NameText(parts[0])) && (parts.size() > 3 || !has_schema(NameText(parts[0])))) {
+			parts[0] = Identifier(to);
 		}
 		break;
 	}
 	case ExpressionClass::SUBQUERY:
-		Apply(*expression.Cast<SubqueryExpression>().subquery->node);
+		Apply(SubqueryOf(expression.Cast<SubqueryExpression>()));
 		break;
 	case ExpressionClass::FUNCTION: {
 		auto &function = expression.Cast<FunctionExpression>();
-		Rename(function.catalog, function.schema);
-		if (UsesSequence(function.function_name) && function.children.size() == 1) {
-			RenameSequence(*function.children[0]);
+		auto rename = [&](string &catalog, string &schema) { Rename(catalog, schema); };
+		ChangePlaceOf(function, rename);
+		if (UsesSequence(NameOf(function).name)) {
+			ChangePlaceOfSequence(function, rename);
 		}
 		break;
 	}
@@ -126,22 +125,6 @@ void DatabaseRename::Apply(ParsedExpression &expression) const {
 	}
 	ParsedExpressionIterator::EnumerateChildren(expression,
 	                                            [&](unique_ptr<ParsedExpression> &child) { Apply(*child); });
-}
-
-void DatabaseRename::RenameSequence(ParsedExpression &argument) const {
-	if (argument.GetExpressionClass() != ExpressionClass::CONSTANT) {
-		return;
-	}
-	auto &value = argument.Cast<ConstantExpression>().value;
-	if (value.IsNull() || value.type().id() != LogicalTypeId::VARCHAR) {
-		return;
-	}
-	auto name = QualifiedName::Parse(StringValue::Get(value));
-	auto before = name.ToString();
-	Rename(name.catalog, name.schema);
-	if (name.ToString() != before) {
-		value = Value(name.ToString());
-	}
 }
 
 } // namespace duckherder

@@ -25,8 +25,6 @@ private:
 	void Apply(duckdb::TableRef &ref) const;
 	void Apply(duckdb::ParsedExpression &expression) const;
 	void Rename(duckdb::string &catalog, duckdb::string &schema) const;
-	//! The name of a sequence, which is a text
-	void RenameSequence(duckdb::ParsedExpression &argument) const;
 	bool IsOurs(const std::string &name) const;
 
 	const std::string from;

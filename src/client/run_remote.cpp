@@ -57,7 +57,7 @@ std::shared_ptr<ChunkSource> RunRemotePlan(ClientContext &context, RemoteCatalog
 	statement.buffered = run.buffered;
 	if (run.explain) {
 		statement.explain_type = EnumUtil::ToString(run.explain->type);
-		statement.explain_format = EnumUtil::ToString(run.explain->format);
+		statement.explain_format = PlanFormatName(run.explain->format);
 	}
 	return catalog.Server().service->Run(statement, types, nullptr);
 }

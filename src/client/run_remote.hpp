@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/remote_catalog.hpp"
+#include "compat/operators.hpp"
 
 #include "duckdb/parser/statement/explain_statement.hpp"
 #include "duckdb/planner/logical_operator.hpp"
@@ -17,7 +18,7 @@ struct RemoteRun {
 	bool buffered = false;
 	struct Explain {
 		duckdb::ExplainType type;
-		duckdb::ExplainFormat format;
+		PlanFormat format;
 	};
 	//! It is explained: its rows are those of EXPLAIN
 	std::optional<Explain> explain;

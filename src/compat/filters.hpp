@@ -52,4 +52,10 @@ void VisitFilterExpressions(duckdb::TableFilter &filter, const std::function<voi
 //! Whether its values become known while another operator of the same process runs
 bool IsDynamicFilter(const duckdb::TableFilter &filter);
 
+//! Without the Bloom filters at the positions `below_cast`, where 1.5 cannot apply any: each only saves a join rows.
+//! Nothing if all filters can stay.
+std::optional<duckdb::TableFilterSet>
+ApplicableBelowCasts(const duckdb::TableFilterSet &filters,
+                     const std::function<bool(duckdb::idx_t position)> &below_cast);
+
 } // namespace duckherder

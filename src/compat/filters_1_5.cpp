@@ -9,6 +9,7 @@
 #include "duckdb/planner/filter/optional_filter.hpp"
 #include "duckdb/planner/filter/struct_filter.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 namespace duckherder {
@@ -115,6 +116,49 @@ bool IsDynamicFilter(const TableFilter &filter) {
 	default:
 		return false;
 	}
+}
+
+namespace {
+
+//! Nothing if no other part is left
+unique_ptr<TableFilter> WithoutBloomFilters(const TableFilter &filter) {
+	switch (filter.filter_type) {
+	case TableFilterType::BLOOM_FILTER:
+		return nullptr;
+	case TableFilterType::OPTIONAL_FILTER: {
+		auto &child = filter.Cast<OptionalFilter>().child_filter;
+		auto kept = child ? WithoutBloomFilters(*child) : nullptr;
+		return kept ? make_uniq<OptionalFilter>(std::move(kept)) : nullptr;
+	}
+	case TableFilterType::CONJUNCTION_AND: {
+		auto result = make_uniq<ConjunctionAndFilter>();
+		for (auto &child : filter.Cast<ConjunctionAndFilter>().child_filters) {
+			if (auto kept = WithoutBloomFilters(*child)) {
+				result->child_filters.push_back(std::move(kept));
+			}
+		}
+		return result->child_filters.empty() ? nullptr : std::move(result);
+	}
+	default:
+		return filter.Copy();
+	}
+}
+
+} // namespace
+
+std::optional<TableFilterSet> ApplicableBelowCasts(const TableFilterSet &filters,
+                                                   const std::function<bool(idx_t position)> &below_cast) {
+	if (std::none_of(filters.filters.begin(), filters.filters.end(),
+	                 [&](auto &entry) { return below_cast(entry.first); })) {
+		return std::nullopt;
+	}
+	TableFilterSet result;
+	for (auto &[position, filter] : filters.filters) {
+		if (auto kept = below_cast(position) ? WithoutBloomFilters(*filter) : filter->Copy()) {
+			result.filters.emplace(position, std::move(kept));
+		}
+	}
+	return result;
 }
 
 } // namespace duckherder

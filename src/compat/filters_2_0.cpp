@@ -114,6 +114,10 @@ bool IsDynamicFilter(const TableFilter &filter) {
 	return IsDynamic(*filter.Cast<ExpressionFilter>().expr);
 }
 
+std::optional<TableFilterSet> ApplicableBelowCasts(const TableFilterSet &, const std::function<bool(idx_t)> &) {
+	return std::nullopt;
+}
+
 } // namespace duckherder
 
 #endif

@@ -234,3 +234,16 @@ const std::string &SchemaOf(const FUNCTION &function) {
 } // namespace duckherder
 
 #endif
+
+namespace duckherder {
+
+template <class NAMES>
+std::vector<std::string> NameTexts(const NAMES &names) {
+	std::vector<std::string> texts;
+	for (auto &name : names) {
+		texts.push_back(NameText(name));
+	}
+	return texts;
+}
+
+} // namespace duckherder

@@ -1,13 +1,9 @@
 #include "coordinator/table_range.hpp"
 
-#include "compat/names.hpp"
+#include "compat/table_scans.hpp"
 
 #include "duckdb/catalog/catalog_entry/duck_table_entry.hpp"
 #include "duckdb/function/table/table_scan.hpp"
-#include "duckdb/main/client_config.hpp"
-#include "duckdb/storage/data_table.hpp"
-#include "duckdb/storage/table/row_group.hpp"
-#include "duckdb/storage/table/row_group_segment_tree.hpp"
 #include "duckdb/transaction/duck_transaction.hpp"
 
 namespace duckherder {
@@ -60,7 +56,7 @@ TableRange::TableRange(ClientContext &context, const LogicalGet &get, const RowR
 }
 
 void TableRange::Restrict(ParallelCollectionScanState &part, const RowRange &rows) {
-	auto next = [&] { part.current_row_group = part.GetNextRowGroup(*part.row_groups, *part.current_row_group); };
+	auto next = [&] { AssignRowGroup(part, part.GetNextRowGroup(*part.row_groups, *part.current_row_group)); };
 	while (part.current_row_group && part.current_row_group->GetRowEnd() <= rows.start) {
 		next();
 	}
@@ -70,7 +66,7 @@ void TableRange::Restrict(ParallelCollectionScanState &part, const RowRange &row
 	}
 	auto first = part.current_row_group;
 	if (first->GetRowStart() >= part.max_row) {
-		part.current_row_group = nullptr;
+		AssignRowGroup(part, nullptr);
 		return;
 	}
 	if (first->GetRowStart() < rows.start) {
@@ -79,7 +75,7 @@ void TableRange::Restrict(ParallelCollectionScanState &part, const RowRange &row
 	for (; part.current_row_group && part.current_row_group->GetRowStart() < part.max_row; next()) {
 		row_group_count++;
 	}
-	part.current_row_group = first;
+	AssignRowGroup(part, first);
 }
 
 bool TableRange::NextRowGroup(ClientContext &context, TableScanState &state) {
@@ -87,10 +83,10 @@ bool TableRange::NextRowGroup(ClientContext &context, TableScanState &state) {
 		// DuckDB would look at all row groups behind the range.
 		lock_guard<mutex> guard(part->lock);
 		if (part->current_row_group && part->current_row_group->GetRowStart() >= part->max_row) {
-			part->current_row_group = nullptr;
+			AssignRowGroup(*part, nullptr);
 		}
 	}
-	return storage.NextParallelScan(context, parallel, state) > 0;
+	return NextRowGroupOf(storage, context, parallel, state);
 }
 
 TableRange::Reader::Reader(ClientContext &context_p, TableRange &range_p, const PhysicalTableScan &scan_p)
@@ -101,7 +97,7 @@ TableRange::Reader::Reader(ClientContext &context_p, TableRange &range_p, const 
 		columns.push_back(table.GetStorageIndex(column));
 	}
 	state.Initialize(std::move(columns), context, scan.table_filters.get());
-	state.options.force_fetch_row = ClientConfig::GetConfig(context).force_fetch_row;
+	state.options.force_fetch_row = FetchesSingleRows(context);
 	if (removes_columns) {
 		all_columns.Initialize(Allocator::Get(context), ScannedTypes(scan));
 	}
@@ -129,10 +125,10 @@ void TableRange::Reader::Next(DataChunk &output) {
 }
 
 idx_t TableRange::Reader::BatchIndex() const {
-	if (state.table_state.row_group) {
+	if (HasRowGroup(state.table_state)) {
 		return state.table_state.batch_index;
 	}
-	return state.local_state.row_group ? state.table_state.batch_index + state.local_state.batch_index : 0;
+	return HasRowGroup(state.local_state) ? state.table_state.batch_index + state.local_state.batch_index : 0;
 }
 
 } // namespace duckherder

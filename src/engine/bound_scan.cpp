@@ -113,7 +113,7 @@ std::optional<BoundScan> DecodeBoundScan(const vector<string> &paths) {
 	auto bytes = Blob::FromBase64(string_t(paths[0].substr(strlen(BOUND_SCAN_MARK))));
 	CheckedDeserializer deserializer(bytes, CheckedDeserializer::Types::ALL);
 	deserializer.Begin();
-	result.names = deserializer.ReadProperty<vector<string>>(100, "names");
+	result.names = deserializer.ReadProperty<vector<Identifier>>(100, "names");
 	result.types = deserializer.ReadProperty<vector<LogicalType>>(101, "types");
 	auto &bind = result.reader_bind;
 	deserializer.ReadObject(102, "reader",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compat/names.hpp"
+
 #include "duckdb.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
@@ -12,7 +14,7 @@ namespace duckherder {
 //! What the session has bound of a scan of many files, and no worker binds again: names, types and hive columns come
 //! from the first file of the whole list, or from all of them, and a worker has a part of the list only.
 struct BoundScan {
-	duckdb::vector<duckdb::string> names;
+	duckdb::vector<duckdb::Identifier> names;
 	duckdb::vector<duckdb::LogicalType> types;
 	duckdb::MultiFileReaderBindData reader_bind;
 };

@@ -135,9 +135,14 @@ private:
 
 } // namespace
 
-void InstallExchangeSink(ClientContext &context, const Exchange &exchange, std::shared_ptr<OutputBuffer> output) {
+void InstallExchangeSink(ClientContext &context, const Exchange &exchange, std::shared_ptr<OutputBuffer> output,
+                         std::function<void()> on_planned) {
 	ClientConfig::GetConfig(context).get_result_collector =
-	    [exchange, output](ClientContext &client, PreparedStatementData &data) -> unique_ptr<PhysicalOperator> {
+	    [exchange, output, on_planned = std::move(on_planned)](
+	        ClientContext &client, PreparedStatementData &data) -> unique_ptr<PhysicalOperator> {
+		if (on_planned) {
+			on_planned();
+		}
 		auto order = ChooseOrder(client, exchange, data.physical_plan->Root());
 		return make_uniq<ExchangeSink>(*data.physical_plan, data, exchange, order, output);
 	};

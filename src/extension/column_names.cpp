@@ -73,7 +73,7 @@ void ColumnNames::GiveNames(Expression &expression) const {
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_COLUMN_REF) {
 		auto name = Of(expression.Cast<BoundColumnRefExpression>().Binding());
 		if (!name.empty()) {
-			expression.SetAlias(name);
+			expression.SetAlias(Identifier(name));
 		}
 	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_AGGREGATE) {
 		auto &aggregate = expression.Cast<BoundAggregateExpression>();
@@ -91,15 +91,16 @@ string ColumnNames::OfOutput(const StagePlan &stage, idx_t column) const {
 void ColumnNames::Add(TableIndex table_index, const vector<unique_ptr<Expression>> &expressions) {
 	for (idx_t i = 0; i < expressions.size(); i++) {
 		auto &expression = *expressions[i];
-		auto named = IsPlainName(expression.GetAlias()) && !IsCompression(expression);
-		names[ColumnBinding(table_index, ProjectionIndex(i))] = named ? expression.GetAlias() : Of(expression);
+		auto alias = NameText(expression.GetAlias());
+		auto named = IsPlainName(alias) && !IsCompression(expression);
+		names[ColumnBinding(table_index, ProjectionIndex(i))] = named ? alias : Of(expression);
 	}
 }
 
 void ColumnNames::LearnScan(LogicalGet &get) {
 	auto &columns = get.GetColumnIds();
 	for (idx_t i = 0; i < columns.size(); i++) {
-		names[ColumnBinding(get.table_index, ProjectionIndex(i))] = get.GetColumnName(columns[i]);
+		names[ColumnBinding(get.table_index, ProjectionIndex(i))] = NameText(get.GetColumnName(columns[i]));
 	}
 }
 
@@ -151,7 +152,7 @@ void ColumnNames::LearnOperator(LogicalOperator &op) {
 	case LogicalOperatorType::LOGICAL_CTE_REF: {
 		auto &reference = op.Cast<LogicalCTERef>();
 		for (idx_t i = 0; i < reference.bound_columns.size(); i++) {
-			names[ColumnBinding(reference.table_index, ProjectionIndex(i))] = reference.bound_columns[i];
+			names[ColumnBinding(reference.table_index, ProjectionIndex(i))] = NameText(reference.bound_columns[i]);
 		}
 		break;
 	}

@@ -1,4 +1,4 @@
-#include "compat/names.hpp"
+#include "compat/functions.hpp"
 #include "engine/describe_function.hpp"
 #include "engine/extension_versions.hpp"
 #include "server/client_sessions.hpp"
@@ -33,15 +33,9 @@ struct ControlInfo : public ScalarFunctionInfo {
 	Role needed;
 };
 
-void CheckCaller(ClientContext &context, const ScalarFunction &function) {
+void CheckCaller(ClientContext &context, const BoundScalarFunction &function) {
 	auto &info = function.GetExtraFunctionInfo().Cast<ControlInfo>();
 	SessionRole::Require(context, info.needed, "The function " + FunctionName(function));
-}
-
-unique_ptr<FunctionData> BindControl(ClientContext &context, ScalarFunction &function,
-                                     vector<unique_ptr<Expression>> &) {
-	CheckCaller(context, function);
-	return nullptr;
 }
 
 void RunControl(DataChunk &input, ExpressionState &state, Vector &result) {
@@ -180,16 +174,17 @@ public:
 
 	void Add(const string &name, const vector<Parameters> &signatures, Control control, Role needed,
 	         const string &description, const LogicalType &return_type = LogicalType::VARCHAR) {
-		ScalarFunctionSet set(name);
+		ScalarFunctionSet set {Identifier(name)};
 		vector<FunctionDescription> descriptions;
 		for (auto &parameters : signatures) {
-			vector<Identifier> names;
+			vector<string> names;
 			vector<LogicalType> types;
 			for (auto &parameter : parameters) {
 				names.push_back(parameter.first);
 				types.push_back(parameter.second);
 			}
-			ScalarFunction function(name, types, return_type, RunControl, BindControl);
+			ScalarFunction function(Identifier(name), types, return_type, RunControl);
+			SetBindCheck<CheckCaller>(function);
 			function.SetStability(FunctionStability::VOLATILE);
 			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);
 			function.SetExtraFunctionInfo(make_shared_ptr<ControlInfo>(database, control, needed));

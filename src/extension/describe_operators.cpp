@@ -1,7 +1,8 @@
 #include "extension/describe_operators.hpp"
 
 #include "common/text.hpp"
-#include "compat/names.hpp"
+#include "compat/explain.hpp"
+#include "compat/shown_filters.hpp"
 #include "engine/exchange_scan.hpp"
 #include "extension/gather_scan.hpp"
 #include "planner/cut/describe_stage.hpp"
@@ -136,7 +137,7 @@ private:
 		auto note = [&](const StageScan &scan) {
 			if (&scan.Get() == &op) {
 				for (auto column : scan.in_place_by) {
-					columns.push_back(scan.Get().names[column]);
+					columns.push_back(NameText(scan.Get().names[column]));
 				}
 			}
 		};
@@ -180,11 +181,12 @@ private:
 
 	static string OfScan(const LogicalGet &get) {
 		vector<string> parts;
-		for (auto &entry : get.table_filters.filters) {
-			if (entry.first < get.names.size()) {
-				parts.push_back(entry.second->ToString(get.names[entry.first]));
+		ForEachFilter(get.table_filters, [&](idx_t key, TableFilter &filter) {
+			auto column = FilteredColumn(get, key);
+			if (column && column->GetPrimaryIndex() < get.names.size()) {
+				parts.push_back(FilterText(filter, NameText(get.names[column->GetPrimaryIndex()])));
 			}
-		}
+		});
 		if (!get.extra_info.file_filters.empty()) {
 			parts.push_back(get.extra_info.file_filters);
 		}
@@ -194,12 +196,15 @@ private:
 	string OfJoin(const LogicalComparisonJoin &join) const {
 		vector<string> parts;
 		for (auto &condition : join.conditions) {
+			if (!condition.IsComparison()) {
+				continue;
+			}
 			parts.push_back(names.Of(*condition.LeftReference()) + " " +
 			                ExpressionTypeToOperator(condition.GetComparisonType()) + " " +
 			                names.Of(*condition.RightReference()));
 		}
-		if (join.predicate) {
-			parts.push_back(names.Of(*join.predicate));
+		for (auto &condition : OtherConditionsOf(join)) {
+			parts.push_back(names.Of(condition));
 		}
 		return Joined(parts, " AND ");
 	}

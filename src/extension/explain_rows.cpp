@@ -1,5 +1,6 @@
 #include "extension/explain_rows.hpp"
 
+#include "compat/explain.hpp"
 #include "extension/explain.hpp"
 #include "extension/explain_json.hpp"
 #include "extension/explain_text.hpp"
@@ -19,12 +20,12 @@ namespace {
 
 constexpr const char *ROW_KEY = "distributed_plan";
 
-bool IsShown(ExplainFormat format) {
-	return format == ExplainFormat::DEFAULT || format == ExplainFormat::TEXT || format == ExplainFormat::JSON;
+bool IsShown(const PlanFormat &format) {
+	return IsText(format) || IsJson(format);
 }
 
-string Rendered(const QueryFacts &facts, ExplainFormat format) {
-	return format == ExplainFormat::JSON ? JsonOf(facts) : TextOf(facts);
+string Rendered(const QueryFacts &facts, const PlanFormat &format) {
+	return IsJson(format) ? JsonOf(facts) : TextOf(facts);
 }
 
 //! Moves the last row of `chunk` down and puts ours in its place.
@@ -70,7 +71,7 @@ struct AnalyzeState : public GlobalSinkState {
 //! DuckDB's operator with our row. Its plan shows it as if it were DuckDB's.
 class PhysicalExplainDistributed : public PhysicalExplainAnalyze {
 public:
-	PhysicalExplainDistributed(PhysicalPlan &physical_plan, vector<LogicalType> types, ExplainFormat format,
+	PhysicalExplainDistributed(PhysicalPlan &physical_plan, vector<LogicalType> types, PlanFormat format,
 	                           ExplainedRun explained_p)
 	    : PhysicalExplainAnalyze(physical_plan, std::move(types), format), explained(std::move(explained_p)) {
 	}
@@ -146,7 +147,7 @@ public:
 
 	PhysicalOperator &CreatePlan(ClientContext &context, PhysicalPlanGenerator &planner) override {
 		auto &explain = children[0]->Cast<LogicalExplain>();
-		auto format = explain.explain_format;
+		auto format = FormatOf(explain);
 		auto &duckdbs = planner.CreatePlan(*children[0]);
 		if (explain.explain_type != ExplainType::EXPLAIN_ANALYZE) {
 			return WithRow(context, planner, duckdbs, Rendered(explained.facts, format));
@@ -170,7 +171,7 @@ private:
 void AddExplainRow(unique_ptr<LogicalOperator> &plan, QueryFacts facts,
                    const std::shared_ptr<DistributedPlan> &distributed,
                    const std::shared_ptr<DatabaseState> &database) {
-	if (!IsShown(plan->Cast<LogicalExplain>().explain_format)) {
+	if (!IsShown(FormatOf(plan->Cast<LogicalExplain>()))) {
 		return;
 	}
 	auto result =

@@ -1,6 +1,6 @@
 #include "extension/gather_scan.hpp"
 
-#include "compat/names.hpp"
+#include "compat/functions.hpp"
 #include "engine/exchange_scan.hpp"
 #include "coordinator/gather_source.hpp"
 #include "coordinator/query_coordinator.hpp"
@@ -97,8 +97,8 @@ InsertionOrderPreservingMap<string> GatherToString(TableFunctionToStringInput &i
 	return SummarizeStages(*bind_data.plan, bind_data.stage);
 }
 
-InsertionOrderPreservingMap<string> GatherTasksToString(TableFunctionDynamicToStringInput &input) {
-	return SummarizeTasks(input.global_state->Cast<GatherGlobalState>().coordinator->TaskHistories());
+InsertionOrderPreservingMap<string> GatherTasksToString(const GlobalTableFunctionState &state) {
+	return SummarizeTasks(state.Cast<GatherGlobalState>().coordinator->TaskHistories());
 }
 
 TableFunction GatherFunction(bool ordered) {
@@ -107,7 +107,7 @@ TableFunction GatherFunction(bool ordered) {
 	function.table_scan_progress = GatherProgress;
 	function.cardinality = GatherCardinality;
 	function.to_string = GatherToString;
-	function.dynamic_to_string = GatherTasksToString;
+	SetShownAtEnd<GatherTasksToString>(function);
 	function.order_preservation_type =
 	    ordered ? OrderPreservationType::INSERTION_ORDER : OrderPreservationType::NO_ORDER;
 	return function;
@@ -146,15 +146,16 @@ public:
 		bind_data->may_block = may_block;
 		bind_data->estimated_rows = estimated_cardinality;
 		vector<ColumnIndex> column_ids;
-		vector<Identifier> names;
+		vector<string> names;
 		for (idx_t i = 0; i < return_types.size(); i++) {
 			column_ids.emplace_back(i);
 			names.push_back("c" + to_string(i));
 		}
-		return planner.Make<PhysicalTableScan>(return_types, GatherFunction(plan->stages[stage].output.ordered),
-		                                       std::move(bind_data), return_types, std::move(column_ids),
-		                                       vector<idx_t>(), std::move(names), nullptr, estimated_cardinality,
-		                                       ExtraOperatorInfo(), vector<Value>(), virtual_column_map_t());
+		BoundTableFunction function(GatherFunction(plan->stages[stage].output.ordered));
+		return planner.Make<PhysicalTableScan>(return_types, std::move(function), std::move(bind_data), return_types,
+		                                       std::move(column_ids), vector<idx_t>(), std::move(names), nullptr,
+		                                       estimated_cardinality, ExtraOperatorInfo(), vector<Value>(),
+		                                       virtual_column_map_t());
 	}
 
 protected:

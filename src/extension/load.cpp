@@ -33,13 +33,13 @@ void StayOutOfShownPlans(DatabaseInstance &db) {
 	if (!entry) {
 		return;
 	}
-	for (auto &function : entry->Cast<ScalarFunctionCatalogEntry>().functions.functions) {
+	entry->Cast<ScalarFunctionCatalogEntry>().functions.ApplyToFunctions([](ScalarFunction &function) {
 		function.SetFunctionCallback(
 		    [serialize = function.GetFunctionCallback()](DataChunk &arguments, ExpressionState &state, Vector &result) {
 			    InternalQuery guard;
 			    serialize(arguments, state, result);
 		    });
-	}
+	});
 }
 
 } // namespace

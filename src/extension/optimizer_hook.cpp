@@ -1,6 +1,8 @@
 #include "extension/optimizer_hook.hpp"
 
 #include "client/push_down.hpp"
+#include "compat/catalog.hpp"
+#include "compat/explain.hpp"
 #include "engine/extension_versions.hpp"
 #include "engine/function_calls.hpp"
 #include "extension/explain.hpp"
@@ -40,7 +42,7 @@ string WhyNotNow(ClientContext &context, const std::vector<WorkerInfo> &workers)
 	if (workers.empty()) {
 		return "no active workers: start some with duckherder_start_local_server or duckherder_register_worker";
 	}
-	if (ClientConfig::GetConfig(context).enable_optimizer == false) {
+	if (!HasOptimizer(context)) {
 		return "the optimizer is disabled";
 	}
 	return string();
@@ -99,7 +101,7 @@ string WhyStaysHere(ClientContext &context, LogicalOperator &plan, const Planner
 bool WaitsForWorkers(ClientContext &context, LogicalOperator &plan, DistributionMode mode, DatabaseState &database,
                      bool seeded) {
 	if (database.WorkerWaitMs() == 0 || IsOnlyPrepared(context) || plan.type == LogicalOperatorType::LOGICAL_EXPLAIN ||
-	    !ClientConfig::GetConfig(context).enable_optimizer) {
+	    !HasOptimizer(context)) {
 		return false;
 	}
 	WorkerInfo worker;
@@ -141,7 +143,7 @@ void Prepare(ClientContext &context, LogicalOperator &plan, DistributionMode mod
 }
 
 void BeforeOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
-	if (InternalQuery::Active()) {
+	if (InternalQuery::Active() || ShowsSql(*plan)) {
 		return;
 	}
 	auto &context = input.context;
@@ -194,7 +196,7 @@ void CheckRequired(ClientContext &context, const string &reason) {
 }
 
 void AfterOptimizer(OptimizerExtensionInput &input, unique_ptr<LogicalOperator> &plan) {
-	if (InternalQuery::Active()) {
+	if (InternalQuery::Active() || ShowsSql(*plan)) {
 		return;
 	}
 	auto &context = input.context;

@@ -1,4 +1,4 @@
-#include "compat/names.hpp"
+#include "compat/functions.hpp"
 #include "engine/describe_function.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"
@@ -115,11 +115,11 @@ void Register(ExtensionLoader &loader, TableFunction function, const std::shared
 
 void RegisterPageFunctions(ExtensionLoader &loader, const std::shared_ptr<DatabaseState> &database) {
 	TableFunction start("duckherder_start_ui", {}, StartPages, BindPage, InitPage);
-	start.named_parameters[PORT_PARAMETER] = LogicalType::BIGINT;
+	AddNamedArgument(start, PORT_PARAMETER, LogicalType::BIGINT);
 	Register(loader, std::move(start), database, "Serves the web page of this process, and returns its URL",
 	         "CALL duckherder_start_ui(port := 0)");
 	TableFunction traces("duckherder_send_traces", {}, SendTraces, BindPage, InitPage);
-	traces.named_parameters[ENDPOINT_PARAMETER] = LogicalType::VARCHAR;
+	AddNamedArgument(traces, ENDPOINT_PARAMETER, LogicalType::VARCHAR);
 	Register(loader, std::move(traces), database,
 	         "Sends a trace of each query of this process to a collector by OTLP/HTTP; without an endpoint to none",
 	         "CALL duckherder_send_traces(endpoint := 'http://127.0.0.1:4318')");

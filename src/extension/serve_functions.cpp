@@ -1,3 +1,4 @@
+#include "compat/functions.hpp"
 #include "engine/describe_function.hpp"
 #include "extension/functions.hpp"
 #include "protocol/session_role.hpp"
@@ -62,7 +63,7 @@ public:
 
 private:
 	std::vector<ServedNode> Act(ClientContext &context, const ServeBindData &data) {
-		auto interrupted = [&] { return given_up || context.interrupted; };
+		auto interrupted = [&] { return given_up || context.IsInterrupted(); };
 		auto &info = data.Info();
 		auto &local = *info.database->nodes;
 		switch (info.act) {
@@ -142,8 +143,8 @@ NodeKind KindOf(ServeAct act) {
 }
 
 unique_ptr<FunctionData> BindServe(ClientContext &context, TableFunctionBindInput &input, vector<LogicalType> &types,
-                                   vector<string> &names) {
-	auto &function = input.table_function.name;
+                                   vector<Identifier> &names) {
+	auto &function = FunctionName(input.table_function);
 	SessionRole::Require(context, Role::NODE, "The function " + function);
 	auto result = make_uniq<ServeBindData>();
 	result->info = input.table_function.function_info;
@@ -153,7 +154,7 @@ unique_ptr<FunctionData> BindServe(ClientContext &context, TableFunctionBindInpu
 		types.push_back(LogicalType::VARCHAR);
 	} else {
 		for (auto &parameter : info.database->nodes->ParametersOf(KindOf(info.act))) {
-			auto given = input.named_parameters.find(parameter.name);
+			auto given = input.named_parameters.find(Identifier(parameter.name));
 			if (given == input.named_parameters.end()) {
 				continue;
 			}
@@ -207,16 +208,16 @@ void AnswerServe(ClientContext &, TableFunctionInput &input, DataChunk &output) 
 		output.SetValue(column++, rows, TextOrNull(node.url));
 		output.SetValue(column++, rows, TextOrNull(node.id));
 	}
-	output.SetCardinality(rows);
+	output.SetChildCardinality(rows);
 }
 
 void Register(ExtensionLoader &loader, const string &name, const std::shared_ptr<DatabaseState> &database, ServeAct act,
               const string &description, const string &example) {
-	TableFunction function(name, {}, AnswerServe, BindServe, InitServe);
+	TableFunction function(Identifier(name), {}, AnswerServe, BindServe, InitServe);
 	function.function_info = make_shared_ptr<ServeInfo>(database, act);
 	if (act != ServeAct::STOP) {
 		for (auto &parameter : database->nodes->ParametersOf(KindOf(act))) {
-			function.named_parameters[parameter.name] = TypeOf(parameter);
+			AddNamedArgument(function, parameter.name, TypeOf(parameter));
 		}
 	}
 	CreateTableFunctionInfo info(std::move(function));

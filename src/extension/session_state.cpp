@@ -257,7 +257,7 @@ void DatabaseState::AwaitWorkers(ClientContext &context) {
 	auto begin = services.clock->NowMs();
 	// the driver may stop to wait meanwhile
 	while (ActiveWorkers().empty() && services.clock->NowMs() - begin < worker_wait_ms) {
-		if (context.interrupted) {
+		if (context.IsInterrupted()) {
 			throw InterruptException();
 		}
 		std::this_thread::sleep_for(std::chrono::milliseconds(limits::WAIT_SLICE_MS));

@@ -1,4 +1,4 @@
-#include "compat/names.hpp"
+#include "compat/functions.hpp"
 #include "engine/describe_function.hpp"
 #include "client/remote_query.hpp"
 #include "extension/functions.hpp"
@@ -61,7 +61,7 @@ unique_ptr<FunctionData> BindView(ClientContext &context, TableFunctionBindInput
                                   vector<Identifier> &names) {
 	auto &view = input.info->Cast<ViewInfo>().view;
 	for (auto &column : view.columns) {
-		names.push_back(column.first);
+		names.emplace_back(column.first);
 		types.push_back(column.second);
 	}
 	auto result = make_uniq<ViewBindData>();
@@ -329,7 +329,7 @@ void RegisterViewFunctions(ExtensionLoader &loader, const std::shared_ptr<Databa
 	for (auto &view : {WorkersView(), TasksView(), StatisticsView(), HistoryView(), QueriesView(), SessionsView()}) {
 		TableFunction function(view.name, {}, ScanView, BindView, InitView);
 		function.function_info = make_shared_ptr<ViewInfo>(database, view);
-		function.named_parameters[DRIVER_PARAMETER] = LogicalType::VARCHAR;
+		AddNamedArgument(function, DRIVER_PARAMETER, LogicalType::VARCHAR);
 		CreateTableFunctionInfo info(std::move(function));
 		info.descriptions.push_back(
 		    Describe({}, {}, view.description, string("FROM ") + view.name + "(database := 'attached driver')"));

@@ -1,6 +1,7 @@
 #include "history/history_file.hpp"
 
 #include "common/limits.hpp"
+#include "compat/names.hpp"
 #include "compat/results.hpp"
 #include "history/record_columns.hpp"
 
@@ -156,7 +157,7 @@ void HistoryFile::Open() {
 bool HistoryFile::HasOtherTables() {
 	auto others = Execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = '" + string(DATABASE) +
 	                      "' AND table_name <> '" + TABLE + "'");
-	return others->GetValue<int64_t>(0, 0) > 0;
+	return others->Collection().GetRows().GetValue(0, 0).GetValue<int64_t>() > 0;
 }
 
 void HistoryFile::CreateTable() {
@@ -172,7 +173,8 @@ void HistoryFile::CreateTable() {
 void HistoryFile::AddNewColumns(const std::string &table) {
 	auto found = Execute("FROM " + table + " LIMIT 0");
 	auto columns = RecordColumns();
-	for (auto &name : found->names) {
+	auto names = NameTexts(found->GetNames());
+	for (auto &name : names) {
 		if (std::none_of(columns.begin(), columns.end(), [&](auto &column) { return column.first == name; })) {
 			throw SerializationException("it was written by another version of Duckherder, with a column \"%s\"", name);
 		}
@@ -182,11 +184,11 @@ void HistoryFile::AddNewColumns(const std::string &table) {
 		if (column.second.id() != LogicalTypeId::LIST) {
 			continue;
 		}
-		auto name = std::find(found->names.begin(), found->names.end(), column.first);
+		auto name = std::find(names.begin(), names.end(), column.first);
 		auto type = column.second.ToString();
-		if (name == found->names.end()) {
+		if (name == names.end()) {
 			Execute(StringUtil::Format("ALTER TABLE %s ADD COLUMN %s %s", table, column.first, type));
-		} else if (found->types[name - found->names.begin()] != column.second) {
+		} else if (found->GetTypes()[name - names.begin()] != column.second) {
 			Execute(StringUtil::Format("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, column.first, type));
 		}
 	}
@@ -206,14 +208,15 @@ std::vector<QueryRecord> HistoryFile::Read() {
 	}
 	auto result = Execute("SELECT " + names + " FROM " + DATABASE + "." + TABLE + " ORDER BY number DESC LIMIT " +
 	                      std::to_string(limits::HISTORY_QUERIES_MAX));
-	if (result->types != types) {
+	if (result->GetTypes() != types) {
 		throw SerializationException("it was written by another version of Duckherder");
 	}
 	std::vector<QueryRecord> found;
-	for (idx_t row = 0; row < result->RowCount(); row++) {
+	auto rows = result->Collection().GetRows();
+	for (idx_t row = 0; row < rows.size(); row++) {
 		vector<Value> values;
 		for (idx_t column = 0; column < types.size(); column++) {
-			values.push_back(result->GetValue(column, row));
+			values.push_back(rows.GetValue(column, row));
 		}
 		found.push_back(RecordOf(values));
 		if (found.back().Running()) {

@@ -1,16 +1,13 @@
 #include "server/check_parsed.hpp"
 
+#include "compat/statements.hpp"
 #include "server/granted.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/type_visitor.hpp"
 #include "duckdb/function/scalar_macro_function.hpp"
 #include "duckdb/function/table_macro_function.hpp"
-#include "duckdb/main/database_manager.hpp"
-#include "duckdb/parser/expression/list.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
-#include "duckdb/parser/query_node/list.hpp"
-#include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/tableref/list.hpp"
 
 #include <algorithm>
@@ -38,7 +35,7 @@ bool IsUnnest(const std::string &lower_name) {
 }
 
 uint16_t PowersOfTableFunction(const CatalogEntry &entry) {
-	auto name = StringUtil::Lower(entry.name);
+	auto name = StringUtil::Lower(NameText(entry.name));
 	if (!entry.internal || OnlyBinderCalls(name)) {
 		return FunctionPower::ALL;
 	}
@@ -80,19 +77,19 @@ void ParsedCheck::CountExpansion() {
 	}
 }
 
-std::vector<reference<CatalogEntry>> ParsedCheck::Lookup(CatalogType type, const std::string &catalog,
-                                                         const std::string &schema, const std::string &name) {
+std::vector<reference<CatalogEntry>> ParsedCheck::Lookup(CatalogType type, const WrittenName &name) {
+	if (name.nested) {
+		Refuse("A name within a schema of a schema", role);
+	}
 	std::vector<reference<CatalogEntry>> found;
 	auto look = [&](const std::string &in_catalog, const std::string &in_schema) {
-		auto entry =
-		    scope.names->GetEntry(in_catalog, in_schema, EntryLookupInfo(type, name), OnEntryNotFound::RETURN_NULL);
-		if (entry) {
+		if (auto entry = FindEntry(*scope.names, type, {in_catalog, in_schema, name.name})) {
 			found.push_back(*entry);
 		}
 	};
-	look(catalog, schema);
-	if (catalog.empty() && !schema.empty() && DatabaseManager::Get(context).GetDatabase(context, schema)) {
-		look(schema, "");
+	look(name.catalog, name.schema);
+	if (name.catalog.empty() && !name.schema.empty() && DatabaseNamed(context, name.schema)) {
+		look(name.schema, "");
 	}
 	return found;
 }
@@ -100,11 +97,11 @@ std::vector<reference<CatalogEntry>> ParsedCheck::Lookup(CatalogType type, const
 void ParsedCheck::Ctes(CommonTableExpressionMap &ctes) {
 	for (auto &cte : ctes.map) {
 		Expressions(cte.second->key_targets);
-		if (cte.second->query) {
-			Node(*cte.second->query->node);
+		if (auto query = QueryOf(*cte.second)) {
+			Node(*query);
 		}
 		// those that follow see it, and nothing before
-		scope.ctes.push_back(StringUtil::Lower(cte.first));
+		scope.ctes.push_back(StringUtil::Lower(NameText(cte.first)));
 	}
 }
 
@@ -123,7 +120,7 @@ void ParsedCheck::Node(QueryNode &node) {
 	case QueryNodeType::RECURSIVE_CTE_NODE: {
 		auto &recursive = node.Cast<RecursiveCTENode>();
 		Node(*recursive.left);
-		scope.ctes.push_back(StringUtil::Lower(recursive.ctename));
+		scope.ctes.push_back(StringUtil::Lower(NameText(recursive.ctename)));
 		Node(*recursive.right);
 		Expressions(recursive.key_targets);
 		break;
@@ -131,7 +128,7 @@ void ParsedCheck::Node(QueryNode &node) {
 	case QueryNodeType::CTE_NODE: {
 		auto &cte = node.Cast<CTENode>();
 		Node(*cte.query);
-		scope.ctes.push_back(StringUtil::Lower(cte.ctename));
+		scope.ctes.push_back(StringUtil::Lower(NameText(cte.ctename)));
 		Node(*cte.child);
 		break;
 	}
@@ -155,13 +152,9 @@ void ParsedCheck::SelectOf(QueryNode &node) {
 
 void ParsedCheck::Modifiers(QueryNode &node) {
 	for (auto &modifier : node.modifiers) {
-		switch (modifier->type) {
-		case ResultModifierType::LIMIT_MODIFIER:
-		case ResultModifierType::LIMIT_PERCENT_MODIFIER:
-		case ResultModifierType::ORDER_MODIFIER:
-		case ResultModifierType::DISTINCT_MODIFIER:
-			break;
-		default:
+		auto type = modifier->type;
+		if (!IsLimit(type) && type != ResultModifierType::ORDER_MODIFIER &&
+		    type != ResultModifierType::DISTINCT_MODIFIER) {
 			Refuse("This kind of result modifier", role);
 		}
 	}
@@ -182,6 +175,9 @@ void ParsedCheck::Table(TableRef &ref) {
 		Table(*join.left);
 		Table(*join.right);
 		Optional(join.condition);
+		if (auto ranking = RankingOf(join)) {
+			Expression(*ranking);
+		}
 		Expressions(join.duplicate_eliminated_columns);
 		break;
 	}
@@ -221,16 +217,17 @@ void ParsedCheck::BaseTable(TableRef &table_ref) {
 	if (ref.at_clause) {
 		Optional(ref.at_clause->ExpressionMutable());
 	}
-	auto may_be_cte = ref.catalog_name.empty() && (ref.schema_name.empty() || ref.schema_name == "recurring");
-	if (may_be_cte && IsCte(ref.table_name)) {
+	auto name = NameOf(ref);
+	auto may_be_cte = name.catalog.empty() && (name.schema.empty() || name.schema == "recurring");
+	if (may_be_cte && IsCte(name.name)) {
 		return;
 	}
-	auto entries = Lookup(CatalogType::TABLE_ENTRY, ref.catalog_name, ref.schema_name, ref.table_name);
+	auto entries = Lookup(CatalogType::TABLE_ENTRY, name);
 	if (entries.empty() && !scope.in_view) {
 		// DuckDB would take it for the name of a file
 		throw CatalogException("Table with name %s does not exist! With the role '%s' a name is a table's or a view's, "
 		                       "never a file's",
-		                       ref.table_name, RoleName(role));
+		                       name.name, RoleName(role));
 	}
 	for (auto &entry : entries) {
 		Entry(entry.get());
@@ -321,22 +318,23 @@ void ParsedCheck::TableFunction(ParsedExpression &call) {
 		Refuse("This kind of table function", role);
 	}
 	auto &function = call.Cast<FunctionExpression>();
-	auto name = StringUtil::Lower(function.function_name);
+	auto written = NameOf(function);
+	auto name = StringUtil::Lower(written.name);
 	ParsedExpressionIterator::EnumerateChildren(call, [&](ParsedExpression &child) { Expression(child); });
-	if (name == "duckherder_workers" && function.children.empty()) {
+	if (name == "duckherder_workers" && !HasArguments(function)) {
 		// as `duckherder status` shows it to whoever has a token; other drivers are asked with this one's own
 		return;
 	}
-	auto entries = Lookup(CatalogType::TABLE_FUNCTION_ENTRY, function.catalog, function.schema, name);
+	auto entries = Lookup(CatalogType::TABLE_FUNCTION_ENTRY, written);
 	if (entries.empty() && !IsUnnest(name)) {
-		CheckPowers(function.function_name, TraitsOf(FunctionKind::TABLE, name).powers, scope.granted, role);
+		CheckPowers(written.name, TraitsOf(FunctionKind::TABLE, name).powers, scope.granted, role);
 	}
 	for (auto &found : entries) {
 		auto &entry = found.get();
 		if (entry.type == CatalogType::TABLE_MACRO_ENTRY && !entry.internal) {
 			Macros(entry.Cast<MacroCatalogEntry>());
 		} else {
-			CheckPowers(entry.name, PowersOfTableFunction(entry), scope.granted, role);
+			CheckPowers(NameText(entry.name), PowersOfTableFunction(entry), scope.granted, role);
 		}
 	}
 }
@@ -350,15 +348,16 @@ void ParsedCheck::FunctionEntry(CatalogEntry &entry, const std::string &name) {
 	CheckPowers(name, known ? PowersOfCall(name) : static_cast<uint16_t>(FunctionPower::ALL), scope.granted, role);
 }
 
-void ParsedCheck::Function(const std::string &catalog, const std::string &schema, const std::string &name) {
+void ParsedCheck::Function(const WrittenName &written) {
+	auto &name = written.name;
 	auto lower_name = StringUtil::Lower(name);
 	if (IsUnnest(lower_name)) {
 		return;
 	}
-	auto entries = Lookup(CatalogType::SCALAR_FUNCTION_ENTRY, catalog, schema, name);
-	if (!schema.empty()) {
+	auto entries = Lookup(CatalogType::SCALAR_FUNCTION_ENTRY, written);
+	if (!written.schema.empty()) {
 		// column.function(…) calls the function of that name, wherever it is
-		auto others = Lookup(CatalogType::SCALAR_FUNCTION_ENTRY, "", "", name);
+		auto others = Lookup(CatalogType::SCALAR_FUNCTION_ENTRY, {"", "", name});
 		entries.insert(entries.end(), others.begin(), others.end());
 	}
 	if (entries.empty()) {
@@ -388,20 +387,16 @@ void ParsedCheck::Expression(ParsedExpression &expression) {
 	case ExpressionClass::TYPE:
 		break;
 	case ExpressionClass::CAST:
-		Type(expression.Cast<CastExpression>().cast_type);
+		Type(TargetOf(expression.Cast<CastExpression>()));
 		break;
-	case ExpressionClass::FUNCTION: {
-		auto &function = expression.Cast<FunctionExpression>();
-		Function(function.catalog, function.schema, function.function_name);
+	case ExpressionClass::FUNCTION:
+		Function(NameOf(expression.Cast<FunctionExpression>()));
 		break;
-	}
-	case ExpressionClass::WINDOW: {
-		auto &window = expression.Cast<WindowExpression>();
-		Function(window.catalog, window.schema, window.function_name);
+	case ExpressionClass::WINDOW:
+		Function(NameOf(expression.Cast<WindowExpression>()));
 		break;
-	}
 	case ExpressionClass::SUBQUERY:
-		Node(*expression.Cast<SubqueryExpression>().subquery->node);
+		Node(SubqueryOf(expression.Cast<SubqueryExpression>()));
 		break;
 	default:
 		Refuse("This kind of expression", role);

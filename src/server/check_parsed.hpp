@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compat/statements.hpp"
 #include "protocol/role.hpp"
 
 #include "duckdb.hpp"
@@ -55,15 +56,14 @@ private:
 	void BaseTable(duckdb::TableRef &ref);
 	void TableFunction(duckdb::ParsedExpression &call);
 	void Pivot(duckdb::TableRef &ref);
-	void Function(const std::string &catalog, const std::string &schema, const std::string &name);
+	void Function(const WrittenName &written);
 	void FunctionEntry(duckdb::CatalogEntry &entry, const std::string &name);
 	void Entry(duckdb::CatalogEntry &entry);
 	void Expressions(duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> &expressions);
 	void Optional(const duckdb::unique_ptr<duckdb::ParsedExpression> &expression);
 	void Macros(duckdb::MacroCatalogEntry &entry);
 	//! All that the name may stand for: `a.b` is the table b of the schema a, or of the database a
-	std::vector<duckdb::reference<duckdb::CatalogEntry>> Lookup(duckdb::CatalogType type, const std::string &catalog,
-	                                                            const std::string &schema, const std::string &name);
+	std::vector<duckdb::reference<duckdb::CatalogEntry>> Lookup(duckdb::CatalogType type, const WrittenName &name);
 	bool IsCte(const std::string &name) const;
 	//! Views and macros within each other; throws where there is no end to them
 	void CountExpansion();

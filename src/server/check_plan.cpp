@@ -1,6 +1,7 @@
 #include "server/check_plan.hpp"
 
-#include "compat/names.hpp"
+#include "compat/aggregates.hpp"
+#include "compat/operators.hpp"
 #include "engine/driver_names.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/operator_traits.hpp"
@@ -14,15 +15,12 @@
 #include "duckdb/common/multi_file/multi_file_states.hpp"
 #include "duckdb/function/lambda_functions.hpp"
 #include "duckdb/main/config.hpp"
-#include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
 #include "duckdb/planner/bound_statement.hpp"
 #include "duckdb/planner/expression/list.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
-#include "duckdb/planner/operator/list.hpp"
-#include "duckdb/planner/operator/logical_simple.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 #include "duckdb/planner/planner_extension.hpp"
 
@@ -43,14 +41,14 @@ void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit 
 void WalkExpression(duckdb::Expression &expression, const VisitPlan &visit_operator, const Visit &visit) {
 	visit(expression);
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
-		auto lambda = dynamic_cast<ListLambdaBindData *>(expression.Cast<BoundFunctionExpression>().bind_info.get());
+		auto lambda = dynamic_cast<ListLambdaBindData *>(expression.Cast<BoundFunctionExpression>().BindInfo().get());
 		if (lambda && lambda->lambda_expr) {
 			WalkExpression(*lambda->lambda_expr, visit_operator, visit);
 		}
 	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
 		auto &subquery = expression.Cast<BoundSubqueryExpression>();
-		if (subquery.subquery.plan) {
-			WalkPlan(*subquery.subquery.plan, visit_operator, visit);
+		if (subquery.Subquery().plan) {
+			WalkPlan(*subquery.Subquery().plan, visit_operator, visit);
 		}
 	}
 	ExpressionIterator::EnumerateChildren(
@@ -146,8 +144,8 @@ void CheckOfAdministrator(ClientContext &context, LogicalOperator &op) {
 			                          name);
 		}
 	} else if (op.type == LogicalOperatorType::LOGICAL_ALTER) {
-		auto &info = static_cast<LogicalSimple &>(op).info;
-		if (info && info->Cast<AlterInfo>().type == AlterType::ALTER_DATABASE) {
+		auto info = AlterOf(op);
+		if (info && info->type == AlterType::ALTER_DATABASE) {
 			throw PermissionException("The names of the driver's databases are not for clients to change");
 		}
 	}
@@ -223,15 +221,15 @@ private:
 	void Function(duckdb::Expression &expression) {
 		switch (expression.GetExpressionClass()) {
 		case ExpressionClass::BOUND_FUNCTION:
-			Powers(FunctionKind::SCALAR, FunctionName(expression.Cast<BoundFunctionExpression>().function));
+			Powers(FunctionKind::SCALAR, FunctionName(expression.Cast<BoundFunctionExpression>().Function()));
 			break;
 		case ExpressionClass::BOUND_AGGREGATE:
-			Powers(FunctionKind::AGGREGATE, FunctionName(expression.Cast<BoundAggregateExpression>().function));
+			Powers(FunctionKind::AGGREGATE, FunctionName(expression.Cast<BoundAggregateExpression>().Function()));
 			break;
 		case ExpressionClass::BOUND_WINDOW: {
-			auto &window = expression.Cast<BoundWindowExpression>();
-			if (window.aggregate) {
-				Powers(FunctionKind::AGGREGATE, window.aggregate->name);
+			auto &aggregate = AggregateOf(expression.Cast<BoundWindowExpression>());
+			if (aggregate) {
+				Powers(FunctionKind::AGGREGATE, FunctionName(*aggregate));
 			}
 			break;
 		}
@@ -304,7 +302,7 @@ std::set<std::string> DatabasesWrittenBy(ClientContext &context, LogicalOperator
 	    [&](LogicalOperator &op) {
 		    auto target = TargetOf(op);
 		    if (target) {
-			    databases.insert(target->GetName());
+			    databases.insert(NameText(target->GetName()));
 		    }
 	    },
 	    [&](duckdb::Expression &expression) {
@@ -312,13 +310,13 @@ std::set<std::string> DatabasesWrittenBy(ClientContext &context, LogicalOperator
 			    return;
 		    }
 		    auto &bound = expression.Cast<BoundFunctionExpression>();
-		    if (bound.function.HasModifiedDatabasesCallback() && bound.bind_info) {
-			    FunctionModifiedDatabasesInput input(bound.bind_info, properties);
-			    bound.function.GetModifiedDatabasesCallback()(context, input);
+		    if (bound.Function().HasModifiedDatabasesCallback() && bound.BindInfo()) {
+			    FunctionModifiedDatabasesInput input(bound.BindInfo(), properties);
+			    bound.Function().GetModifiedDatabasesCallback()(context, input);
 		    }
 	    });
 	for (auto &database : properties.modified_databases) {
-		databases.insert(database.first);
+		databases.insert(NameText(database.first));
 	}
 	return databases;
 }

@@ -1,9 +1,9 @@
 #include "server/check_statement.hpp"
 
+#include "compat/statements.hpp"
 #include "server/check_parsed.hpp"
 #include "server/granted.hpp"
 
-#include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/constraints/check_constraint.hpp"
 #include "duckdb/parser/parsed_data/alter_table_info.hpp"
 #include "duckdb/parser/parsed_data/create_index_info.hpp"
@@ -11,7 +11,6 @@
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/parsed_data/create_type_info.hpp"
 #include "duckdb/parser/parsed_data/create_view_info.hpp"
-#include "duckdb/parser/parsed_data/drop_info.hpp"
 #include "duckdb/parser/statement/list.hpp"
 
 namespace duckherder {
@@ -34,12 +33,12 @@ private:
 
 	void NeedsWrite(const SQLStatement &statement);
 	//! Names of databases, wherever they stand
-	void CheckNames(const std::string &catalog, const std::string &schema);
+	void CheckNames(const WrittenName &written);
 
-	void Check(InsertStatement &insert);
-	void Check(UpdateStatement &update);
-	void Check(DeleteStatement &removal);
-	void Check(MergeIntoStatement &merge);
+	void Check(InsertNode &insert);
+	void Check(UpdateNode &update);
+	void Check(DeleteNode &removal);
+	void Check(MergeNode &merge);
 	void Check(SetStatement &set);
 	void Create(CreateInfo &info);
 	void CreateTable(CreateTableInfo &info);
@@ -66,9 +65,12 @@ void StatementCheck::NeedsWrite(const SQLStatement &statement) {
 	}
 }
 
-void StatementCheck::CheckNames(const std::string &catalog, const std::string &schema) {
-	for (auto &name : {catalog, schema}) {
-		auto database = name.empty() ? nullptr : DatabaseManager::Get(context).GetDatabase(context, name);
+void StatementCheck::CheckNames(const WrittenName &written) {
+	if (written.nested) {
+		Refuse("A name within a schema of a schema", role);
+	}
+	for (auto &name : {written.catalog, written.schema}) {
+		auto database = name.empty() ? nullptr : DatabaseNamed(context, name);
 		if (database && !IsServed(*database, role)) {
 			Refuse("The database \"" + name + "\"", role);
 		}
@@ -104,19 +106,19 @@ void StatementCheck::Check(SQLStatement &statement) {
 	switch (statement.type) {
 	case StatementType::INSERT_STATEMENT:
 		NeedsWrite(statement);
-		Check(statement.Cast<InsertStatement>());
+		Check(NodeOf(statement.Cast<InsertStatement>()));
 		return;
 	case StatementType::UPDATE_STATEMENT:
 		NeedsWrite(statement);
-		Check(statement.Cast<UpdateStatement>());
+		Check(NodeOf(statement.Cast<UpdateStatement>()));
 		return;
 	case StatementType::DELETE_STATEMENT:
 		NeedsWrite(statement);
-		Check(statement.Cast<DeleteStatement>());
+		Check(NodeOf(statement.Cast<DeleteStatement>()));
 		return;
 	case StatementType::MERGE_INTO_STATEMENT:
 		NeedsWrite(statement);
-		Check(statement.Cast<MergeIntoStatement>());
+		Check(NodeOf(statement.Cast<MergeIntoStatement>()));
 		return;
 	case StatementType::CREATE_STATEMENT:
 		if (statement.Cast<CreateStatement>().info->type != CatalogType::SECRET_ENTRY) {
@@ -141,7 +143,7 @@ void StatementCheck::Check(SQLStatement &statement) {
 
 void StatementCheck::Check(SetStatement &set) {
 	auto names_schema =
-	    set.set_type == SetType::SET && set.scope != SetScope::GLOBAL && StringUtil::Lower(set.name) == "schema" &&
+	    set.set_type == SetType::SET && set.scope != SetScope::GLOBAL && StringUtil::Lower(NameText(set.name)) == "schema" &&
 	    static_cast<SetVariableStatement &>(set).value->GetExpressionClass() == ExpressionClass::CONSTANT;
 	if (!names_schema) {
 		// USE is for everybody: it says where the connection's names are looked up
@@ -154,8 +156,8 @@ void StatementCheck::Set(UpdateSetInfo &set) {
 	List(set.expressions);
 }
 
-void StatementCheck::Check(InsertStatement &insert) {
-	CheckNames(insert.catalog, insert.schema);
+void StatementCheck::Check(InsertNode &insert) {
+	CheckNames(NameOf(insert));
 	parsed.Ctes(insert.cte_map);
 	if (insert.table_ref) {
 		parsed.Table(*insert.table_ref);
@@ -172,7 +174,7 @@ void StatementCheck::Check(InsertStatement &insert) {
 	}
 }
 
-void StatementCheck::Check(UpdateStatement &update) {
+void StatementCheck::Check(UpdateNode &update) {
 	parsed.Ctes(update.cte_map);
 	parsed.Table(*update.table);
 	if (update.from_table) {
@@ -184,7 +186,7 @@ void StatementCheck::Check(UpdateStatement &update) {
 	List(update.returning_list);
 }
 
-void StatementCheck::Check(DeleteStatement &removal) {
+void StatementCheck::Check(DeleteNode &removal) {
 	parsed.Ctes(removal.cte_map);
 	parsed.Table(*removal.table);
 	for (auto &table : removal.using_clauses) {
@@ -194,7 +196,7 @@ void StatementCheck::Check(DeleteStatement &removal) {
 	List(removal.returning_list);
 }
 
-void StatementCheck::Check(MergeIntoStatement &merge) {
+void StatementCheck::Check(MergeNode &merge) {
 	parsed.Ctes(merge.cte_map);
 	parsed.Table(*merge.target);
 	parsed.Table(*merge.source);
@@ -212,7 +214,7 @@ void StatementCheck::Check(MergeIntoStatement &merge) {
 }
 
 void StatementCheck::Create(CreateInfo &info) {
-	CheckNames(info.catalog, info.schema);
+	CheckNames(PlaceOf(info));
 	switch (info.type) {
 	case CatalogType::SCHEMA_ENTRY:
 	case CatalogType::SEQUENCE_ENTRY:
@@ -303,7 +305,7 @@ void StatementCheck::CreateIndex(CreateIndexInfo &info) {
 }
 
 void StatementCheck::Alter(AlterInfo &info) {
-	CheckNames(info.catalog, info.schema);
+	CheckNames(NameOf(info));
 	switch (info.type) {
 	case AlterType::ALTER_VIEW:
 	case AlterType::ALTER_SEQUENCE:
@@ -364,7 +366,7 @@ void StatementCheck::AlterTable(AlterTableInfo &info) {
 }
 
 void StatementCheck::Drop(const DropInfo &info) {
-	CheckNames(info.catalog, info.schema);
+	CheckNames(NameOf(info));
 	switch (info.type) {
 	case CatalogType::SCHEMA_ENTRY:
 	case CatalogType::TABLE_ENTRY:

@@ -1,6 +1,7 @@
 #include "server/client_session.hpp"
 
-#include "compat/names.hpp"
+#include "compat/operators.hpp"
+#include "compat/statements.hpp"
 #include "wire/catalog_items.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
@@ -18,18 +19,11 @@
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/common/enum_util.hpp"
 #include "duckdb/main/client_data.hpp"
-#include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
-#include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/parsed_data/create_index_info.hpp"
-#include "duckdb/parser/parsed_data/drop_info.hpp"
-#include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/statement/alter_statement.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
-#include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/drop_statement.hpp"
-#include "duckdb/parser/statement/explain_statement.hpp"
-#include "duckdb/parser/statement/insert_statement.hpp"
 #include "duckdb/parser/statement/multi_statement.hpp"
 #include "duckdb/parser/tableref/column_data_ref.hpp"
 #include "duckdb/planner/operator/logical_column_data_get.hpp"
@@ -240,10 +234,10 @@ ResultShape ClientSession::Describe(const std::string &sql, const vector<Value> 
 	InternalQuery internal;
 	auto prepared = connection.Prepare(ParseText(sql));
 	if (prepared->HasError()) {
-		prepared->error.Throw();
+		prepared->GetErrorObject().Throw();
 	}
 	ResultShape shape;
-	shape.names.assign(prepared->GetNames().begin(), prepared->GetNames().end());
+	shape.names = NameTexts(prepared->GetNames());
 	shape.types = prepared->GetTypes();
 	auto returned = prepared->GetStatementProperties().return_type;
 	if (returned != StatementReturnType::QUERY_RESULT) {
@@ -251,24 +245,26 @@ ResultShape ClientSession::Describe(const std::string &sql, const vector<Value> 
 		    returned == StatementReturnType::CHANGED_ROWS ? StatementAnswer::COUNT : StatementAnswer::NOTHING;
 	}
 	auto types = prepared->GetExpectedParameterTypes();
-	shape.parameter_names.resize(prepared->named_param_map.size());
-	shape.parameter_types.resize(prepared->named_param_map.size());
-	for (auto &parameter : prepared->named_param_map) {
+	auto &numbers = ParametersOf(*prepared);
+	shape.parameter_names.resize(numbers.size());
+	shape.parameter_types.resize(numbers.size());
+	for (auto &parameter : numbers) {
 		// the numbers begin at one
-		shape.parameter_names.at(parameter.second - 1) = parameter.first;
-		auto type = types.find(parameter.first);
+		auto &name = NameText(parameter.first);
+		shape.parameter_names.at(parameter.second - 1) = name;
+		auto type = types.find(name);
 		shape.parameter_types.at(parameter.second - 1) =
 		    type == types.end() ? LogicalType(LogicalTypeId::UNKNOWN) : type->second;
 	}
 	if (!parameters.empty() && parameters.size() == shape.parameter_names.size()) {
 		auto &context = *connection.context;
-		auto statements = context.ParseStatements(sql);
+		auto statements = connection.ExtractStatements(sql);
 		Planner planner(context);
 		for (idx_t i = 0; i < parameters.size(); i++) {
-			planner.parameter_data[shape.parameter_names[i]] = BoundParameterData(parameters[i]);
+			planner.parameter_data[Identifier(shape.parameter_names[i])] = BoundParameterData(parameters[i]);
 		}
 		context.RunFunctionInTransaction([&] { planner.CreatePlan(std::move(statements.at(0))); }, false);
-		shape.names.assign(planner.names.begin(), planner.names.end());
+		shape.names = NameTexts(planner.names);
 		shape.types = planner.types;
 	}
 	return shape;
@@ -322,7 +318,7 @@ void ClientSession::ReplaceSource(SQLStatement &statement, uint32_t upload) {
 	if (statement.type != StatementType::INSERT_STATEMENT) {
 		throw InvalidInputException("Only an INSERT takes rows that were sent before it");
 	}
-	auto &select = *statement.Cast<InsertStatement>().select_statement;
+	auto &select = *NodeOf(statement.Cast<InsertStatement>()).select_statement;
 	if (select.node->type != QueryNodeType::SELECT_NODE) {
 		throw InvalidInputException("An INSERT of rows that were sent before it has one source");
 	}
@@ -359,7 +355,7 @@ void ClientSession::InsertUploads(unique_ptr<LogicalOperator> &plan) {
 void ClientSession::MarkModified(const std::set<std::string> &databases) {
 	auto &context = *connection.context;
 	for (auto &name : databases) {
-		auto attached = DatabaseManager::Get(context).GetDatabase(context, name);
+		auto attached = DatabaseNamed(context, name);
 		if (!attached) {
 			throw CatalogException("The driver has no database \"%s\" any more", name);
 		}
@@ -383,7 +379,7 @@ vector<unique_ptr<SQLStatement>> ClientSession::Parse(const std::string &sql) {
 	}
 	// DuckDB's own ExtractStatements runs pragmas, some of which read files
 	try {
-		Parser parser(connection.context->GetParserOptions());
+		auto parser = ParserFor(*connection.context);
 		parser.ParseQuery(sql);
 		vector<unique_ptr<SQLStatement>> statements;
 		for (auto &statement : parser.statements) {
@@ -463,7 +459,7 @@ unique_ptr<SQLStatement> ClientSession::Prepare(const SessionStatement &statemen
 		return result;
 	}
 	auto type = EnumUtil::FromString<ExplainType>(statement.explain_type);
-	auto format = EnumUtil::FromString<ExplainFormat>(statement.explain_format);
+	auto format = PlanFormatNamed(statement.explain_format);
 	auto explain = make_uniq<ExplainStatement>(std::move(result), type, format);
 	explain->query = statement.text;
 	return explain;
@@ -481,11 +477,11 @@ void ClientSession::LookEverywhere(bool everywhere) {
 	}
 	own_search_path = path.GetSetPaths();
 	auto wide = *own_search_path;
-	wide.emplace_back(database, DEFAULT_SCHEMA);
+	wide.emplace_back(Identifier(database), DEFAULT_SCHEMA);
 	context.RunFunctionInTransaction(
 	    [&] {
-		    for (auto &schema : Catalog::GetCatalog(context, database).GetSchemas(context)) {
-			    wide.emplace_back(database, schema.get().name);
+		    for (auto &schema : CatalogNamed(context, database).GetSchemas(context)) {
+			    wide.emplace_back(Identifier(database), schema.get().name);
 		    }
 	    },
 	    false);

@@ -1,12 +1,12 @@
 #include "server/client_sessions.hpp"
 
+#include "compat/statements.hpp"
 #include "common/limits.hpp"
 #include "engine/internal_query.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/types/uuid.hpp"
 #include "duckdb/main/attached_database.hpp"
-#include "duckdb/main/database_manager.hpp"
 
 namespace duckherder {
 
@@ -77,14 +77,14 @@ SessionInfo ClientSessions::OpenSession(const SessionRequest &request, Role call
 	Connection connection(*database);
 	auto &context = *connection.context;
 	context.RunFunctionInTransaction([&] {
-		auto fallback = main_database.empty() ? DatabaseManager::GetDefaultDatabase(context) : main_database;
+		auto fallback = main_database.empty() ? NameText(DatabaseManager::GetDefaultDatabase(context)) : main_database;
 		auto name = request.database.empty() ? fallback : request.database;
-		auto attached = DatabaseManager::Get(context).GetDatabase(context, name);
+		auto attached = DatabaseNamed(context, name);
 		if (!attached || attached->IsSystem() || attached->IsTemporary()) {
 			throw CatalogException("The driver has no database \"%s\"", name);
 		}
-		info.database = attached->GetName();
-		info.default_schema = attached->GetCatalog().GetDefaultSchema();
+		info.database = NameText(attached->GetName());
+		info.default_schema = DefaultSchemaOf(attached->GetCatalog());
 		info.catalog_type = attached->GetCatalog().GetCatalogType();
 		info.read_only = request.read_only || caller < Role::WRITE || attached->IsReadOnly();
 	});

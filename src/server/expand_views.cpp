@@ -1,18 +1,14 @@
 #include "server/expand_views.hpp"
 
-#include "compat/names.hpp"
+#include "compat/statements.hpp"
 #include "engine/fragment.hpp"
 #include "engine/view_scan.hpp"
 #include "server/check_parsed.hpp"
 #include "server/granted.hpp"
 #include "protocol/session_role.hpp"
 
-#include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
-#include "duckdb/parser/query_node/select_node.hpp"
-#include "duckdb/parser/statement/select_statement.hpp"
-#include "duckdb/parser/tableref/basetableref.hpp"
 #include "duckdb/planner/binder.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
@@ -48,7 +44,7 @@ public:
 		// new operators get numbers that none of the plan has
 		numbers = Binder::CreateBinder(context);
 		auto highest = LargestTableIndex(root);
-		while (numbers->GenerateTableIndex() < highest) {
+		while (IndexOf(numbers->GenerateTableIndex()) < highest) {
 		}
 	}
 
@@ -92,12 +88,12 @@ public:
 private:
 	//! The client may name what it likes: a view of its session that came in place of another one, for example
 	void CheckView(const ViewScanData &data) {
-		auto &catalog = Catalog::GetCatalog(context, data.database);
+		auto &catalog = CatalogNamed(context, data.database);
 		auto role = SessionRole::Of(context);
 		if (catalog.IsTemporaryCatalog() || !IsServed(catalog.GetAttached(), role)) {
 			throw PermissionException("\"%s\" is no database whose views clients of a driver can read", data.database);
 		}
-		auto &view = catalog.GetEntry<ViewCatalogEntry>(context, data.schema, data.view);
+		auto &view = EntryOf<ViewCatalogEntry>(context, catalog, {"", data.schema, data.view});
 		if (role < Role::ADMIN) {
 			ParsedCheck(context, role).View(view);
 		}
@@ -105,9 +101,7 @@ private:
 
 	BoundStatement BindView(const ViewScanData &data) {
 		auto ref = make_uniq<BaseTableRef>();
-		ref->catalog_name = data.database;
-		ref->schema_name = data.schema;
-		ref->table_name = data.view;
+		SetName(*ref, {data.database, data.schema, data.view});
 		auto node = make_uniq<SelectNode>();
 		node->select_list.push_back(make_uniq<StarExpression>());
 		node->from_table = std::move(ref);

@@ -1,5 +1,7 @@
 #include "server/granted.hpp"
 
+#include "compat/names.hpp"
+
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/common/exception.hpp"
 #include "duckdb/common/string_util.hpp"
@@ -26,7 +28,7 @@ bool IsServed(const AttachedDatabase &database, Role role) {
 		return true;
 	}
 	if (database.GetVisibility() == AttachVisibility::HIDDEN ||
-	    StringUtil::StartsWith(database.GetName(), "__ducklake_metadata_")) {
+	    StringUtil::StartsWith(NameText(database.GetName()), "__ducklake_metadata_")) {
 		return false;
 	}
 	return const_cast<AttachedDatabase &>(database).GetCatalog().GetCatalogType() != "duckherder";

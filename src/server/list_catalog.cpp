@@ -1,5 +1,6 @@
 #include "server/list_catalog.hpp"
 
+#include "compat/statements.hpp"
 #include "wire/catalog_items.hpp"
 #include "server/check_parsed.hpp"
 #include "protocol/session_role.hpp"
@@ -24,7 +25,7 @@ void DescribeTable(ClientContext &context, TableCatalogEntry &table, CatalogItem
 	auto storage = table.GetStorageInfo(context);
 	item.indexes.assign(storage.index_info.begin(), storage.index_info.end());
 	for (auto &column : table.GetVirtualColumns()) {
-		item.virtual_columns.push_back({column.first, column.second.name, column.second.type});
+		item.virtual_columns.push_back({column.first, NameText(column.second.name), column.second.type});
 	}
 	for (auto column : table.GetRowIdColumns()) {
 		item.row_id_columns.push_back(column);
@@ -65,7 +66,7 @@ void AddEntry(ClientContext &context, CatalogEntry &entry, std::vector<CatalogIt
 } // namespace
 
 CatalogListing ListCatalog(ClientContext &context, const std::string &database, bool knows, uint64_t known_version) {
-	auto &catalog = Catalog::GetCatalog(context, database);
+	auto &catalog = CatalogNamed(context, database);
 	CatalogListing listing;
 	auto version = catalog.GetCatalogVersion(context);
 	listing.has_version = version.IsValid();
@@ -101,14 +102,14 @@ CatalogListing ListCatalog(ClientContext &context, const std::string &database, 
 
 std::vector<TableEstimate> EstimateRows(ClientContext &context, const std::string &database) {
 	std::vector<TableEstimate> estimates;
-	for (auto &schema : Catalog::GetCatalog(context, database).GetSchemas(context)) {
+	for (auto &schema : CatalogNamed(context, database).GetSchemas(context)) {
 		schema.get().Scan(context, CatalogType::TABLE_ENTRY, [&](CatalogEntry &entry) {
 			if (entry.type != CatalogType::TABLE_ENTRY || entry.internal) {
 				return;
 			}
 			auto rows = entry.Cast<TableCatalogEntry>().GetStorageInfo(context).cardinality;
 			if (rows.IsValid()) {
-				estimates.push_back({schema.get().name, entry.name, rows.GetIndex()});
+				estimates.push_back({NameText(schema.get().name), NameText(entry.name), rows.GetIndex()});
 			}
 		});
 	}

@@ -15,6 +15,22 @@ namespace duckherder {
 
 using namespace duckdb;
 
+void ResultQueue::Begin(vector<LogicalType> result_types) {
+	std::lock_guard<std::mutex> guard(lock);
+	types = std::move(result_types);
+	begun = true;
+	changed.notify_one();
+}
+
+const vector<LogicalType> &ResultQueue::WaitForTypes() {
+	std::unique_lock<std::mutex> guard(lock);
+	changed.wait(guard, [&] { return begun || finished; });
+	if (!begun) {
+		error.Throw();
+	}
+	return types;
+}
+
 bool ResultQueue::HasRoom(const InterruptState &interrupt) {
 	std::lock_guard<std::mutex> guard(lock);
 	if (closed || bytes < limits::RESULT_QUEUE_BYTES) {
@@ -180,8 +196,7 @@ public:
 
 	unique_ptr<QueryResult> GetResult(GlobalSinkState &) const override {
 		// the rows have gone another way; DuckDB only wants to hear that the query is done
-		auto nothing = make_uniq<ColumnDataCollection>(Allocator::DefaultAllocator(), types);
-		return make_uniq<CollectedResult>(statement_type, properties, names, std::move(nothing), ClientProperties());
+		return EmptyResult(*this);
 	}
 
 	bool ParallelSink() const override {
@@ -209,6 +224,7 @@ void InstallResultQueue(ClientContext &context, std::shared_ptr<ResultQueue> que
 	    [queue = std::move(queue), encoded](ClientContext &client,
 	                                        PreparedStatementData &data) -> unique_ptr<PhysicalOperator> {
 		auto ordered = PhysicalPlanGenerator::PreserveInsertionOrder(client, data.physical_plan->Root());
+		queue->Begin(data.types);
 		return make_uniq<ResultQueueSink>(*data.physical_plan, data, ordered, encoded, queue);
 	};
 }

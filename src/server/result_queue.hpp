@@ -30,6 +30,11 @@ struct ResultRows {
 //! something else until some are taken. Thread-safe.
 class ResultQueue {
 public:
+	//! The statement is planned, its rows have these types
+	void Begin(duckdb::vector<duckdb::LogicalType> result_types);
+	//! Waits for Begin, and throws the error of Fail if that comes first
+	const duckdb::vector<duckdb::LogicalType> &WaitForTypes();
+
 	//! False if there is no room: `interrupt` is called back when there is. True as well when nobody reads any more;
 	//! IsClosed tells.
 	bool HasRoom(const duckdb::InterruptState &interrupt);
@@ -55,6 +60,8 @@ private:
 	std::deque<ResultRows> ready;
 	duckdb::idx_t bytes = 0;
 	std::vector<duckdb::InterruptState> waiting;
+	duckdb::vector<duckdb::LogicalType> types;
+	bool begun = false;
 	duckdb::ErrorData error;
 	bool finished = false;
 	bool closed = false;

@@ -1,10 +1,9 @@
 #include "server/statement_result.hpp"
 
-#include "common/limits.hpp"
+#include "compat/results.hpp"
 #include "server/result_queue.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <thread>
 
 namespace duckherder {
@@ -26,26 +25,17 @@ public:
 		End();
 	}
 
-	void Start(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
+	//! Returns once it runs. Throws what it fails with before.
+	void Start(unique_ptr<SQLStatement> statement, vector<Value> parameters) {
 		InstallResultQueue(*connection.context, queue, encoded);
-		try {
-			pending = Bind(std::move(statement), parameters);
-		} catch (...) {
-			RemoveResultQueue(*connection.context);
-			throw;
-		}
-		RemoveResultQueue(*connection.context);
-		if (pending->HasError()) {
-			auto &error = pending->GetErrorObject();
-			on_error(error);
-			error.Throw();
-		}
+		thread = std::thread(
+		    [this, own = std::move(statement), values = std::move(parameters)]() mutable { Run(std::move(own), values); });
+		types = queue->WaitForTypes();
 		on_change(true);
-		thread = std::thread([this] { Run(); });
 	}
 
 	const vector<LogicalType> &Types() const {
-		return pending->types;
+		return types;
 	}
 
 	//! Nothing at the end
@@ -79,7 +69,6 @@ public:
 		if (thread.joinable()) {
 			thread.join();
 		}
-		pending.reset();
 		try {
 			// tasks of a statement that was not read to its end
 			connection.context->CancelTransaction();
@@ -91,58 +80,16 @@ public:
 	}
 
 private:
-	unique_ptr<PendingQueryResult> Bind(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
-		auto &names = statement->named_param_map;
-		if (names.size() != parameters.size()) {
-			throw InvalidInputException("The statement has %llu parameters, but %llu values came for them",
-			                            idx_t(names.size()), idx_t(parameters.size()));
-		}
-		if (parameters.empty()) {
-			return connection.PendingQuery(std::move(statement), false);
-		}
-		case_insensitive_map_t<BoundParameterData> values;
-		for (auto &parameter : names) {
-			// the numbers begin at one
-			values[parameter.first] = BoundParameterData(parameters.at(parameter.second - 1));
-		}
-		return connection.PendingQuery(std::move(statement), values, false);
-	}
-
-	void Fail(ErrorData error) {
-		on_error(error);
-		queue->Fail(std::move(error));
-	}
-
-	void Run() {
+	void Run(unique_ptr<SQLStatement> statement, const vector<Value> &parameters) {
 		try {
-			while (!queue->IsClosed()) {
-				auto state = pending->ExecuteTask();
-				if (state == PendingExecutionResult::EXECUTION_ERROR) {
-					Fail(pending->GetErrorObject());
-					return;
-				}
-				if (PendingQueryResult::IsResultReady(state)) {
-					break;
-				}
-				if (state == PendingExecutionResult::BLOCKED) {
-					pending->WaitForTask();
-				} else if (state == PendingExecutionResult::NO_TASKS_AVAILABLE) {
-					// others have them all
-					std::this_thread::sleep_for(std::chrono::microseconds(limits::TASK_WAIT_US));
-				}
-			}
-			if (queue->IsClosed()) {
-				pending->Close();
-				return;
-			}
-			auto result = pending->Execute();
-			if (result->HasError()) {
-				Fail(result->GetErrorObject());
-			} else {
-				queue->Finish();
-			}
-		} catch (const std::exception &error) {
-			Fail(ErrorData(error));
+			RunToEnd(connection, std::move(statement), parameters, [this] { return queue->IsClosed(); });
+			RemoveResultQueue(*connection.context);
+			queue->Finish();
+		} catch (const std::exception &exception) {
+			RemoveResultQueue(*connection.context);
+			ErrorData error(exception);
+			on_error(error);
+			queue->Fail(std::move(error));
 		}
 	}
 
@@ -152,7 +99,7 @@ private:
 	std::function<void(bool started)> on_change;
 	const std::function<void(ErrorData &error)> on_error;
 	std::shared_ptr<ResultQueue> queue;
-	unique_ptr<PendingQueryResult> pending;
+	vector<LogicalType> types;
 	std::thread thread;
 	bool read_all = false;
 };

@@ -1,5 +1,6 @@
 #include "worker/bound_scan_reader.hpp"
 
+#include "compat/filters.hpp"
 #include "compat/names.hpp"
 #include "engine/parquet_file.hpp"
 
@@ -8,8 +9,6 @@
 #include "duckdb/common/hive_partitioning.hpp"
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
-#include "duckdb/planner/filter/conjunction_filter.hpp"
-#include "duckdb/planner/filter/optional_filter.hpp"
 
 namespace duckherder {
 
@@ -17,37 +16,13 @@ using namespace duckdb;
 
 namespace {
 
-unique_ptr<MultiFileReader> MakeReader(const TableFunction &) {
+unique_ptr<MultiFileReader> MakeReader(const BoundTableFunction &) {
 	return make_uniq<BoundScanReader>();
 }
 
 bool IsFileName(const MultiFileReaderBindData &options, column_t column) {
 	return column == MultiFileReader::COLUMN_IDENTIFIER_FILENAME ||
 	       (options.filename_idx.IsValid() && column == options.filename_idx.GetIndex());
-}
-
-//! The filter without its Bloom filters, each of which only saves a join rows; nothing if no other part is left
-unique_ptr<TableFilter> WithoutBloomFilters(const TableFilter &filter) {
-	switch (filter.filter_type) {
-	case TableFilterType::BLOOM_FILTER:
-		return nullptr;
-	case TableFilterType::OPTIONAL_FILTER: {
-		auto &child = filter.Cast<OptionalFilter>().child_filter;
-		auto kept = child ? WithoutBloomFilters(*child) : nullptr;
-		return kept ? make_uniq<OptionalFilter>(std::move(kept)) : nullptr;
-	}
-	case TableFilterType::CONJUNCTION_AND: {
-		auto result = make_uniq<ConjunctionAndFilter>();
-		for (auto &child : filter.Cast<ConjunctionAndFilter>().child_filters) {
-			if (auto kept = WithoutBloomFilters(*child)) {
-				result->child_filters.push_back(std::move(kept));
-			}
-		}
-		return result->child_filters.empty() ? nullptr : std::move(result);
-	}
-	default:
-		return filter.Copy();
-	}
 }
 
 //! Whether the file has a column of that name and type. One that lacks the name is read as a constant, which filters of
@@ -66,9 +41,7 @@ void BoundScanReader::Register(DatabaseInstance &db) {
 	context.RunFunctionInTransaction([&] {
 		for (auto name : {"parquet_scan", "read_parquet"}) {
 			auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, name);
-			for (auto &function : entry.functions.functions) {
-				function.get_multi_file_reader = MakeReader;
-			}
+			entry.functions.ApplyToFunctions([](TableFunction &function) { function.get_multi_file_reader = MakeReader; });
 		}
 	});
 }
@@ -110,14 +83,8 @@ void BoundScanReader::BindOptions(MultiFileOptions &options, MultiFileList &list
 	}
 }
 
-unique_ptr<MultiFileList> BoundScanReader::DynamicFilterPushdown(
-    ClientContext &context, const MultiFileList &list, const MultiFileOptions &options, const vector<Identifier> &names,
-    const vector<LogicalType> &types, const vector<column_t> &column_ids, TableFilterSet &filters) {
-	if (!bound) {
-		return MultiFileReader::DynamicFilterPushdown(context, list, options, names, types, column_ids, filters);
-	}
-	// It would look at paths as they are here. Each file is asked once its columns are known: see FinalizeBind.
-	return nullptr;
+bool BoundScanReader::KeepsFiles() const {
+	return bound.has_value();
 }
 
 shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context, GlobalTableFunctionState &gstate,
@@ -170,15 +137,9 @@ ReaderInitializeType BoundScanReader::InitializeReader(MultiFileReaderData &read
 		auto column = global_column_ids.at(position).GetPrimaryIndex();
 		return column < global_columns.size() && !HasColumn(*reader_data.reader, global_columns[column]);
 	};
-	TableFilterSet applicable;
-	if (table_filters && std::any_of(table_filters->filters.begin(), table_filters->filters.end(),
-	                                 [&](auto &entry) { return is_cast(entry.first); })) {
-		for (auto &[position, filter] : table_filters->filters) {
-			if (auto kept = is_cast(position) ? WithoutBloomFilters(*filter) : filter->Copy()) {
-				applicable.filters.emplace(position, std::move(kept));
-			}
-		}
-		table_filters = &applicable;
+	auto applicable = table_filters ? ApplicableBelowCasts(*table_filters, is_cast) : std::nullopt;
+	if (applicable) {
+		table_filters = &*applicable;
 	}
 	return MultiFileReader::InitializeReader(reader_data, bind_data, global_columns, global_column_ids, table_filters,
 	                                         context, gstate);

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "compat/multi_file.hpp"
 #include "engine/bound_scan.hpp"
 #include "plan/pipeline_task.hpp"
 
 #include "duckdb.hpp"
-#include "duckdb/common/multi_file/multi_file_reader.hpp"
 
 #include <memory>
 #include <optional>
@@ -14,7 +14,7 @@ namespace duckherder {
 
 //! Reads the files of one task for a scan that the session has bound: names, types, hive columns and options are the
 //! session's, nothing is derived from the task's part of the list. Outside of tasks it is DuckDB's own reader.
-class BoundScanReader : public duckdb::MultiFileReader {
+class BoundScanReader : public FixedFilesReader {
 public:
 	//! From here on the Parquet scans that this database deserializes read by it.
 	static void Register(duckdb::DatabaseInstance &db);
@@ -28,16 +28,13 @@ public:
 	                                                         const duckdb::vector<duckdb::string> &paths,
 	                                                         const duckdb::FileGlobInput &glob_input) override;
 	bool Bind(duckdb::MultiFileOptions &options, duckdb::MultiFileList &files,
-	          duckdb::vector<duckdb::LogicalType> &types, duckdb::vector<duckdb::string> &names,
+	          duckdb::vector<duckdb::LogicalType> &types, duckdb::vector<duckdb::Identifier> &names,
 	          duckdb::MultiFileReaderBindData &bind_data) override;
 	void BindOptions(duckdb::MultiFileOptions &options, duckdb::MultiFileList &files,
-	                 duckdb::vector<duckdb::LogicalType> &types, duckdb::vector<duckdb::string> &names,
+	                 duckdb::vector<duckdb::LogicalType> &types, duckdb::vector<duckdb::Identifier> &names,
 	                 duckdb::MultiFileReaderBindData &bind_data) override;
-	duckdb::unique_ptr<duckdb::MultiFileList>
-	DynamicFilterPushdown(duckdb::ClientContext &context, const duckdb::MultiFileList &files,
-	                      const duckdb::MultiFileOptions &options, const duckdb::vector<duckdb::string> &names,
-	                      const duckdb::vector<duckdb::LogicalType> &types,
-	                      const duckdb::vector<duckdb::column_t> &column_ids, duckdb::TableFilterSet &filters) override;
+	//! It would look at paths as they are here. Each file is asked once its columns are known: see FinalizeBind.
+	bool KeepsFiles() const override;
 	duckdb::shared_ptr<duckdb::BaseFileReader> CreateReader(duckdb::ClientContext &context,
 	                                                        duckdb::GlobalTableFunctionState &gstate,
 	                                                        const duckdb::OpenFileInfo &file, duckdb::idx_t file_idx,
@@ -47,8 +44,7 @@ public:
 	                  const duckdb::vector<duckdb::MultiFileColumnDefinition> &global_columns,
 	                  const duckdb::vector<duckdb::ColumnIndex> &global_column_ids, duckdb::ClientContext &context,
 	                  duckdb::optional_ptr<duckdb::MultiFileReaderGlobalState> global_state) override;
-	//! Leaves out Bloom filters of columns that the file has in another type: a hash join has pushed them down to save
-	//! itself rows, but DuckDB 1.5.5 knows no way to apply them below a cast and throws NotImplementedException.
+	//! Leaves out filters of columns that the file has in another type if DuckDB would refuse to apply them there.
 	duckdb::ReaderInitializeType
 	InitializeReader(duckdb::MultiFileReaderData &reader_data, const duckdb::MultiFileBindData &bind_data,
 	                 const duckdb::vector<duckdb::MultiFileColumnDefinition> &global_columns,

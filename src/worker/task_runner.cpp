@@ -342,20 +342,16 @@ std::shared_ptr<OutputBuffer> TaskRunner::ExecuteOn(ClientContext &context, Runn
 		key_sets.emplace_back(plan->types[key.column], key.log2_bits);
 	}
 	output->CollectKeys(std::move(key_sets));
-	InstallExchangeSink(context, request.output, output);
+	InstallExchangeSink(context, request.output, output, [&] {
+		inputs.measures->prepared_us = inputs.measures->NowUs();
+		if (task.Cancelled() || !task.MemoryError().empty()) {
+			// Starting a query has reset the connection's interrupt.
+			context.Interrupt();
+		}
+	});
 
 	auto optimized = make_uniq<OptimizedPlan>(std::move(plan));
-	auto pending = Start(context, make_uniq<PlanStatement>(std::move(optimized)));
-	if (pending->HasError()) {
-		pending->ThrowError();
-	}
-	inputs.measures->prepared_us = inputs.measures->NowUs();
-	if (task.Cancelled() || !task.MemoryError().empty()) {
-		// starting a query resets the connection's interrupt. The query has threads by now, so it is not abandoned
-		// here: it runs into the interrupt and cleans up behind itself.
-		context.Interrupt();
-	}
-	Complete(*pending);
+	RunToEnd(context, make_uniq<PlanStatement>(std::move(optimized)));
 	return output;
 }
 

@@ -1,16 +1,14 @@
 #include "planner/rewrite/copy_write.hpp"
 
-#include "compat/names.hpp"
+#include "compat/copy.hpp"
 #include "engine/sorted_files.hpp"
 #include "planner/rewrite/written_files.hpp"
 
 #include "duckdb/common/file_system.hpp"
 #include "duckdb/common/types/column/column_data_collection.hpp"
 #include "duckdb/common/types/uuid.hpp"
-#include "duckdb/execution/operator/persistent/physical_copy_to_file.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/parser/parsed_data/copy_info.hpp"
-#include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_empty_result.hpp"
 
 #include <algorithm>
@@ -75,10 +73,8 @@ public:
 	}
 
 	unique_ptr<GlobalSinkState> GetGlobalSinkState(ClientContext &context) const override {
-		// looks at the directory, and empties it if it has to; before the first task starts, as DuckDB makes the states
-		// of sinks before those of sources
-		copy.write_empty_file = false;
-		copy.GetGlobalSinkState(context);
+		// before the first task starts, as DuckDB makes the states of sinks before those of sources
+		PrepareDirectory(context, copy);
 		auto state = make_uniq<CopyDoneState>(context, children[0].get().types);
 		state->before = Tagged(context);
 		return state;
@@ -113,7 +109,7 @@ public:
 		return SinkResultType::NEED_MORE_INPUT;
 	}
 
-	SinkFinalizeType Finalize(Pipeline &, Event &, ClientContext &context,
+	SinkFinalizeType Finalize(Pipeline &pipeline, Event &event, ClientContext &context,
 	                          OperatorSinkFinalizeInput &input) const override {
 		auto &state = input.global_state.Cast<CopyDoneState>();
 		auto &files = FileSystem::GetFileSystem(context);
@@ -133,7 +129,7 @@ public:
 			// what is written then, if anything, is for DuckDB's own COPY to say
 			copy.write_empty_file = writes_empty_file;
 			copy.sink_state = copy.GetGlobalSinkState(context);
-			copy.FinalizeInternal(context, *copy.sink_state);
+			FinishWithoutRows(copy, pipeline, event, context, input.interrupt_state);
 		}
 		return SinkFinalizeType::READY;
 	}
@@ -176,7 +172,7 @@ private:
 
 	vector<string> Tagged(ClientContext &context) const {
 		auto &files = FileSystem::GetFileSystem(context);
-		auto directory = copy.GetTrimmedPath(context);
+		auto directory = DirectoryOf(context, copy);
 		vector<string> result;
 		for (auto &file : files.GlobFiles(directory + "/**/data_" + tag + "_*", FileGlobOptions::ALLOW_EMPTY)) {
 			result.push_back(file.path);
@@ -246,7 +242,7 @@ bool CopiesToManyFiles(ClientContext &context, const LogicalOperator &op, const 
 	auto &copy = op.Cast<LogicalCopyToFile>();
 	auto many = copy.partition_output || copy.per_thread_output || copy.file_size_bytes.IsValid() || copy.rotate;
 	auto known = FunctionName(copy.function) == "parquet" || FunctionName(copy.function) == "csv";
-	return many && known && HasUsualNames(copy) && copy.copy_info->options.count("encryption_config") == 0 &&
+	return many && known && HasUsualNames(copy) && ReturnsKnownColumns(copy) && copy.copy_info->options.count("encryption_config") == 0 &&
 	       IsShared(FileSystem::GetFileSystem(context).ExpandPath(copy.file_path), options);
 }
 
@@ -273,15 +269,17 @@ void SplitCopy(ClientContext &context, unique_ptr<LogicalOperator> &op, bool sor
 	part.overwrite_mode = CopyOverwriteMode::COPY_OVERWRITE_OR_IGNORE;
 	// one file by all threads of a task: threads of their own would leave small ones
 	part.per_thread_output = false;
-	part.rotate = !part.partition_output;
 	if (part.return_type != CopyFunctionReturnType::WRITTEN_FILE_STATISTICS) {
 		part.return_type = CopyFunctionReturnType::CHANGED_ROWS_AND_FILE_LIST;
 	}
 	// for DuckDB a COPY by partitions that does not write empty files is one to a single file
 	part.write_empty_file = part.partition_output;
 	part.preserve_order = PreserveOrderType::DONT_PRESERVE_ORDER;
+	part.rotate = false;
 	if (sorted) {
-		KeepOrder(part, part.file_size_bytes.IsValid());
+		KeepOrder(part, LimitsFiles(part));
+	} else if (!part.partition_output) {
+		WriteIntoDirectory(part);
 	}
 	part.children[0] = std::move(rows);
 	part.SetEstimatedCardinality(1);

@@ -1,6 +1,7 @@
 #include "planner/rewrite/lake_write.hpp"
 
-#include "compat/names.hpp"
+#include "compat/copy.hpp"
+#include "compat/statements.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 #include "planner/rewrite/written_files.hpp"
 
@@ -9,7 +10,6 @@
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/common/file_system.hpp"
 #include "duckdb/execution/operator/order/physical_order.hpp"
-#include "duckdb/execution/operator/persistent/physical_copy_to_file.hpp"
 #include "duckdb/execution/operator/projection/physical_projection.hpp"
 #include "duckdb/execution/operator/scan/physical_dummy_scan.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
@@ -18,7 +18,6 @@
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
-#include "duckdb/planner/operator/logical_copy_to_file.hpp"
 #include "duckdb/planner/operator/logical_create_table.hpp"
 #include "duckdb/planner/operator/logical_insert.hpp"
 #include "duckdb/planner/operator/logical_order.hpp"
@@ -133,8 +132,9 @@ bool MakesTable(ClientContext &context, LogicalCreateTable &create) {
 	if (info.on_conflict == OnCreateConflict::REPLACE_ON_CONFLICT) {
 		return true;
 	}
-	return !create.schema.catalog.GetEntry(context, CatalogType::TABLE_ENTRY, info.schema, info.table,
-	                                       OnEntryNotFound::RETURN_NULL);
+	auto name = NameOf(info);
+	return !create.schema.catalog.GetEntry(context, CatalogType::TABLE_ENTRY, Identifier(name.schema),
+	                                       Identifier(name.name), OnEntryNotFound::RETURN_NULL);
 }
 
 PhysicalOperator &PlanStatement(ClientContext &context, PhysicalPlanGenerator &planner, LogicalOperator &op,
@@ -214,29 +214,14 @@ bool Lift(Binder &binder, const PhysicalOperator &op, unique_ptr<LogicalOperator
 	return true;
 }
 
-unique_ptr<LogicalOperator> LiftCopy(PhysicalCopyToFile &copy, unique_ptr<LogicalOperator> rows) {
+unique_ptr<LogicalOperator> LiftCopy(PhysicalCopyToFile &copy, TableIndex table_index,
+                                     unique_ptr<LogicalOperator> rows) {
 	auto info = make_uniq<CopyInfo>();
 	info->is_from = false;
 	info->file_path = copy.file_path;
 	info->format = FunctionName(copy.function);
-	auto result = make_uniq<LogicalCopyToFile>(copy.function, std::move(copy.bind_data), std::move(info));
-	result->file_path = copy.file_path;
-	result->use_tmp_file = copy.use_tmp_file;
-	result->filename_pattern = copy.filename_pattern;
-	result->file_extension = copy.file_extension;
-	result->overwrite_mode = copy.overwrite_mode;
-	result->per_thread_output = copy.per_thread_output;
-	result->file_size_bytes = copy.file_size_bytes;
-	result->rotate = copy.rotate;
-	result->return_type = copy.return_type;
-	result->partition_output = copy.partition_output;
-	result->write_partition_columns = copy.write_partition_columns;
-	result->write_empty_file = copy.write_empty_file;
-	result->hive_file_pattern = copy.hive_file_pattern;
+	auto result = LogicalOf(copy, std::move(info), table_index);
 	result->preserve_order = PreserveOrderType::DONT_PRESERVE_ORDER;
-	result->partition_columns = copy.partition_columns;
-	result->names = copy.names;
-	result->expected_types = copy.expected_types;
 	result->SetEstimatedCardinality(1);
 	result->children.push_back(std::move(rows));
 	result->ResolveOperatorTypes();
@@ -274,7 +259,7 @@ bool FillsLakeTable(ClientContext &context, LogicalOperator &op) {
 	if (op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE && !MakesTable(context, op.Cast<LogicalCreateTable>())) {
 		return false;
 	}
-	return !IsEncryptedLake(context, catalog->GetName());
+	return !IsEncryptedLake(context, NameText(catalog->GetName()));
 }
 
 bool PlanLakeWrite(ClientContext &context, Binder &binder, unique_ptr<LogicalOperator> &op) {
@@ -298,7 +283,7 @@ bool PlanLakeWrite(ClientContext &context, Binder &binder, unique_ptr<LogicalOpe
 				throw InternalException("DuckLake sorts what it writes in a way that is not known");
 			}
 		}
-		child = LiftCopy(*copy, std::move(child));
+		child = LiftCopy(*copy, binder.GenerateTableIndex(), std::move(child));
 	}
 	statement->children.push_back(std::move(child));
 	statement->ResolveOperatorTypes();

@@ -1,16 +1,9 @@
 #include "planner/split/task_sql.hpp"
 
+#include "compat/statements.hpp"
 #include "engine/key_order.hpp"
 
-#include "duckdb/parser/expression/comparison_expression.hpp"
-#include "duckdb/parser/expression/columnref_expression.hpp"
-#include "duckdb/parser/expression/conjunction_expression.hpp"
-#include "duckdb/parser/expression/constant_expression.hpp"
-#include "duckdb/parser/expression/function_expression.hpp"
-#include "duckdb/parser/parser.hpp"
-#include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
-#include "duckdb/parser/tableref/basetableref.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
 
 namespace duckherder {
@@ -19,16 +12,16 @@ using namespace duckdb;
 
 namespace {
 
-unique_ptr<ParsedExpression> Compare(ExpressionType type, const string &column, Value value) {
+unique_ptr<ParsedExpression> Compare(ExpressionType type, const Identifier &column, Value value) {
 	return make_uniq<ComparisonExpression>(type, make_uniq<ColumnRefExpression>(column),
-	                                       make_uniq<ConstantExpression>(std::move(value)));
+	                                       ConstantOf(std::move(value)));
 }
 
 bool ReadsParquet(const TableFunctionRef &ref) {
 	if (!ref.function || ref.function->GetExpressionClass() != ExpressionClass::FUNCTION) {
 		return false;
 	}
-	auto name = StringUtil::Lower(ref.function->Cast<FunctionExpression>().function_name);
+	auto name = StringUtil::Lower(NameOf(ref.function->Cast<FunctionExpression>()).name);
 	return name == "read_parquet" || name == "parquet_scan";
 }
 
@@ -37,7 +30,7 @@ bool StandsForFiles(const TableRef &from, std::span<const ScanFile> files) {
 	if (from.type == TableReferenceType::TABLE_FUNCTION) {
 		return ReadsParquet(from.Cast<TableFunctionRef>());
 	}
-	auto &name = from.Cast<BaseTableRef>().table_name;
+	auto name = NameOf(from.Cast<BaseTableRef>()).name;
 	return (files.size() == 1 && name == files[0].Written()) || name.find('.') != string::npos ||
 	       name.find('*') != string::npos;
 }
@@ -48,12 +41,12 @@ unique_ptr<TableRef> ReadFiles(std::span<const ScanFile> files, const TableRef &
 	for (auto &file : files) {
 		paths.emplace_back(file.Written());
 	}
-	auto list = make_uniq<ConstantExpression>(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths));
+	auto list = ConstantOf(paths.size() == 1 ? paths[0] : Value::LIST(LogicalType::VARCHAR, paths));
 	auto result = make_uniq<TableFunctionRef>();
 	if (original.type == TableReferenceType::TABLE_FUNCTION) {
 		// The options stay those of the whole scan.
 		result->function = original.Cast<TableFunctionRef>().function->Copy();
-		result->function->Cast<FunctionExpression>().children[0] = std::move(list);
+		SetFirstArgument(result->function->Cast<FunctionExpression>(), std::move(list));
 	} else {
 		vector<unique_ptr<ParsedExpression>> arguments;
 		arguments.push_back(std::move(list));
@@ -93,11 +86,11 @@ struct SplitRestriction {
 	bool operator()(const ModuloSplit &split) const {
 		vector<unique_ptr<ParsedExpression>> operands;
 		operands.push_back(make_uniq<ColumnRefExpression>("rowid"));
-		operands.push_back(make_uniq<ConstantExpression>(Value::UBIGINT(split.modulus)));
+		operands.push_back(ConstantOf(Value::UBIGINT(split.modulus)));
 		Where(make_uniq<ComparisonExpression>(
 		    ExpressionType::COMPARE_EQUAL,
 		    make_uniq<FunctionExpression>("%", std::move(operands), nullptr, nullptr, false, true),
-		    make_uniq<ConstantExpression>(Value::UBIGINT(split.remainder))));
+		    ConstantOf(Value::UBIGINT(split.remainder))));
 		return true;
 	}
 
@@ -128,7 +121,7 @@ private:
 } // namespace
 
 TaskSqlWriter::TaskSqlWriter(const string &base_sql) {
-	Parser parser;
+	auto parser = BuiltinParser();
 	try {
 		parser.ParseQuery(base_sql);
 	} catch (std::exception &) {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "compat/names.hpp"
+
+#include "duckdb/parser/parsed_data/alter_info.hpp"
+#include "duckdb/parser/statement/explain_statement.hpp"
+#include "duckdb/planner/operator/list.hpp"
+
+#if DUCKHERDER_DUCKDB_MAJOR < 2
+#include "duckdb/planner/operator/logical_simple.hpp"
+#else
+#include "duckdb/main/profiler/profiler_print_format.hpp"
+#endif
+
+#include <string>
+
+//! Operators of plans that have other classes in 2.0, and the formats in which plans are shown
+
+namespace duckherder {
+
+#if DUCKHERDER_DUCKDB_MAJOR < 2
+
+using PlanFormat = duckdb::ExplainFormat;
+
+//! What an ALTER is to do; null if the operator does not say
+inline duckdb::optional_ptr<const duckdb::AlterInfo> AlterOf(const duckdb::LogicalOperator &op) {
+	auto &info = static_cast<const duckdb::LogicalSimple &>(op).info;
+	return info ? &info->Cast<duckdb::AlterInfo>() : nullptr;
+}
+
+//! As an EXPLAIN names it
+inline PlanFormat PlanFormatNamed(const std::string &name) {
+	return duckdb::EnumUtil::FromString<PlanFormat>(name);
+}
+
+inline std::string PlanFormatName(const PlanFormat &format) {
+	return duckdb::EnumUtil::ToString(format);
+}
+
+#else
+
+using PlanFormat = duckdb::ProfilerPrintFormat;
+
+inline duckdb::optional_ptr<const duckdb::AlterInfo> AlterOf(const duckdb::LogicalOperator &op) {
+	return op.Cast<duckdb::LogicalAlter>().info.get();
+}
+
+inline PlanFormat PlanFormatNamed(const std::string &name) {
+	return PlanFormat(name);
+}
+
+inline std::string PlanFormatName(const PlanFormat &format) {
+	return format.format;
+}
+
+#endif
+
+} // namespace duckherder
