@@ -72,7 +72,7 @@ std::shared_ptr<RemoteSnapshot> RemoteCatalog::TakeSnapshot(const RemoteServer::
 	snapshot->version = listing.version;
 	auto items = DecodeCatalogItems(listing.items);
 	for (auto &item : items) {
-		if (item.definition->type == CatalogType::SCHEMA_ENTRY && !PlaceOf(*item.definition).nested) {
+		if (item.definition->type == CatalogType::SCHEMA_ENTRY && !TargetNameOf(*item.definition).nested) {
 			auto &definition = item.definition->Cast<CreateSchemaInfo>();
 			auto schema = make_uniq<RemoteSchema>(*this, definition, snapshot);
 			schema->comment = definition.comment;
@@ -83,7 +83,7 @@ std::shared_ptr<RemoteSnapshot> RemoteCatalog::TakeSnapshot(const RemoteServer::
 		}
 	}
 	for (auto &item : items) {
-		auto place = PlaceOf(*item.definition);
+		auto place = TargetNameOf(*item.definition);
 		if (item.definition->type == CatalogType::SCHEMA_ENTRY || place.nested) {
 			// A schema in a schema, and what is there, cannot be named here: DuckDB says that this catalog has none.
 			continue;
@@ -151,7 +151,7 @@ optional_ptr<CatalogEntry> RemoteCatalog::CreateSchema(CatalogTransaction transa
 	NameForDriver(*sent);
 	Define(context, *sent);
 	WrittenName name;
-	name.name = PlaceOf(info).schema;
+	name.name = TargetNameOf(info).schema;
 	auto schema = LookupSchema(transaction, LookupOf(CatalogType::SCHEMA_ENTRY, name), OnEntryNotFound::RETURN_NULL);
 	return schema.get();
 }

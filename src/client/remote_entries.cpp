@@ -278,7 +278,7 @@ void RemoteSchema::RefreshCounters(ClientContext &context, EntryMap &sequences) 
 	// Numbers that were given out make no new version of the catalog. Whoever copies the database lists its sequences.
 	auto &session = RemoteTransaction::Get(context, remote).Session();
 	for (auto &item : DecodeCatalogItems(remote.Server().service->ListCatalog(session, false, 0).items)) {
-		auto place = PlaceOf(*item.definition);
+		auto place = TargetNameOf(*item.definition);
 		if (item.definition->type != CatalogType::SEQUENCE_ENTRY || place.nested || place.schema != NameText(name)) {
 			continue;
 		}

@@ -19,9 +19,8 @@ bool LimitsFiles(const duckdb::LogicalCopyToFile &copy);
 void WriteIntoDirectory(duckdb::LogicalCopyToFile &copy);
 
 //! Into the directory of the COPY as it was planned
-duckdb::unique_ptr<duckdb::LogicalCopyToFile> LogicalOf(duckdb::PhysicalCopyToFile &copy,
-                                                        duckdb::unique_ptr<duckdb::CopyInfo> info,
-                                                        duckdb::TableIndex table_index);
+duckdb::unique_ptr<duckdb::LogicalCopyToFile>
+LogicalOf(duckdb::PhysicalCopyToFile &copy, duckdb::unique_ptr<duckdb::CopyInfo> info, duckdb::TableIndex table_index);
 
 //! The directory that the COPY writes to, without a slash at its end
 std::string DirectoryOf(duckdb::ClientContext &context, const duckdb::PhysicalCopyToFile &copy);

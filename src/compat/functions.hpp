@@ -18,6 +18,14 @@ namespace duckherder {
 
 #if DUCKHERDER_DUCKDB_MAJOR < 2
 
+//! Changes each overload of a function in the catalog: `change(function)`
+template <class SET, class CHANGE>
+void ChangeOverloads(SET &set, CHANGE &&change) {
+	for (auto &function : set.functions) {
+		change(function);
+	}
+}
+
 //! An argument that a call gives by its name, or leaves out
 inline void AddNamedArgument(duckdb::TableFunction &function, const std::string &name, duckdb::LogicalType type) {
 	function.named_parameters[name] = std::move(type);
@@ -51,6 +59,11 @@ void SetShownAtEnd(duckdb::TableFunction &function) {
 }
 
 #else
+
+template <class SET, class CHANGE>
+void ChangeOverloads(SET &set, CHANGE &&change) {
+	set.ApplyToFunctions(change);
+}
 
 inline void AddNamedArgument(duckdb::TableFunction &function, const std::string &name, duckdb::LogicalType type) {
 	auto add = [&](duckdb::TypedKwargs &options) { options.Add(duckdb::Identifier(name), std::move(type)); };

@@ -15,20 +15,17 @@ public:
 	virtual bool KeepsFiles() const = 0;
 
 #if DUCKHERDER_DUCKDB_MAJOR < 2
-	duckdb::unique_ptr<duckdb::MultiFileList>
-	DynamicFilterPushdown(duckdb::ClientContext &context, const duckdb::MultiFileList &files,
-	                      const duckdb::MultiFileOptions &options, const duckdb::vector<duckdb::string> &names,
-	                      const duckdb::vector<duckdb::LogicalType> &types,
-	                      const duckdb::vector<duckdb::column_t> &column_ids,
-	                      duckdb::TableFilterSet &filters) override {
-		return KeepsFiles() ? nullptr
-		                    : MultiFileReader::DynamicFilterPushdown(context, files, options, names, types, column_ids,
-		                                                             filters);
+	duckdb::unique_ptr<duckdb::MultiFileList> DynamicFilterPushdown(
+	    duckdb::ClientContext &context, const duckdb::MultiFileList &files, const duckdb::MultiFileOptions &options,
+	    const duckdb::vector<duckdb::string> &names, const duckdb::vector<duckdb::LogicalType> &types,
+	    const duckdb::vector<duckdb::column_t> &column_ids, duckdb::TableFilterSet &filters) override {
+		return KeepsFiles()
+		           ? nullptr
+		           : MultiFileReader::DynamicFilterPushdown(context, files, options, names, types, column_ids, filters);
 	}
 #else
 	duckdb::unique_ptr<duckdb::MultiFileList>
-	DynamicFilterPushdown(const duckdb::MultiFileList &files,
-	                      duckdb::MultiFileDynamicPushdownInfo &info) override {
+	DynamicFilterPushdown(const duckdb::MultiFileList &files, duckdb::MultiFileDynamicPushdownInfo &info) override {
 		return KeepsFiles() ? nullptr : MultiFileReader::DynamicFilterPushdown(files, info);
 	}
 #endif

@@ -5,6 +5,7 @@
 #include "duckdb/function/aggregate_function.hpp"
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/function/table_function.hpp"
+#include "duckdb/main/config.hpp"
 #include "duckdb/parser/sql_statement.hpp"
 #include "duckdb/planner/column_binding.hpp"
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
@@ -99,6 +100,10 @@ inline duckdb::JoinCondition MakeCondition(duckdb::unique_ptr<duckdb::Expression
 	condition.right = std::move(right);
 	condition.comparison = comparison;
 	return condition;
+}
+
+inline duckdb::idx_t ParseMemoryLimit(const std::string &text) {
+	return duckdb::DBConfig::ParseMemoryLimit(text);
 }
 
 inline duckdb::idx_t IndexOf(duckdb::idx_t table) {
@@ -202,6 +207,11 @@ inline duckdb::JoinCondition MakeCondition(duckdb::unique_ptr<duckdb::Expression
                                            duckdb::unique_ptr<duckdb::Expression> right,
                                            duckdb::ExpressionType comparison) {
 	return duckdb::JoinCondition(std::move(left), std::move(right), comparison);
+}
+
+//! In bytes
+inline duckdb::idx_t ParseMemoryLimit(const std::string &text) {
+	return duckdb::DBConfig::ParseMemoryLimitOrMaximum(text);
 }
 
 //! The number of a table in a plan, for what counts or prints it

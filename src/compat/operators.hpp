@@ -4,6 +4,7 @@
 
 #include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
+#include "duckdb/planner/expression/bound_subquery_expression.hpp"
 #include "duckdb/planner/operator/list.hpp"
 
 #if DUCKHERDER_DUCKDB_MAJOR < 2
@@ -28,6 +29,11 @@ inline duckdb::optional_ptr<const duckdb::AlterInfo> AlterOf(const duckdb::Logic
 	return info ? &info->Cast<duckdb::AlterInfo>() : nullptr;
 }
 
+//! Before it is flattened into the plan
+inline const duckdb::BoundStatement &SubqueryOf(const duckdb::BoundSubqueryExpression &expression) {
+	return expression.subquery;
+}
+
 //! As an EXPLAIN names it
 inline PlanFormat PlanFormatNamed(const std::string &name) {
 	return duckdb::EnumUtil::FromString<PlanFormat>(name);
@@ -38,6 +44,10 @@ inline std::string PlanFormatName(const PlanFormat &format) {
 }
 
 #else
+
+inline const duckdb::BoundStatement &SubqueryOf(const duckdb::BoundSubqueryExpression &expression) {
+	return expression.Subquery();
+}
 
 using PlanFormat = duckdb::ProfilerPrintFormat;
 

@@ -21,6 +21,14 @@ namespace duckherder {
 
 using CollectedResult = duckdb::MaterializedQueryResult;
 
+inline const duckdb::vector<duckdb::string> &NamesOf(const duckdb::QueryResult &result) {
+	return result.names;
+}
+
+inline const duckdb::vector<duckdb::LogicalType> &TypesOf(const duckdb::QueryResult &result) {
+	return result.types;
+}
+
 //! Runs a statement of ours, whose rows go to a collector of ours, on this thread and those of the database
 inline void RunToEnd(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::SQLStatement> statement) {
 	auto running = context.PendingQuery(std::move(statement), duckdb::QueryParameters(false));
@@ -36,6 +44,14 @@ inline void RunToEnd(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::
 #else
 
 using CollectedResult = duckdb::QueryResult;
+
+inline const duckdb::vector<duckdb::Identifier> &NamesOf(const duckdb::QueryResult &result) {
+	return result.GetNames();
+}
+
+inline const duckdb::vector<duckdb::LogicalType> &TypesOf(const duckdb::QueryResult &result) {
+	return result.GetTypes();
+}
 
 inline void RunToEnd(duckdb::ClientContext &context, duckdb::unique_ptr<duckdb::SQLStatement> statement) {
 	auto result = context.Submit(std::move(statement), duckdb::QueryParameters());

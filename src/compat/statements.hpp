@@ -79,7 +79,7 @@ inline WrittenName NameOf(const duckdb::CreateTableInfo &info) {
 }
 
 //! Where the entry is to be
-inline WrittenName PlaceOf(const duckdb::CreateInfo &info) {
+inline WrittenName TargetNameOf(const duckdb::CreateInfo &info) {
 	return {info.catalog, info.schema, ""};
 }
 
@@ -182,7 +182,16 @@ inline WrittenName NameOf(const InsertNode &insert) {
 	return WrittenNameOf(insert.qualified_name);
 }
 
-inline WrittenName PlaceOf(const duckdb::CreateInfo &info) {
+inline WrittenName NameOf(const duckdb::DropInfo &info) {
+	auto &name = info.GetQualifiedName();
+	if (info.type != duckdb::CatalogType::SCHEMA_ENTRY) {
+		return WrittenNameOf(name);
+	}
+	// Its last part is the schema.
+	return {NameText(name.Schema()), NameText(name.Name()), "", name.Path().size() > 2};
+}
+
+inline WrittenName TargetNameOf(const duckdb::CreateInfo &info) {
 	return WrittenNameOf(info.GetQualifiedName());
 }
 
@@ -239,7 +248,8 @@ inline duckdb::optional_ptr<duckdb::CatalogEntry> FindEntry(duckdb::CatalogEntry
 template <class ENTRY>
 ENTRY &EntryOf(duckdb::ClientContext &context, duckdb::Catalog &catalog, const WrittenName &name) {
 	return duckdb::Catalog::GetEntry<ENTRY>(
-	    context, duckdb::QualifiedName(catalog.GetName(), duckdb::Identifier(name.schema), duckdb::Identifier(name.name)));
+	    context,
+	    duckdb::QualifiedName(catalog.GetName(), duckdb::Identifier(name.schema), duckdb::Identifier(name.name)));
 }
 
 inline duckdb::Parser ParserFor(duckdb::ClientContext &context) {

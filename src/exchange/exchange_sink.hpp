@@ -17,8 +17,8 @@ namespace duckherder {
 //! first exchange.column_count columns of the plan (0: all); it must live until the query is done, and holds all rows
 //! only if the query succeeded: then the sink has called its Finish. `on_planned` is called once the query is planned
 //! and an interrupt of `context` would end it.
-void InstallExchangeSink(duckdb::ClientContext &context, const Exchange &exchange,
-                         std::shared_ptr<OutputBuffer> output, std::function<void()> on_planned = nullptr);
+void InstallExchangeSink(duckdb::ClientContext &context, const Exchange &exchange, std::shared_ptr<OutputBuffer> output,
+                         std::function<void()> on_planned = nullptr);
 void RemoveExchangeSink(duckdb::ClientContext &context);
 
 } // namespace duckherder

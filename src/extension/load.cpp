@@ -1,5 +1,6 @@
 #include "extension/load.hpp"
 
+#include "compat/functions.hpp"
 #include "client/attach.hpp"
 #include "engine/aggregate_state.hpp"
 #include "engine/exchange_scan.hpp"
@@ -33,7 +34,7 @@ void StayOutOfShownPlans(DatabaseInstance &db) {
 	if (!entry) {
 		return;
 	}
-	entry->Cast<ScalarFunctionCatalogEntry>().functions.ApplyToFunctions([](ScalarFunction &function) {
+	ChangeOverloads(entry->Cast<ScalarFunctionCatalogEntry>().functions, [](ScalarFunction &function) {
 		function.SetFunctionCallback(
 		    [serialize = function.GetFunctionCallback()](DataChunk &arguments, ExpressionState &state, Vector &result) {
 			    InternalQuery guard;

@@ -173,7 +173,7 @@ void HistoryFile::CreateTable() {
 void HistoryFile::AddNewColumns(const std::string &table) {
 	auto found = Execute("FROM " + table + " LIMIT 0");
 	auto columns = RecordColumns();
-	auto names = NameTexts(found->GetNames());
+	auto names = NameTexts(NamesOf(*found));
 	for (auto &name : names) {
 		if (std::none_of(columns.begin(), columns.end(), [&](auto &column) { return column.first == name; })) {
 			throw SerializationException("it was written by another version of Duckherder, with a column \"%s\"", name);
@@ -188,7 +188,7 @@ void HistoryFile::AddNewColumns(const std::string &table) {
 		auto type = column.second.ToString();
 		if (name == names.end()) {
 			Execute(StringUtil::Format("ALTER TABLE %s ADD COLUMN %s %s", table, column.first, type));
-		} else if (found->GetTypes()[name - names.begin()] != column.second) {
+		} else if (TypesOf(*found)[name - names.begin()] != column.second) {
 			Execute(StringUtil::Format("ALTER TABLE %s ALTER COLUMN %s TYPE %s", table, column.first, type));
 		}
 	}
@@ -208,7 +208,7 @@ std::vector<QueryRecord> HistoryFile::Read() {
 	}
 	auto result = Execute("SELECT " + names + " FROM " + DATABASE + "." + TABLE + " ORDER BY number DESC LIMIT " +
 	                      std::to_string(limits::HISTORY_QUERIES_MAX));
-	if (result->GetTypes() != types) {
+	if (TypesOf(*result) != types) {
 		throw SerializationException("it was written by another version of Duckherder");
 	}
 	std::vector<QueryRecord> found;

@@ -1,5 +1,6 @@
 #include "main/lock_down.hpp"
 
+#include "compat/names.hpp"
 #include "compat/results.hpp"
 #include "engine/result_settings.hpp"
 #include "extension/settings.hpp"
@@ -44,7 +45,7 @@ std::vector<std::string> LakeDirectories(Connection &connection) {
 	connection.context->RunFunctionInTransaction([&] {
 		for (auto &database : DatabaseManager::Get(*connection.context).GetDatabases(*connection.context)) {
 			if (database->GetCatalog().GetCatalogType() == "ducklake") {
-				lakes.push_back(database->GetName());
+				lakes.push_back(NameText(database->GetName()));
 			}
 		}
 	});

@@ -1,5 +1,6 @@
 #include "main/node_options.hpp"
 
+#include "compat/names.hpp"
 #include "common/limits.hpp"
 #include "main/lock_down.hpp"
 #include "main/node_flags.hpp"
@@ -35,7 +36,7 @@ std::string LimitMemory(const std::string &memory_limit) {
 	if (memory_limit.empty()) {
 		return memory_limit;
 	}
-	auto bytes = duckdb::DBConfig::ParseMemoryLimit(memory_limit);
+	auto bytes = ParseMemoryLimit(memory_limit);
 	process_memory::SetLimit(bytes);
 	auto unseen = std::min(std::max(bytes / 5, UNSEEN_BYTES_MIN), bytes / 2);
 	return std::to_string(bytes - unseen) + "B";

@@ -46,9 +46,9 @@ void WalkExpression(duckdb::Expression &expression, const VisitPlan &visit_opera
 			WalkExpression(*lambda->lambda_expr, visit_operator, visit);
 		}
 	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
-		auto &subquery = expression.Cast<BoundSubqueryExpression>();
-		if (subquery.Subquery().plan) {
-			WalkPlan(*subquery.Subquery().plan, visit_operator, visit);
+		auto &subquery = SubqueryOf(expression.Cast<BoundSubqueryExpression>());
+		if (subquery.plan) {
+			WalkPlan(*subquery.plan, visit_operator, visit);
 		}
 	}
 	ExpressionIterator::EnumerateChildren(

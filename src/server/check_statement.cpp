@@ -143,7 +143,8 @@ void StatementCheck::Check(SQLStatement &statement) {
 
 void StatementCheck::Check(SetStatement &set) {
 	auto names_schema =
-	    set.set_type == SetType::SET && set.scope != SetScope::GLOBAL && StringUtil::Lower(NameText(set.name)) == "schema" &&
+	    set.set_type == SetType::SET && set.scope != SetScope::GLOBAL &&
+	    StringUtil::Lower(NameText(set.name)) == "schema" &&
 	    static_cast<SetVariableStatement &>(set).value->GetExpressionClass() == ExpressionClass::CONSTANT;
 	if (!names_schema) {
 		// USE is for everybody: it says where the connection's names are looked up
@@ -214,7 +215,7 @@ void StatementCheck::Check(MergeNode &merge) {
 }
 
 void StatementCheck::Create(CreateInfo &info) {
-	CheckNames(PlaceOf(info));
+	CheckNames(TargetNameOf(info));
 	switch (info.type) {
 	case CatalogType::SCHEMA_ENTRY:
 	case CatalogType::SEQUENCE_ENTRY:

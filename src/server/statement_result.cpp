@@ -28,8 +28,9 @@ public:
 	//! Returns once it runs. Throws what it fails with before.
 	void Start(unique_ptr<SQLStatement> statement, vector<Value> parameters) {
 		InstallResultQueue(*connection.context, queue, encoded);
-		thread = std::thread(
-		    [this, own = std::move(statement), values = std::move(parameters)]() mutable { Run(std::move(own), values); });
+		thread = std::thread([this, own = std::move(statement), values = std::move(parameters)]() mutable {
+			Run(std::move(own), values);
+		});
 		types = queue->WaitForTypes();
 		on_change(true);
 	}

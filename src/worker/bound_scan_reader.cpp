@@ -1,6 +1,7 @@
 #include "worker/bound_scan_reader.hpp"
 
 #include "compat/filters.hpp"
+#include "compat/functions.hpp"
 #include "compat/names.hpp"
 #include "engine/parquet_file.hpp"
 
@@ -41,7 +42,8 @@ void BoundScanReader::Register(DatabaseInstance &db) {
 	context.RunFunctionInTransaction([&] {
 		for (auto name : {"parquet_scan", "read_parquet"}) {
 			auto &entry = Catalog::GetEntry<TableFunctionCatalogEntry>(context, SYSTEM_CATALOG, DEFAULT_SCHEMA, name);
-			entry.functions.ApplyToFunctions([](TableFunction &function) { function.get_multi_file_reader = MakeReader; });
+			ChangeOverloads(entry.functions,
+			                [](TableFunction &function) { function.get_multi_file_reader = MakeReader; });
 		}
 	});
 }

@@ -242,7 +242,8 @@ bool CopiesToManyFiles(ClientContext &context, const LogicalOperator &op, const 
 	auto &copy = op.Cast<LogicalCopyToFile>();
 	auto many = copy.partition_output || copy.per_thread_output || copy.file_size_bytes.IsValid() || copy.rotate;
 	auto known = FunctionName(copy.function) == "parquet" || FunctionName(copy.function) == "csv";
-	return many && known && HasUsualNames(copy) && ReturnsKnownColumns(copy) && copy.copy_info->options.count("encryption_config") == 0 &&
+	return many && known && HasUsualNames(copy) && ReturnsKnownColumns(copy) &&
+	       copy.copy_info->options.count("encryption_config") == 0 &&
 	       IsShared(FileSystem::GetFileSystem(context).ExpandPath(copy.file_path), options);
 }
 

@@ -13,8 +13,7 @@ using namespace duckdb;
 namespace {
 
 unique_ptr<ParsedExpression> Compare(ExpressionType type, const Identifier &column, Value value) {
-	return make_uniq<ComparisonExpression>(type, make_uniq<ColumnRefExpression>(column),
-	                                       ConstantOf(std::move(value)));
+	return make_uniq<ComparisonExpression>(type, make_uniq<ColumnRefExpression>(column), ConstantOf(std::move(value)));
 }
 
 bool ReadsParquet(const TableFunctionRef &ref) {
