@@ -22,6 +22,8 @@ from support.process import NodeProcess
 from support.skipping import program, skip_loudly
 from support.waiting import PATIENCE, wait_until
 
+from deploy.scaling_walk import KEDA_LOCATIONS
+
 CHART = paths.ROOT / "deploy" / "helm" / "duckherder"
 SCHEMAS = paths.DEPS / "kubernetes" / "schemas"
 RELEASE, NAMESPACE = "test", "data"
@@ -174,8 +176,7 @@ def test_scaling(helm):
     assert scaled["scaleTargetRef"]["name"] == WORKERS and scaled["minReplicaCount"] == 0
     urls = {trigger["metadata"]["url"] for trigger in scaled["triggers"]}
     assert urls == {f"http://{DRIVER}.{NAMESPACE}.svc.cluster.local:8816/api/v1/cluster"}
-    assert [trigger["metadata"]["valueLocation"] for trigger in scaled["triggers"]] == ["queries.queued",
-                                                                                        "queries.running"]
+    assert tuple(trigger["metadata"]["valueLocation"] for trigger in scaled["triggers"]) == KEDA_LOCATIONS
     (secret,) = rendered["TriggerAuthentication", WORKERS]["spec"]["secretTargetRef"]
     assert ("Secret", secret["name"]) in rendered
     assert "--wait-for-workers=300" in container(rendered["StatefulSet", DRIVER])["args"]

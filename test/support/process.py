@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from support.waiting import PATIENCE
@@ -50,6 +51,8 @@ class NodeProcess:
         self.log_path = directory / f"{name}.log"
         self._log = open(self.log_path, "w")
         self._lines: queue.Queue[str | None] = queue.Queue()
+        #: When, in seconds since the epoch
+        self.started = time.time()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         cwd=working_directory or directory,
