@@ -1,5 +1,6 @@
 #include "engine/parquet_file.hpp"
 
+#include "compat/multi_file.hpp"
 #include "engine/scan_file.hpp"
 
 #include <parquet_reader.hpp>
@@ -66,16 +67,16 @@ bool IsOpenedFile(const LocalFileVersion &version, const string &tag) {
 }
 
 //! The scan hands out the row groups of a file one after another, and keeps the number of the next one to itself.
-class RowGroupReader : public ParquetReader {
+class RowGroupReader : public ForwardingReader {
 public:
-	RowGroupReader(ClientContext &context, const ParquetReader &opened, idx_t first_p, idx_t end_p)
-	    : ParquetReader(context, opened.file, opened.parquet_options, opened.metadata), first(first_p), end(end_p) {
+	RowGroupReader(shared_ptr<BaseFileReader> opened, idx_t first_p, idx_t end_p)
+	    : ForwardingReader(std::move(opened)), first(first_p), end(end_p) {
 	}
 
 	//! Called with the scan's lock held
 	bool TryInitializeScan(ClientContext &context, GlobalTableFunctionState &gstate,
 	                       LocalTableFunctionState &lstate) override {
-		while (next < end && ParquetReader::TryInitializeScan(context, gstate, lstate)) {
+		while (next < end && ForwardingReader::TryInitializeScan(context, gstate, lstate)) {
 			if (next++ >= first) {
 				return true;
 			}
@@ -89,10 +90,20 @@ private:
 	idx_t next = 0;
 };
 
+//! Not by DuckDB's Cast, which asks for the type information of the class: the Python package of 2.0 keeps that to
+//! itself.
+ParquetReader &ParquetOf(BaseFileReader &reader) {
+	return static_cast<ParquetReader &>(reader);
+}
+
+const duckdb_parquet::FileMetaData &FooterOf(BaseFileReader &reader) {
+	return *ParquetOf(reader).metadata->metadata;
+}
+
 } // namespace
 
 bool HasOrderedBounds(BaseFileReader &reader) {
-	for (auto &group : reader.Cast<ParquetReader>().GetFileMetadata()->row_groups) {
+	for (auto &group : FooterOf(reader).row_groups) {
 		for (auto &column : group.columns) {
 			auto &known = column.meta_data.statistics.__isset;
 			if ((known.min && !known.min_value) || (known.max && !known.max_value)) {
@@ -103,9 +114,9 @@ bool HasOrderedBounds(BaseFileReader &reader) {
 	return true;
 }
 
-shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanFile &file, const RowRange &rows,
-                                             bool at_borders, BaseFileReader &reader) {
-	auto group_rows = RowGroupRows(reader);
+shared_ptr<BaseFileReader> ReadOnlyRowGroups(const ScanFile &file, const RowRange &rows, bool at_borders,
+                                             shared_ptr<BaseFileReader> reader) {
+	auto group_rows = RowGroupRows(*reader);
 	idx_t first = group_rows.size();
 	idx_t end = 0;
 	idx_t begin_row = 0;
@@ -124,19 +135,19 @@ shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanF
 	if (at_borders && !(begins_there && ends_there)) {
 		throw FileVersionException(file.path, "its row groups are others");
 	}
-	return make_shared_ptr<RowGroupReader>(context, reader.Cast<ParquetReader>(), first, end);
+	return make_shared_ptr<RowGroupReader>(std::move(reader), first, end);
 }
 
 vector<idx_t> RowGroupRows(BaseFileReader &reader) {
 	vector<idx_t> result;
-	for (auto &group : reader.Cast<ParquetReader>().GetFileMetadata()->row_groups) {
+	for (auto &group : FooterOf(reader).row_groups) {
 		result.push_back(NumericCast<idx_t>(group.num_rows));
 	}
 	return result;
 }
 
 void AddOpenedVersion(ScanFile &file, BaseFileReader &reader_p) {
-	auto &reader = reader_p.Cast<ParquetReader>();
+	auto &reader = ParquetOf(reader_p);
 	auto &handle = reader.GetHandle();
 	if (file.local) {
 		auto now = VersionOfLocalFile(file.path);
@@ -153,7 +164,7 @@ void AddOpenedVersion(ScanFile &file, BaseFileReader &reader_p) {
 	file.size_bytes = handle.GetFileSize();
 	file.has_version = !file.etag.empty();
 	if (!file.has_version) {
-		file.footer_hash = HashFooter(*reader.GetFileMetadata());
+		file.footer_hash = HashFooter(FooterOf(reader_p));
 	}
 }
 
@@ -162,13 +173,13 @@ void CheckOpenedVersion(const ScanFile &file, BaseFileReader &reader) {
 		// The file system has compared local files when it opened them, and stores compare their versions.
 		return;
 	}
-	if (HashFooter(*reader.Cast<ParquetReader>().GetFileMetadata()) != file.footer_hash) {
+	if (HashFooter(FooterOf(reader)) != file.footer_hash) {
 		throw FileVersionException(file.path, "its footer is another one");
 	}
 }
 
 void PrepareDecryption(ClientContext &context, BaseFileReader &reader_p) {
-	auto &reader = reader_p.Cast<ParquetReader>();
+	auto &reader = ParquetOf(reader_p);
 	auto &crypto = reader.metadata->crypto_metadata;
 	auto encrypted = crypto && crypto->encryption_algorithm.__isset.AES_GCM_V1;
 	auto has_key = reader.parquet_options.encryption_config != nullptr;

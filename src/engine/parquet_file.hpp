@@ -17,12 +17,13 @@ duckdb::vector<duckdb::idx_t> RowGroupRows(duckdb::BaseFileReader &reader);
 //! other fields, in an order of their own: signed for unsigned numbers, byte by byte for decimals.
 bool HasOrderedBounds(duckdb::BaseFileReader &reader);
 
-//! A reader of the same open file that reads the row groups with rows of `rows` only, in order, and of the others
-//! nothing. With `at_borders` it throws a FileVersionException if `rows` does not begin and end where row groups do:
-//! the range was cut for another footer. Without it the first and the last row group may have other rows besides.
-duckdb::shared_ptr<duckdb::BaseFileReader> ReadOnlyRowGroups(duckdb::ClientContext &context, const ScanFile &file,
-                                                             const RowRange &rows, bool at_borders,
-                                                             duckdb::BaseFileReader &reader);
+//! A reader that reads by `reader`, which has been told its columns: the row groups with rows of `rows` only, in order,
+//! and of the others nothing. With `at_borders` it throws a FileVersionException if `rows` does not begin and end where
+//! row groups do: the range was cut for another footer. Without it the first and the last row group may have other rows
+//! besides.
+duckdb::shared_ptr<duckdb::BaseFileReader> ReadOnlyRowGroups(const ScanFile &file, const RowRange &rows,
+                                                             bool at_borders,
+                                                             duckdb::shared_ptr<duckdb::BaseFileReader> reader);
 
 //! Fills in which version the reader has opened, for a file of a store: by what the store says of it, else by what its
 //! footer says. Local files have a version already, which is compared with the one that was opened: throws a

@@ -93,9 +93,6 @@ shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context,
                                                          const OpenFileInfo &file, idx_t file_idx,
                                                          const MultiFileBindData &bind_data) {
 	auto result = MultiFileReader::CreateReader(context, gstate, file, file_idx, bind_data);
-	if (files && rows) {
-		result = ReadOnlyRowGroups(context, files->at(file_idx), *rows, rows_end_at_borders, *result);
-	}
 	PrepareDecryption(context, *result);
 	if (files) {
 		CheckOpenedVersion(files->at(file_idx), *result);
@@ -143,8 +140,13 @@ ReaderInitializeType BoundScanReader::InitializeReader(MultiFileReaderData &read
 	if (applicable) {
 		table_filters = &*applicable;
 	}
-	return MultiFileReader::InitializeReader(reader_data, bind_data, global_columns, global_column_ids, table_filters,
-	                                         context, gstate);
+	auto initialized = MultiFileReader::InitializeReader(reader_data, bind_data, global_columns, global_column_ids,
+	                                                     table_filters, context, gstate);
+	if (files && rows) {
+		auto &file = files->at(reader_data.reader->file_list_idx.GetIndex());
+		reader_data.reader = ReadOnlyRowGroups(file, *rows, rows_end_at_borders, reader_data.reader);
+	}
+	return initialized;
 }
 
 unique_ptr<MultiFileReader> BoundScanReader::Copy() const {
