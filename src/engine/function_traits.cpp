@@ -2,6 +2,7 @@
 
 #include "duckdb/common/string_util.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <unordered_map>
 
@@ -24,13 +25,17 @@ using enum FunctionPower::Bits;
 #define FUNCTIONS(kind, reason, powers, names) {FunctionKind::kind, SessionReason::reason, powers, names},
 constexpr Row ROWS[] = {
 #include "engine/function_traits.def"
+#include "engine/function_traits_2_0.def"
 };
 #undef FUNCTIONS
 
 using Traits = std::unordered_map<std::string, FunctionTraits>;
 
 std::string Key(FunctionKind kind, const std::string &lower_name) {
-	return static_cast<char>('a' + static_cast<int>(kind)) + lower_name;
+	auto key = static_cast<char>('a' + static_cast<int>(kind)) + lower_name;
+	// names are listed with spaces between them
+	std::replace(key.begin(), key.end(), ' ', '_');
+	return key;
 }
 
 const Traits &AllTraits() {
