@@ -4,7 +4,7 @@
 #                 test with it
 # make tsan       the same with ThreadSanitizer, in build/tsan, for a DuckDB that it compiles for it first (about 40
 #                 minutes on two cores); make test-tsan: the C++ tests with it
-# make wheel      the Python package, in dist
+# make wheel      the Python package, for DuckDB 1.5.5 and 2.0.1, in dist
 # make test       every test; also: demo, bench, format, format-check, lint, clean
 # make package    an archive; also: deb (a Debian package), image (a container image), repository (a directory for
 #                 DuckDB's INSTALL): docs/deploy.md
@@ -14,6 +14,7 @@
 # make fuzz       libFuzzer on everything that reads bytes from the wire, in build/fuzz: docs/fuzzing.md;
 #                 FUZZ_SECONDS (600) each, FUZZ_TARGETS all by default
 #
+# DUCKDB_VERSION=2.0.1   the extension for that DuckDB, in build/release-2.0.1
 # DUCKDB=source make     compiles DuckDB from its source package instead of fetching libduckdb
 # DUCKHERDER_DOWNLOADS   a directory for the downloads, to share them between clones
 # JOBS                   how many compilers run at once
@@ -38,6 +39,18 @@ else ifeq ($(DUCKDB),prebuilt)
 LIBDUCKDB := $(CURDIR)/build/deps/libduckdb/libduckdb.so
 else
 $(error DUCKDB is '$(DUCKDB)', it can be 'prebuilt' or 'source')
+endif
+
+DUCKDB_VERSION ?= 1.5.5
+NEXT_DUCKDB := 2.0.1
+NEXT_RELEASE := build/release-$(NEXT_DUCKDB)
+ifneq ($(DUCKDB_VERSION),1.5.5)
+ifneq ($(DUCKDB_VERSION),$(NEXT_DUCKDB))
+$(error DUCKDB_VERSION is '$(DUCKDB_VERSION)', it can be '1.5.5' or '$(NEXT_DUCKDB)')
+endif
+ifneq ($(filter-out release,$(or $(MAKECMDGOALS),release)),)
+$(error Only the default goal can be made with DUCKDB_VERSION=$(DUCKDB_VERSION))
+endif
 endif
 
 ASSERTING := build/deps/duckdb-assert
@@ -69,6 +82,12 @@ define build
 @$(LOCK) scripts/build.sh $(1) $(2) $(3) $(JOBS) -DDUCKHERDER_LIBDUCKDB=$(LIBDUCKDB)
 endef
 
+# $(call build-next,target): for the next DuckDB, which has no library to link with but the one of its Python package
+define build-next
+@$(LOCK) python3 scripts/fetch.py build-$(NEXT_DUCKDB) venv-$(NEXT_DUCKDB)
+@$(LOCK) scripts/build.sh $(NEXT_RELEASE) Release $(1) $(JOBS) -DDUCKHERDER_DUCKDB_VERSION=$(NEXT_DUCKDB)
+endef
+
 # $(call build-strict,target)
 define build-strict
 @$(LOCK) scripts/build.sh build/strict Asan $(1) $(JOBS) \
@@ -83,9 +102,16 @@ endef
 announce:
 	@scripts/announce.sh before $(RELEASE) $(DUCKDB)
 
+ifeq ($(DUCKDB_VERSION),1.5.5)
 release: announce deps $(SOURCE_STEP)
 	$(call build,build/release,Release,all)
 	@scripts/announce.sh after $(RELEASE)
+else
+release: deps
+	$(call build-next,all)
+	$(call build-next,python_extension)
+	@echo "$(NEXT_RELEASE)/duckherder.duckdb_extension loads into the Python package duckdb $(NEXT_DUCKDB)"
+endif
 
 debug: deps $(SOURCE_STEP)
 	$(call build,build/debug,Debug,all)
@@ -160,14 +186,16 @@ repository: release
 	@scripts/extension_repository.py $(RELEASE) build/repository
 
 # VERSION=FILE of each DuckDB that the wheel has an extension for
-WHEEL_EXTENSIONS := 1.5.5=$(RELEASE)/python/duckherder.duckdb_extension
+WHEEL_EXTENSIONS := 1.5.5=$(RELEASE)/python/duckherder.duckdb_extension \
+	$(NEXT_DUCKDB)=$(NEXT_RELEASE)/python/duckherder.duckdb_extension
 
 wheel: release
 	$(call build,$(RELEASE),Release,python_extension)
+	$(call build-next,python_extension)
 	@$(LOCK) python3 scripts/fetch.py wheel
 	@python3 scripts/build_wheel.py \
 		"$$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' $(RELEASE)/CMakeCache.txt)" dist $(WHEEL_EXTENSIONS)
 
 clean:
-	rm -rf build/release build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
+	rm -rf build/release build/release-* build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
 		build/image build/repository build/wheel dist

@@ -4,12 +4,9 @@
 #include "wire/checked_deserializer.hpp"
 #include "wire/serialized.hpp"
 
-#include "duckdb/common/multi_file/multi_file_list.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
 #include "duckdb/common/types/blob.hpp"
 #include "duckdb/parser/parsed_expression.hpp"
-
-#include <atomic>
 
 namespace duckherder {
 
@@ -20,9 +17,6 @@ namespace {
 //! No path begins like this
 constexpr const char *BOUND_SCAN_MARK = "\x01"
                                         "duckherder bound scan\x01";
-
-//! DuckDB's own function, which is the same for all Parquet scans; set before the one here takes its place.
-std::atomic<table_function_serialize_t> parquet_serialize {nullptr};
 
 void WriteColumn(Serializer &serializer, const MultiFileColumnDefinition &column) {
 	serializer.WriteProperty(100, "name", column.name);
@@ -64,25 +58,17 @@ string EncodeBoundScan(const MultiFileBindData &data) {
 		serializer.WriteList(104, "schema", bind.schema.size(), [&](Serializer::List &list, idx_t i) {
 			list.WriteObject([&](Serializer &object) { WriteColumn(object, bind.schema[i]); });
 		});
+		serializer.WriteObject(105, "options", [&](Serializer &object) { data.file_options.Serialize(object); });
 	});
 	// DuckDB makes values of names, which are valid UTF-8.
 	return BOUND_SCAN_MARK + Blob::ToBase64(string_t(bytes));
-}
-
-void SerializeBound(Serializer &serializer, const optional_ptr<FunctionData> bind_data,
-                    const BoundTableFunction &function) {
-	auto &data = bind_data->Cast<MultiFileBindData>();
-	auto bound = data.Copy();
-	vector<OpenFileInfo> files {OpenFileInfo(EncodeBoundScan(data))};
-	bound->Cast<MultiFileBindData>().file_list = make_shared_ptr<SimpleMultiFileList>(std::move(files));
-	parquet_serialize.load()(serializer, bound.get(), function);
 }
 
 } // namespace
 
 bool IsParquetScan(const LogicalGet &get) {
 	auto &name = FunctionName(get.function);
-	return (name == "parquet_scan" || name == "read_parquet") && get.function.serialize && get.bind_data;
+	return (name == "parquet_scan" || name == "read_parquet") && get.bind_data && SerializedAsOneFile::IsPossible(get);
 }
 
 SerializeBoundScans::SerializeBoundScans(const vector<reference<LogicalOperator>> &operators) {
@@ -91,17 +77,9 @@ SerializeBoundScans::SerializeBoundScans(const vector<reference<LogicalOperator>
 			continue;
 		}
 		auto &get = op.get().Cast<LogicalGet>();
-		if (IsParquetScan(get) && get.function.serialize != SerializeBound) {
-			parquet_serialize = get.function.serialize;
-			get.function.serialize = SerializeBound;
-			scans.push_back(get);
+		if (IsParquetScan(get)) {
+			scans.emplace_back(get, EncodeBoundScan);
 		}
-	}
-}
-
-SerializeBoundScans::~SerializeBoundScans() {
-	for (auto &get : scans) {
-		get.get().function.serialize = parquet_serialize.load();
 	}
 }
 
@@ -121,6 +99,8 @@ std::optional<BoundScan> DecodeBoundScan(const vector<string> &paths) {
 	bind.mapping = deserializer.ReadProperty<bool>(103, "by_field_id") ? MultiFileColumnMappingMode::BY_FIELD_ID
 	                                                                   : MultiFileColumnMappingMode::BY_NAME;
 	bind.schema = ReadColumns(deserializer, 104, "schema");
+	deserializer.ReadObject(105, "options",
+	                        [&](Deserializer &object) { result.options = MultiFileOptions::Deserialize(object); });
 	deserializer.End();
 	if (result.names.size() != result.types.size()) {
 		throw SerializationException("A bound scan has %llu names for %llu columns", result.names.size(),

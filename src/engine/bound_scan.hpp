@@ -1,10 +1,10 @@
 #pragma once
 
 #include "compat/names.hpp"
+#include "compat/scan_serialization.hpp"
 
 #include "duckdb.hpp"
-#include "duckdb/common/multi_file/multi_file_states.hpp"
-#include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/common/multi_file/multi_file_options.hpp"
 
 #include <optional>
 #include <string>
@@ -17,20 +17,20 @@ struct BoundScan {
 	duckdb::vector<duckdb::Identifier> names;
 	duckdb::vector<duckdb::LogicalType> types;
 	duckdb::MultiFileReaderBindData reader_bind;
+	//! With what was found out about hive columns
+	duckdb::MultiFileOptions options;
 };
 
 //! While it lives, Parquet scans of the operators are serialized as bound scans: in place of the list of files, which
 //! each task brings for itself, DuckDB's own serialization carries one name that is a BoundScan in bytes.
-//! Changes only which function serializes, so plans that others read at the same time stay valid.
 class SerializeBoundScans {
 public:
 	explicit SerializeBoundScans(const duckdb::vector<duckdb::reference<duckdb::LogicalOperator>> &operators);
-	~SerializeBoundScans();
 	SerializeBoundScans(const SerializeBoundScans &) = delete;
 	SerializeBoundScans &operator=(const SerializeBoundScans &) = delete;
 
 private:
-	duckdb::vector<duckdb::reference<duckdb::LogicalGet>> scans;
+	std::vector<SerializedAsOneFile> scans;
 };
 
 //! Of the list of files that a scan was deserialized with; nothing if it is an ordinary list. Throws a

@@ -75,6 +75,7 @@ bool BoundScanReader::Bind(MultiFileOptions &options, MultiFileList &list, vecto
 	types = bound->types;
 	names = bound->names;
 	bind_data = bound->reader_bind;
+	options = bound->options;
 	return true;
 }
 
