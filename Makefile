@@ -197,5 +197,5 @@ wheel: release
 		"$$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' $(RELEASE)/CMakeCache.txt)" dist $(WHEEL_EXTENSIONS)
 
 clean:
-	rm -rf build/release build/release-* build/debug build/asan build/tsan build/strict build/fuzz build/tidy build/package \
-		build/image build/repository build/wheel dist
+	rm -rf build/release build/release-* build/debug build/asan build/tsan build/strict build/fuzz build/tidy \
+		build/package build/image build/repository build/wheel dist

@@ -24,14 +24,15 @@ def _parser() -> argparse.ArgumentParser:
                "else from ~/.duckherder/token.")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    worker = commands.add_parser("worker", help="run tasks of queries, until SIGTERM")
+    worker = commands.add_parser("worker", allow_abbrev=False, help="run tasks of queries, until SIGTERM")
     worker.add_argument("--driver", metavar="HOST:PORT", help="whom to register with; default $DUCKHERDER_DRIVER")
     worker.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="127.0.0.1:0 by default")
     worker.add_argument("--drain-timeout", metavar="SECONDS", help="how long to finish tasks after SIGTERM; default 60")
     worker.add_argument("--id", metavar="NAME", help="unique in the cluster; made of the address by default")
     _add_node_flags(worker)
 
-    driver = commands.add_parser("driver", help="a database for clients, with queries on the workers that register")
+    driver = commands.add_parser("driver", allow_abbrev=False,
+                                 help="a database for clients, with queries on the workers that register")
     driver.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8815", help="127.0.0.1:8815 by default")
     driver.add_argument("--database", metavar="FILE", default=":memory:", help="whose tables clients attach")
     _add_node_flags(driver)
@@ -39,13 +40,34 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="the workers of a driver")
     status.add_argument("--driver", metavar="HOST:PORT", help="$DUCKHERDER_DRIVER, or 127.0.0.1:8815, by default")
 
+    for command in (worker, driver):
+        command.add_argument("--init", metavar="FILE.sql", help="SQL to run at the start: ATTACH, CREATE SECRET, LOAD")
+        command.epilog = f"Further flags are the other parameters of duckherder_serve_{command.prog.split()[-1]}: " \
+                         "--max-queries 8 is max_queries := '8'."
     for command in (worker, driver, status):
         command.add_argument("--token-file", metavar="F", help="the cluster's token")
     return parser
 
 
+def _further_parameters(words: list[str]) -> dict[str, str]:
+    """Flags that only the SQL function knows, which also says what is wrong with them."""
+    found: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        flag, has_value, value = rest.pop(0).partition("=")
+        if not flag.startswith("--") or len(flag) == 2:
+            raise ValueError(f"'{flag}' is no flag")
+        if not has_value:
+            value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
+        name = flag[2:].replace("-", "_")
+        if name in found:
+            raise ValueError(f"{flag} is given twice")
+        found[name] = value
+    return found
+
+
 #: Flags that are parameters of the SQL functions, under the same names
-_PARAMETERS = ("driver", "listen", "id", "threads", "memory_limit", "temp_directory", "http", "drain_timeout")
+_PARAMETERS = ("driver", "listen", "id", "threads", "memory_limit", "temp_directory", "http", "drain_timeout", "init")
 
 
 def _status(driver: str) -> int:
@@ -61,7 +83,7 @@ def _status(driver: str) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, further: list[str]) -> int:
     if arguments.token_file:
         os.environ["DUCKHERDER_TOKEN_FILE"] = os.path.abspath(arguments.token_file)
     # The session that serves has no workers of its own: it does not ask the driver that others mean.
@@ -75,15 +97,19 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.end_with_parent is not None:
         end_with_parent(arguments.end_with_parent, arguments.end_removes)
     given = {name: getattr(arguments, name, None) for name in _PARAMETERS}
+    parameters = {name: value for name, value in given.items() if value is not None}
     return run_node(arguments.command, getattr(arguments, "database", ":memory:"),
-                    {name: value for name, value in given.items() if value is not None}, arguments.ready_fd)
+                    {**_further_parameters(further), **parameters}, arguments.ready_fd)
 
 
 def main(words: list[str] | None = None) -> int:
     """Runs the command line `words`, by default that of the process, and returns the exit code."""
-    arguments = _parser().parse_args(words)
+    parser = _parser()
+    arguments, further = parser.parse_known_args(words)
+    if further and arguments.command == "status":
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     try:
-        return _run(arguments)
+        return _run(arguments, further)
     except Exception as error:
         print(f"duckherder {arguments.command}: {error}", file=sys.stderr)
         return 1

@@ -67,6 +67,8 @@ def run_node(kind: str, database: str, parameters: dict[str, str], ready_fd: int
     if kind == "driver":
         config = {name: parameters.pop(name) for name in _SETTINGS_OF_DATABASE if name in parameters}
     con = connect(database, config=config)
+    if kind == "driver" and "init" in parameters:
+        con.execute(Path(parameters.pop("init")).read_text(encoding="utf-8"))
     location, pages = _serve(con, kind, parameters)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

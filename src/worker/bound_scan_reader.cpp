@@ -93,10 +93,10 @@ bool BoundScanReader::KeepsFiles() const {
 shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context, GlobalTableFunctionState &gstate,
                                                          const OpenFileInfo &file, idx_t file_idx,
                                                          const MultiFileBindData &bind_data) {
-	auto result = MultiFileReader::CreateReader(context, gstate, file, file_idx, bind_data);
+	auto result = OpenParquetFile(context, gstate, file, file_idx, bind_data);
 	PrepareDecryption(context, *result);
 	if (files) {
-		CheckOpenedVersion(files->at(file_idx), *result);
+		CheckOpenedVersion(context, files->at(file_idx), *result);
 	}
 	return result;
 }
@@ -145,7 +145,7 @@ ReaderInitializeType BoundScanReader::InitializeReader(MultiFileReaderData &read
 	                                                     table_filters, context, gstate);
 	if (files && rows) {
 		auto &file = files->at(reader_data.reader->file_list_idx.GetIndex());
-		reader_data.reader = ReadOnlyRowGroups(file, *rows, rows_end_at_borders, reader_data.reader);
+		reader_data.reader = ReadOnlyRowGroups(context, file, *rows, rows_end_at_borders, reader_data.reader);
 	}
 	return initialized;
 }

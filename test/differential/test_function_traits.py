@@ -1,4 +1,5 @@
-"""The reviewed table of functions, src/engine/function_traits.def and what 2.0 adds to it, against the functions that DuckDB has."""
+"""The reviewed table of functions, src/engine/function_traits.def and what 2.0 adds to it, against the
+functions that DuckDB has."""
 
 import os
 import re

@@ -7,7 +7,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("DUCKHERDER_BUILD") or ROOT / "build" / "release").resolve()
 DEPS = ROOT / "build" / "deps"
-EXTENSION = BUILD / "duckherder.duckdb_extension"
+#: The Python with the DuckDB that the extensions below are for
+FIRST_PYTHON = DEPS / "venv" / "bin" / "python"
+#: Our Python package as the next DuckDB's build directory has it, see scripts/lay_out_next.sh
+PACKAGES = BUILD / "packages"
+EXTENSION = (BUILD / "python" if PACKAGES.exists() else BUILD) / "duckherder.duckdb_extension"
 BINARY = BUILD / "duckherder"
 #: `duckherder worker` with faults, which takes the same flags
 FAULTY_WORKER = BUILD / "test" / "chaos" / "faulty_worker"

@@ -7,6 +7,7 @@ import duckdb
 
 from support import paths
 from support.cluster import BY_ROWS, Cluster
+from support.versions import share_duckdb
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -21,6 +22,7 @@ def plain_session(threads: int | None = None) -> Connection:
 
 def bare_session(database: str = ":memory:") -> Connection:
     """The extension is loaded; nobody takes tasks yet."""
+    share_duckdb()
     con = duckdb.connect(database, config={"allow_unsigned_extensions": "true"})
     con.execute(f"LOAD {paths.quoted(paths.require(paths.EXTENSION))}")
     return con

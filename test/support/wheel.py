@@ -60,6 +60,7 @@ class Environment:
 
     def __init__(self, directory: Path, duckdb_version: str):
         directory.chmod(0o755)
+        self.duckdb_version = duckdb_version
         self.python = directory / "venv" / "bin" / "python"
         self.home = directory / "home"
         self.home.mkdir()

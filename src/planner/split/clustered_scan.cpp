@@ -63,10 +63,10 @@ public:
 		auto partition_stats = PartitionStatsOf(context, get.function);
 		auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 		if (!partition_stats || !bind_data.initial_reader || bind_data.file_list->GetTotalFileCount() != 1 ||
-		    bind_data.file_list->GetFirstFile().path != bind_data.initial_reader->GetFileName() ||
-		    !HasOrderedBounds(*bind_data.initial_reader)) {
+		    bind_data.file_list->GetFirstFile().path != bind_data.initial_reader->GetFileName()) {
 			return;
 		}
+		reader = bind_data.initial_reader;
 		GetPartitionStatsInput input(get.function, get.bind_data.get());
 		for (auto &group : partition_stats(context, input)) {
 			if (!group.partition_row_group || !group.row_start.IsValid()) {
@@ -87,6 +87,9 @@ public:
 	//! The bounds of all row groups; empty if they are not known, or if the column is not sorted at all.
 	vector<KeyBounds> BoundsOf(idx_t column) const {
 		vector<KeyBounds> bounds;
+		if (groups.empty() || !HasOrderedBounds(*reader, groups, column)) {
+			return bounds;
+		}
 		auto any_sorted = false;
 		for (auto &group : groups) {
 			auto found = BoundsOf(group, column);
@@ -105,6 +108,8 @@ public:
 
 private:
 	LogicalGet &get;
+	//! Null if nothing is known
+	shared_ptr<BaseFileReader> reader;
 	vector<PartitionStatistics> groups;
 	vector<RowGroupInfo> row_groups;
 

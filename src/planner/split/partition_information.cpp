@@ -69,8 +69,8 @@ public:
 		// DuckDB hands a scan's state to its readers when it opens them, and that of Parquet does not look at it.
 		GlobalTableFunctionState no_state;
 		auto reader = bind_data.multi_file_reader->CreateReader(context, no_state, info, 0, bind_data);
-		AddOpenedVersion(file, *reader);
-		rows = RowGroupRows(*reader);
+		AddOpenedVersion(context, file, *reader);
+		rows = RowGroupRows(context, *reader);
 	}
 
 private:
@@ -171,7 +171,7 @@ vector<ScanFile> FilesOf(ClientContext &context, const LogicalGet &get) {
 		LocateFile(context, file);
 		if (bound_file && bound_file->GetFileName() == info.path) {
 			// What the optimizer did relied on the footer that was read then.
-			AddOpenedVersion(file, *bound_file);
+			AddOpenedVersion(context, file, *bound_file);
 		}
 		result.push_back(std::move(file));
 	}
