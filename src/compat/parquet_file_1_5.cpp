@@ -6,6 +6,7 @@
 
 #include <parquet_reader.hpp>
 
+#include "duckdb/common/multi_file/multi_file_function.hpp"
 #include "duckdb/main/database.hpp"
 
 namespace duckherder {

@@ -26,6 +26,8 @@ inline bool IsTuple(duckdb::LogicalTypeId) {
 	return false;
 }
 
+constexpr bool HAS_EMPTY_STRUCTS = false;
+
 } // namespace duckherder
 
 #else
@@ -39,6 +41,8 @@ constexpr auto AGGREGATE_STATE_INFO = duckdb::LogicalTypeInfoType::LEGACY_AGGREG
 inline bool IsTuple(duckdb::LogicalTypeId id) {
 	return id == duckdb::LogicalTypeId::TUPLE;
 }
+
+constexpr bool HAS_EMPTY_STRUCTS = true;
 
 } // namespace duckherder
 

@@ -315,7 +315,9 @@ void CheckedDeserializer::ReadDataPtr(data_ptr_t &target, idx_t count) {
 
 void CheckColumnType(const LogicalType &type) {
 	auto refuse = [&](const char *reason) {
-		throw SerializationException("a type %s %s", EnumUtil::ToString(type.id()), reason);
+		// Not by its name: in functions that end with an error gcc does not widen an enum that it passes, which clang,
+		// that 2.0's package is compiled by, relies on.
+		throw SerializationException("a type %d %s", static_cast<int>(type.id()), reason);
 	};
 	if (OnlyInPlans(type.id()) || type.InternalType() == PhysicalType::INVALID) {
 		refuse("is none that a column can have");
@@ -350,7 +352,7 @@ void CheckColumnType(const LogicalType &type) {
 		}
 		[[fallthrough]];
 	case LogicalTypeId::STRUCT:
-		if (StructType::GetChildCount(type) == 0) {
+		if (StructType::GetChildCount(type) == 0 && !HAS_EMPTY_STRUCTS) {
 			refuse("has no fields");
 		}
 		for (auto &child : StructType::GetChildTypes(type)) {
@@ -363,6 +365,11 @@ void CheckColumnType(const LogicalType &type) {
 		}
 		break;
 	default:
+		if (IsTuple(type.id())) {
+			for (auto &child : StructType::GetChildTypes(type)) {
+				CheckColumnType(child.second);
+			}
+		}
 		break;
 	}
 }
