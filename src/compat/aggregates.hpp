@@ -73,6 +73,12 @@ inline const duckdb::vector<duckdb::LogicalType> &ArgumentsOf(const duckdb::Aggr
 	return function.arguments;
 }
 
+//! Of the arguments by which the function is bound to the same again. What carries it out may take others, as sums of
+//! DECIMAL are sums of integers.
+inline const duckdb::vector<duckdb::LogicalType> &ArgumentsToBindBy(const duckdb::AggregateFunction &function) {
+	return function.arguments;
+}
+
 //! After its arguments were set: it takes those, and no more
 inline void SetNoMoreArguments(duckdb::AggregateFunction &function) {
 	function.varargs = duckdb::LogicalType(duckdb::LogicalTypeId::INVALID);
@@ -157,6 +163,16 @@ inline duckdb::vector<duckdb::LogicalType> &ArgumentsOf(duckdb::BoundAggregateFu
 
 inline const duckdb::vector<duckdb::LogicalType> &ArgumentsOf(const duckdb::BoundAggregateFunction &function) {
 	return function.GetArguments();
+}
+
+inline duckdb::vector<duckdb::LogicalType> ArgumentsToBindBy(const duckdb::BoundAggregateFunction &function) {
+	auto result = function.GetLogicalArguments();
+	for (duckdb::idx_t i = 0; i < result.size() && i < function.GetArguments().size(); i++) {
+		if (!result[i].IsComplete()) {
+			result[i] = function.GetArguments()[i];
+		}
+	}
+	return result;
 }
 
 //! A bound function takes what it was bound to

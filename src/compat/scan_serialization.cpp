@@ -2,6 +2,7 @@
 
 #include "duckdb/common/multi_file/multi_file_list.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace duckherder {
@@ -54,12 +55,27 @@ SerializedAsOneFile::~SerializedAsOneFile() {
 
 #else
 
+namespace {
+
+//! The session knows the key by a name, which only the Parquet extension itself can look up.
+bool NamesKey(const LogicalGet &get) {
+	auto config = get.named_parameters.find(Identifier("encryption_config"));
+	if (config == get.named_parameters.end() || config->second.type().id() != LogicalTypeId::STRUCT) {
+		return false;
+	}
+	auto &fields = StructType::GetChildTypes(config->second.type());
+	return std::any_of(fields.begin(), fields.end(),
+	                   [](auto &field) { return Identifier(field.first) == Identifier("footer_key"); });
+}
+
+} // namespace
+
 bool SerializedAsOneFile::IsPossible(const LogicalGet &get) {
 	// What may be empty is bound without columns where no file is known yet.
 	auto allow_empty = get.named_parameters.find(Identifier("allow_empty"));
 	auto may_be_empty = allow_empty != get.named_parameters.end() && !allow_empty->second.IsNull() &&
 	                    allow_empty->second.DefaultCastAs(LogicalType::BOOLEAN).GetValue<bool>();
-	return !get.function.HasSerializationCallbacks() && get.parameters.size() == 1 && !may_be_empty;
+	return !get.function.HasSerializationCallbacks() && get.parameters.size() == 1 && !may_be_empty && !NamesKey(get);
 }
 
 SerializedAsOneFile::SerializedAsOneFile(LogicalGet &get_p, PathOf path_of)

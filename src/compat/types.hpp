@@ -27,6 +27,7 @@ inline bool IsTuple(duckdb::LogicalTypeId) {
 }
 
 constexpr bool HAS_EMPTY_STRUCTS = false;
+constexpr bool EXPORTED_STATES_TRAVEL = false;
 
 } // namespace duckherder
 
@@ -43,6 +44,8 @@ inline bool IsTuple(duckdb::LogicalTypeId id) {
 }
 
 constexpr bool HAS_EMPTY_STRUCTS = true;
+//! Exported states of aggregates are structs like others, whose type says which aggregate they are of.
+constexpr bool EXPORTED_STATES_TRAVEL = true;
 
 } // namespace duckherder
 

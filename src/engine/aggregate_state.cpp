@@ -193,7 +193,7 @@ void FinalFinalize(Vector &states, AggregateFinalizeInput &input, Vector &result
 void SerializeWrapped(Serializer &serializer, const optional_ptr<FunctionData> bind_data,
                       const BoundAggregateFunction &) {
 	auto &wrapped = bind_data->Cast<WrappedBindData>();
-	serializer.WriteProperty(600, "arguments", ArgumentsOf(wrapped.function));
+	serializer.WriteProperty(600, "arguments", ArgumentsToBindBy(wrapped.function));
 	serializer.WriteProperty(601, "return_type", wrapped.return_type);
 	serializer.WriteObject(602, "function", [&](Serializer &object) {
 		FunctionSerializer::Serialize(object, wrapped.function, wrapped.bind_data.get());

@@ -1,5 +1,7 @@
 #include "engine/function_traits.hpp"
 
+#include "compat/types.hpp"
+
 #include "duckdb/common/string_util.hpp"
 
 #include <algorithm>
@@ -66,6 +68,9 @@ bool Find(FunctionKind kind, const std::string &lower_name, FunctionTraits &trai
 FunctionTraits TraitsOf(FunctionKind kind, const std::string &name) {
 	FunctionTraits traits;
 	Find(kind, StringUtil::Lower(name), traits);
+	if (traits.reason == SessionReason::OF_STATES && EXPORTED_STATES_TRAVEL) {
+		traits.reason = SessionReason::ON_WORKER;
+	}
 	return traits;
 }
 

@@ -58,7 +58,9 @@ BoundScanReader &ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) 
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 	vector<OpenFileInfo> infos;
 	for (auto &file : files) {
-		infos.push_back(ToOpenFileInfo(file));
+		// Before a file is opened, 2.0 looks at its name, which is the one that the user wrote; the reader opens it where
+		// it is.
+		infos.emplace_back(file.Written());
 	}
 	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(infos));
 	auto &reader = bind_data.multi_file_reader->Cast<BoundScanReader>();

@@ -4,6 +4,7 @@
 #include "compat/functions.hpp"
 #include "compat/names.hpp"
 #include "engine/parquet_file.hpp"
+#include "engine/scan_file.hpp"
 
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
@@ -93,7 +94,8 @@ bool BoundScanReader::KeepsFiles() const {
 shared_ptr<BaseFileReader> BoundScanReader::CreateReader(ClientContext &context, GlobalTableFunctionState &gstate,
                                                          const OpenFileInfo &file, idx_t file_idx,
                                                          const MultiFileBindData &bind_data) {
-	auto result = OpenParquetFile(context, gstate, file, file_idx, bind_data);
+	auto opened = files ? ToOpenFileInfo(files->at(file_idx)) : file;
+	auto result = OpenParquetFile(context, gstate, opened, file_idx, bind_data);
 	PrepareDecryption(context, *result);
 	if (files) {
 		CheckOpenedVersion(context, files->at(file_idx), *result);
