@@ -43,14 +43,11 @@ bool IsNeverTrue(const duckdb::TableFilter &filter, duckdb::BaseStatistics &stat
 void ForEachFilter(const duckdb::TableFilterSet &filters,
                    const std::function<void(duckdb::idx_t key, duckdb::TableFilter &filter)> &visit);
 
-//! Takes those out that are to go
-void RemoveFilters(duckdb::TableFilterSet &filters, const std::function<bool(const duckdb::TableFilter &)> &goes);
+//! Takes those out whose values become known while another operator of the same process runs
+void RemoveDynamicFilters(duckdb::TableFilterSet &filters);
 
 //! What the filter is an expression of
 void VisitFilterExpressions(duckdb::TableFilter &filter, const std::function<void(duckdb::Expression &)> &visit);
-
-//! Whether its values become known while another operator of the same process runs
-bool IsDynamicFilter(const duckdb::TableFilter &filter);
 
 //! Without the Bloom filters at the positions `below_cast`, where 1.5 cannot apply any: each only saves a join rows.
 //! Nothing if all filters can stay.

@@ -74,12 +74,6 @@ void ForEachFilter(const TableFilterSet &filters, const std::function<void(idx_t
 	}
 }
 
-void RemoveFilters(TableFilterSet &filters, const std::function<bool(const TableFilter &)> &goes) {
-	for (auto entry = filters.filters.begin(); entry != filters.filters.end();) {
-		entry = goes(*entry->second) ? filters.filters.erase(entry) : std::next(entry);
-	}
-}
-
 void VisitFilterExpressions(TableFilter &filter, const std::function<void(Expression &)> &visit) {
 	switch (filter.filter_type) {
 	case TableFilterType::CONJUNCTION_OR:
@@ -104,6 +98,8 @@ void VisitFilterExpressions(TableFilter &filter, const std::function<void(Expres
 	}
 }
 
+namespace {
+
 bool IsDynamicFilter(const TableFilter &filter) {
 	switch (filter.filter_type) {
 	case TableFilterType::DYNAMIC_FILTER:
@@ -115,6 +111,14 @@ bool IsDynamicFilter(const TableFilter &filter) {
 	}
 	default:
 		return false;
+	}
+}
+
+} // namespace
+
+void RemoveDynamicFilters(TableFilterSet &filters) {
+	for (auto entry = filters.filters.begin(); entry != filters.filters.end();) {
+		entry = IsDynamicFilter(*entry->second) ? filters.filters.erase(entry) : std::next(entry);
 	}
 }
 

@@ -3,6 +3,7 @@
 #if DUCKHERDER_DUCKDB_MAJOR >= 2
 
 #include "duckdb/function/scalar/tablefilter_functions.hpp"
+#include "duckdb/planner/expression/bound_conjunction_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
@@ -68,50 +69,79 @@ void ForEachFilter(const TableFilterSet &filters, const std::function<void(idx_t
 	}
 }
 
-void RemoveFilters(TableFilterSet &filters, const std::function<bool(const TableFilter &)> &goes) {
-	TableFilterSet kept;
-	for (auto &entry : filters) {
-		if (!goes(entry.Filter())) {
-			kept.SetFilterByColumnIndex(entry.GetIndex(), entry.TakeFilter());
-		}
-	}
-	for (auto &filter : filters.GetMultiColumnFilters()) {
-		if (!goes(*filter)) {
-			kept.PushMultiColumnFilter(CopyFilter(*filter));
-		}
-	}
-	filters = std::move(kept);
-}
-
 void VisitFilterExpressions(TableFilter &filter, const std::function<void(Expression &)> &visit) {
 	visit(*filter.Cast<ExpressionFilter>().expr);
 }
 
 namespace {
 
-bool IsDynamic(const Expression &expression) {
-	if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
-		auto &name = expression.Cast<BoundFunctionExpression>().Function().GetName();
-		if (name == DynamicFilterScalarFun::NAME || name == BloomFilterScalarFun::NAME ||
-		    name == PrefixRangeScalarFun::NAME) {
-			return true;
-		}
-		// their children are in their bind data
-		if (name == OptionalFilterScalarFun::NAME || name == SelectivityOptionalFilterScalarFun::NAME) {
-			auto child = ExpressionFilter::GetOptionalFilterChild(expression);
-			return !child || IsDynamic(*child);
-		}
+bool IsDynamic(const Expression &expression);
+
+bool IsDynamicFunction(const Expression &expression) {
+	if (expression.GetExpressionClass() != ExpressionClass::BOUND_FUNCTION) {
+		return false;
 	}
-	auto result = false;
+	auto &name = expression.Cast<BoundFunctionExpression>().Function().GetName();
+	if (name == DynamicFilterScalarFun::NAME || name == BloomFilterScalarFun::NAME ||
+	    name == PrefixRangeScalarFun::NAME) {
+		return true;
+	}
+	// their children are in their bind data
+	if (name == OptionalFilterScalarFun::NAME || name == SelectivityOptionalFilterScalarFun::NAME) {
+		auto child = ExpressionFilter::GetOptionalFilterChild(expression);
+		return !child || IsDynamic(*child);
+	}
+	return false;
+}
+
+bool IsDynamic(const Expression &expression) {
+	auto result = IsDynamicFunction(expression);
 	ExpressionIterator::EnumerateChildren(expression,
 	                                      [&](const Expression &child) { result = result || IsDynamic(child); });
 	return result;
 }
 
+//! Null if nothing is left. The parts of a conjunction go one by one: the others say which rows there are.
+unique_ptr<Expression> WithoutDynamic(const Expression &expression) {
+	if (!IsDynamic(expression)) {
+		return expression.Copy();
+	}
+	if (IsDynamicFunction(expression)) {
+		return nullptr;
+	}
+	if (expression.GetExpressionType() != ExpressionType::CONJUNCTION_AND) {
+		throw NotImplementedException("The filter %s depends on what another operator finds", expression.ToString());
+	}
+	vector<unique_ptr<Expression>> kept;
+	for (auto &part : expression.Cast<BoundConjunctionExpression>().GetChildren()) {
+		if (auto left = WithoutDynamic(*part)) {
+			kept.push_back(std::move(left));
+		}
+	}
+	return kept.empty() ? nullptr
+	                    : BoundConjunctionExpression::Create(ExpressionType::CONJUNCTION_AND, std::move(kept));
+}
+
+unique_ptr<TableFilter> WithoutDynamic(const TableFilter &filter) {
+	auto left = WithoutDynamic(*filter.Cast<ExpressionFilter>().expr);
+	return left ? make_uniq<ExpressionFilter>(std::move(left)) : nullptr;
+}
+
 } // namespace
 
-bool IsDynamicFilter(const TableFilter &filter) {
-	return IsDynamic(*filter.Cast<ExpressionFilter>().expr);
+void RemoveDynamicFilters(TableFilterSet &filters) {
+	TableFilterSet kept;
+	for (auto &entry : filters) {
+		if (auto filter = WithoutDynamic(entry.Filter())) {
+			kept.SetFilterByColumnIndex(entry.GetIndex(), std::move(filter));
+		}
+	}
+	for (auto &filter : filters.GetMultiColumnFilters()) {
+		if (auto left = WithoutDynamic(*filter)) {
+			kept.PushMultiColumnFilter(std::move(left));
+		}
+	}
+	filters = std::move(kept);
 }
 
 std::optional<TableFilterSet> ApplicableBelowCasts(const TableFilterSet &, const std::function<bool(idx_t)> &) {

@@ -53,6 +53,10 @@ public:
 			op = op.get().children[0].get();
 		}
 		scan = op.get().Cast<PhysicalTableScan>();
+	}
+
+	//! Once, before it is read; may open files
+	void Initialize() {
 		if (!range && scan->function.init_global) {
 			TableFunctionInitInput input(scan->bind_data.get(), scan->column_ids, scan->projection_ids,
 			                             scan->table_filters.get(), scan->extra_info.sample_options, scan.get());
@@ -362,8 +366,10 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 		for (auto &filter : filters) {
 			FilterScanByKeys(*clone, filter.column, filter.keys, filter.pruned);
 		}
-		return std::make_shared<ScanSource>(context, CloneSteps(std::move(clone), steps), std::move(range),
-		                                    sending_threads);
+		auto source = std::make_shared<ScanSource>(context, CloneSteps(std::move(clone), steps), std::move(range),
+		                                           sending_threads);
+		source->Initialize();
+		return source;
 	}
 	if (WasRead(task)) {
 		throw IOException("The rows of %s were read once already and cannot be read again for a retry",
@@ -372,10 +378,16 @@ std::shared_ptr<ChunkSource> FeedScan::Open(const ScanSplit &split, TaskId task,
 	if (!shared) {
 		// most table functions cannot copy what they bound
 		shared = std::make_shared<Impl>(context, CloneSteps(CopyScan(get, std::move(get.bind_data)), steps));
+		try {
+			shared->Initialize();
+		} catch (const std::exception &error) {
+			shared->Fail(error);
+		}
 		if (shared->MaxReaders() < stream->readers) {
 			turns = std::make_shared<TurnsSource>(shared);
 		}
 	}
+	shared->CheckNotFailed();
 	return std::make_shared<SharedFeed>(shared, turns, lock, [this, task] {
 		std::lock_guard<std::mutex> opened_guard(opened_lock);
 		opened.insert(task);

@@ -410,7 +410,7 @@ StageScan::Reader ReaderOf(const LogicalGet &get) {
 }
 
 void RemoveDynamicFilters(LogicalGet &get) {
-	RemoveFilters(get.table_filters, IsDynamicFilter);
+	RemoveDynamicFilters(get.table_filters);
 }
 
 PipelineTasks SplitByInformation(const PartitionInformation &information, const PlannerOptions &options,
