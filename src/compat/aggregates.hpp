@@ -10,6 +10,9 @@
 
 namespace duckherder {
 
+//! Whether an aggregate keeps the arguments that binding has read as constants
+constexpr bool BINDING_KEEPS_CONSTANTS = DUCKHERDER_DUCKDB_MAJOR >= 2;
+
 #if DUCKHERDER_DUCKDB_MAJOR < 2
 
 using AggregateFinalizeInput = duckdb::AggregateInputData;

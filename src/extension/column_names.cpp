@@ -1,6 +1,7 @@
 #include "extension/column_names.hpp"
 
 #include "compat/names.hpp"
+#include "compat/packing.hpp"
 #include "engine/aggregate_state.hpp"
 #include "engine/exchange_scan.hpp"
 
@@ -20,13 +21,7 @@ namespace {
 
 //! DuckDB's optimizer makes columns smaller and larger again; the column stays the same to people.
 bool IsCompression(const Expression &expression) {
-	if (expression.GetExpressionClass() != ExpressionClass::BOUND_FUNCTION) {
-		return false;
-	}
-	auto &call = expression.Cast<BoundFunctionExpression>();
-	return !call.GetChildren().empty() &&
-	       (StringUtil::StartsWith(FunctionName(call.Function()), "__internal_compress") ||
-	        StringUtil::StartsWith(FunctionName(call.Function()), "__internal_decompress"));
+	return PackingOf(expression) != Packing::NONE && !expression.Cast<BoundFunctionExpression>().GetChildren().empty();
 }
 
 const Expression *WithoutCompression(const Expression *expression) {

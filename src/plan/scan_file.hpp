@@ -22,8 +22,9 @@ struct LocalFileVersion {
 };
 
 //! A file that tasks read, with what the session knows of it: what a task does not know it has to ask the store for,
-//! and each request to an object store takes many milliseconds. `local`, the store's version or `footer_hash` says which
-//! version of the file was planned with, and no task reads another one; with DuckDB 2.0 `footer_hash` does so besides.
+//! and each request to an object store takes many milliseconds. `local`, the store's version or `footer_hash` says
+//! which version of the file was planned with, and no task reads another one; with DuckDB 2.0 `footer_hash` does so
+//! besides.
 struct ScanFile {
 	ScanFile() = default;
 	//! Of which no more is known

@@ -15,6 +15,7 @@
 #include "planner/place/insert_exchanges.hpp"
 #include "planner/place/plan_work.hpp"
 #include "planner/place/worth_distributing.hpp"
+#include "planner/rewrite/inline_constants.hpp"
 #include "planner/rewrite/lake_scans.hpp"
 #include "planner/split/split_scans.hpp"
 
@@ -184,6 +185,7 @@ struct PlannerPass {
 
 //! In this order; the header of each pass says what it needs and promises.
 constexpr PlannerPass PASSES[] = {
+    {"inline_constants", false, [](Planning &p) { InlineConstantsIntoAggregates(p.context, *p.plan); }},
     {"read_lake_files", true, [](Planning &p) { p.fixed_joins = ReadLakeFiles(p.context, p.binder, p.plan); }},
     {"find_clustered_scans", true,
      [](Planning &p) { p.clustered = FindClusteredScans(p.context, *p.plan, p.result.options); }},

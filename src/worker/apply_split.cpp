@@ -58,8 +58,8 @@ BoundScanReader &ReplaceFiles(LogicalGet &get, std::span<const ScanFile> files) 
 	auto &bind_data = get.bind_data->Cast<MultiFileBindData>();
 	vector<OpenFileInfo> infos;
 	for (auto &file : files) {
-		// Before a file is opened, 2.0 looks at its name, which is the one that the user wrote; the reader opens it where
-		// it is.
+		// Before a file is opened, 2.0 looks at its name, which is the one that the user wrote; the reader opens it
+		// where it is.
 		infos.emplace_back(file.Written());
 	}
 	bind_data.file_list = make_shared_ptr<TaskFiles>(std::move(infos));

@@ -1,6 +1,7 @@
 #include "planner/cut/feed_steps.hpp"
 
 #include "compat/names.hpp"
+#include "compat/packing.hpp"
 #include "engine/exchange_scan.hpp"
 #include "planner/cut/may_fail.hpp"
 #include "wire/chunk_codec.hpp"
@@ -40,7 +41,7 @@ bool IsCheapFunction(const BoundFunctionExpression &function) {
 	    "substr", "substring", "strlen", "struct_extract", "struct_extract_at",
 	};
 	auto &name = FunctionName(function.Function());
-	return CHEAP.count(name) > 0 || StringUtil::StartsWith(name, "__internal_compress_") ||
+	return CHEAP.count(name) > 0 || PackingOf(function) == Packing::PACKS ||
 	       std::all_of(function.GetChildren().begin(), function.GetChildren().end(),
 	                   [](auto &child) { return HasFixedSize(child->GetReturnType()); });
 }

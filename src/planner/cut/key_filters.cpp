@@ -2,6 +2,7 @@
 
 #include "compat/filters.hpp"
 #include "compat/names.hpp"
+#include "compat/packing.hpp"
 #include "engine/key_set.hpp"
 #include "common/contains.hpp"
 #include "planner/cut/stage_order.hpp"
@@ -225,15 +226,13 @@ private:
 
 	bool TraceExpression(LogicalOperator &below, const Expression &expression, KeyFilterCandidate &candidate) {
 		if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
-			// DuckDB packs columns below some operators and unpacks them above: together that changes nothing
-			auto &function = expression.Cast<BoundFunctionExpression>();
-			auto unpacks = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_decompress_");
-			auto packs = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_compress_");
-			if (!unpacks && !(packs && packed > 0)) {
+			// Together they change nothing.
+			auto packing = PackingOf(expression);
+			if (packing == Packing::NONE || (packing == Packing::PACKS && packed == 0)) {
 				return false;
 			}
-			packed += unpacks ? 1 : -1;
-			return TraceExpression(below, *function.GetChildren()[0], candidate);
+			packed += packing == Packing::UNPACKS ? 1 : -1;
+			return TraceExpression(below, *expression.Cast<BoundFunctionExpression>().GetChildren()[0], candidate);
 		}
 		auto column = AsColumn(expression);
 		return column && Trace(below, *column, candidate);

@@ -2,6 +2,7 @@
 
 #include "common/contains.hpp"
 #include "compat/names.hpp"
+#include "compat/packing.hpp"
 #include "planner/place/join_traits.hpp"
 
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -71,9 +72,8 @@ optional_ptr<const ColumnBinding> AsOneToOne(const Expression &expression) {
 		return AsColumn(expression);
 	}
 	auto &function = expression.Cast<BoundFunctionExpression>();
-	auto one_to_one = StringUtil::StartsWith(FunctionName(function.Function()), "__internal_compress_integral") ||
-	                  StringUtil::StartsWith(FunctionName(function.Function()), "__internal_decompress_integral");
-	return one_to_one ? AsColumn(*function.GetChildren()[0]) : nullptr;
+	auto is_integral = function.GetReturnType().IsIntegral() && function.GetChildren()[0]->GetReturnType().IsIntegral();
+	return is_integral && PackingOf(function) != Packing::NONE ? AsColumn(*function.GetChildren()[0]) : nullptr;
 }
 
 vector<reference<Expression>> References(const vector<unique_ptr<Expression>> &expressions) {
