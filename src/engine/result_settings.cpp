@@ -25,6 +25,7 @@ struct Row {
 #define SETTINGS(decision, names) {Decision::decision, names},
 constexpr Row ROWS[] = {
 #include "engine/result_settings.def"
+#include "engine/result_settings_2_0.def"
 };
 #undef SETTINGS
 
