@@ -92,6 +92,7 @@ def use_workers(code: str) -> str:
     """The example, with workers for a table of any size."""
     code = re.sub(r"^( *)(con) = (duckherder\.connect\(.*)$", rf'\1\2 = \3\n\1\2.execute("{ALWAYS}")', code, flags=re.M)
     code = re.sub(r"^( *)(duckherder\.load\(([\w.]+), .*)$", rf'\1\2\n\1\3.execute("{ALWAYS}")', code, flags=re.M)
+    code = re.sub(r"^(con <- duckherder\$connect\(.*)$", rf'\1\ncon$execute("{ALWAYS}")', code, flags=re.M)
     code = re.sub(r"^(SET GLOBAL duckherder_driver.*)$", rf"\1\n{ALWAYS};", code, flags=re.M)
     code = re.sub(r'^( *statement.execute\()"SET GLOBAL duckherder_driver.*$', rf'\g<0>\n\1"{ALWAYS}");', code,
                   flags=re.M)
@@ -198,3 +199,20 @@ def test_node(world, quantities):
     (world.directory / "node_modules").symlink_to(NODE_MODULES)
     (world.directory / "quantities.mjs").write_text(world.here(use_workers(code)))
     assert shows(check_borrowed(world, "Node", lambda: world.run(["node", "quantities.mjs"])), quantities)
+
+
+def has_reticulate() -> bool:
+    if not shutil.which("Rscript"):
+        return False
+    return subprocess.run(["Rscript", "--vanilla", "-e", "library(reticulate)"], capture_output=True,
+                          timeout=PROGRAM_SECONDS).returncode == 0
+
+
+def test_r(world, quantities):
+    if not has_reticulate():
+        pytest.skip("there is no R with reticulate on this machine")
+    (_, code), = blocks("R")
+    (world.directory / "quantities.R").write_text(world.here(use_workers(code)))
+    run = ["Rscript", "--vanilla", "quantities.R"]
+    python = {"RETICULATE_PYTHON": str(CLIENTS_PYTHON)}
+    assert shows(check_borrowed(world, "R", lambda: world.run(run, variables=python)), quantities)
