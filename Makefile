@@ -68,7 +68,7 @@ deps:
 	@$(LOCK) python3 scripts/fetch.py build
 
 deps-test: deps
-	@$(LOCK) python3 scripts/fetch.py demo test venv venv-clients java
+	@$(LOCK) python3 scripts/fetch.py demo test venv venv-clients venv-superset java
 
 # Much less than the tests need: no S3 server, no PostgreSQL, no browser
 deps-demo: deps

@@ -27,7 +27,7 @@ after)
 		In $directory: the program duckherder, the extension, and duckdb, a shell that loads it. Next:
 		  $directory/duckdb      type SELECT duckherder_start_local_server(0, 4); and then any query
 		  make demo               a driver and three workers here answer TPC-H queries; fetches 27 MB more
-		  make test               every test, about an hour on two cores; fetches 370 MB more
+		  make test               every test, about an hour on two cores; fetches 460 MB more
 		  make package            an archive for other machines; also make deb, image, repository: docs/deploy.md
 	END
 	;;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fetches and unpacks the pinned parts of third_party/versions.ini into build/deps.
 
-usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, wheel, venv, venv-demo, venv-clients, image,
-       java, build-2.0.1, venv-2.0.1)
+usage: fetch.py GROUP...        (build, demo, test, format, tidy, strict, wheel, venv, venv-demo, venv-clients,
+       venv-superset, image, java, build-2.0.1, venv-2.0.1)
 
 Packages are asked for by name from the pip, npm and mvn clients, so that mirrors and proxies configured there apply.
 What arrives must have the pinned sha256. Downloads are kept in $DUCKHERDER_DOWNLOADS (default build/deps/downloads),
@@ -261,6 +261,11 @@ def main(groups):
     if "java" in groups and missing:
         say("java", f"nothing of it is fetched, as there is no {missing[0]}")
         groups = [group for group in groups if group != "java"]
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for section in sections:
+        if section["group"] in groups and python not in section.get("pythons", python).split():
+            say(section["group"], f"nothing of it is fetched, as {section.name} has no package for Python {python}")
+            groups = [group for group in groups if group != section["group"]]
     chosen = [section for section in sections if groups_of(section).intersection(groups)]
     todo = [section for section in chosen if "client" in section and not is_unpacked(section)]
     for number, section in enumerate(todo, 1):
@@ -273,7 +278,7 @@ def main(groups):
         if own := {section["package"]: section for section in packages if group in groups_of(section)}:
             # The examples of clients run beside what all tests have, or with another version of it; so does another
             # DuckDB.
-            base = common if group not in ("venv", "venv-demo") else {}
+            base = common if group not in ("venv", "venv-demo", "venv-superset") else {}
             make_venv(group, [*{**base, **own}.values()])
 
 

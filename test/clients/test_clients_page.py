@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from support import paths, tpch
+from support.clients_page import PAGE, blocks, here
 from support.cluster import BY_ROWS, Cluster
-from support.jdbc import JAR, missing_tools
+from support.jdbc import DUCKDB_JAR, JAR, missing_tools
 from support.session import bare_session, plain_session
 from support.waiting import PATIENCE
 from support.wheel import BASE_PYTHON, wheel
@@ -23,21 +24,10 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(paths.BUILD.name != "release", reason="the wheel is made from the release build alone")]
 
-PAGE = paths.ROOT / "docs" / "clients.md"
-ADDRESS = "127.0.0.1:8815"
-EXTENSION = "build/release/duckherder.duckdb_extension"
 CLIENTS_PYTHON = paths.DEPS / "venv-clients" / "bin" / "python"
 NODE_MODULES = paths.DEPS / "node" / "node_modules"
 PROGRAM_SECONDS = 120 * PATIENCE
 ALWAYS = "SET GLOBAL duckherder_min_rows = 1"
-
-
-def blocks(heading: str) -> list[tuple[str, str]]:
-    """(language, code) of the fenced blocks below that heading."""
-    section = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
-    found = [part for part in section if part.split("\n", 1)[0] == heading]
-    assert len(found) == 1, f"docs/clients.md has no section '{heading}'"
-    return re.findall(r"^```(\w+)\n(.*?)^```$", found[0], re.MULTILINE | re.DOTALL)
 
 
 class World:
@@ -52,7 +42,7 @@ class World:
                             "PYTHONPATH": str(directory / "packages")}
 
     def here(self, code: str) -> str:
-        return code.replace(ADDRESS, self.address).replace(EXTENSION, str(paths.EXTENSION))
+        return here(code, self.address)
 
     def run(self, command: list[str], code: str | None = None, variables: dict[str, str] | None = None) -> str:
         done = subprocess.run(command, input=code, cwd=self.directory, capture_output=True, text=True,
@@ -102,7 +92,10 @@ def use_workers(code: str) -> str:
     """The example, with workers for a table of any size."""
     code = re.sub(r"^( *)(con) = (duckherder\.connect\(.*)$", rf'\1\2 = \3\n\1\2.execute("{ALWAYS}")', code, flags=re.M)
     code = re.sub(r"^( *)(duckherder\.load\(([\w.]+), .*)$", rf'\1\2\n\1\3.execute("{ALWAYS}")', code, flags=re.M)
+    code = re.sub(r"^(con <- duckherder\$connect\(.*)$", rf'\1\ncon$execute("{ALWAYS}")', code, flags=re.M)
     code = re.sub(r"^(SET GLOBAL duckherder_driver.*)$", rf"\1\n{ALWAYS};", code, flags=re.M)
+    code = re.sub(r'^( *statement.execute\()"SET GLOBAL duckherder_driver.*$', rf'\g<0>\n\1"{ALWAYS}");', code,
+                  flags=re.M)
     return re.sub(r'^(await connection.run\()"SET GLOBAL duckherder_driver.*$', rf'\g<0>\n\1"{ALWAYS}");', code,
                   flags=re.M)
 
@@ -175,9 +168,25 @@ def test_pandas_and_polars(world, quantities):
         assert con.execute("FROM dh.notes ORDER BY 1").fetchall() == [(1, "a"), (2, "b")]
 
 
+JAVA = "Java, DBeaver and other tools"
+
+
+@pytest.mark.skipif(missing_tools(), reason="there is no java, javac or mvn on this machine")
+def test_jdbc_of_duckdb(world, quantities):
+    (_, code), (_, bootstrap), _ = blocks(JAVA)
+    (world.directory / "Borrowed.java").write_text(world.here(use_workers(code)))
+    world.run(["javac", "Borrowed.java"])
+    java = ["java", "-Xmx512m", "-cp", f".:{DUCKDB_JAR}", "Borrowed"]
+    assert shows(check_borrowed(world, "JDBC driver", lambda: world.run(java)), quantities)
+    # What DBeaver runs when it connects; what it asks then is in test_dbeaver.py.
+    query = "SELECT count(*) FROM dh.lineitem;\n"
+    output = world.run([str(paths.STOCK_SHELL), "-unsigned", "-csv"], world.here(bootstrap) + query)
+    assert output.splitlines()[-1] == "60175"
+
+
 @pytest.mark.skipif(missing_tools(), reason="there is no java, javac or mvn on this machine")
 def test_jdbc(world, quantities):
-    (_, code), = blocks("Java, DBeaver and other tools")
+    _, _, (_, code) = blocks(JAVA)
     (world.directory / "Quantities.java").write_text(world.here(code))
     world.run(["javac", "Quantities.java"])
     output = world.run(["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xmx512m",
@@ -190,3 +199,20 @@ def test_node(world, quantities):
     (world.directory / "node_modules").symlink_to(NODE_MODULES)
     (world.directory / "quantities.mjs").write_text(world.here(use_workers(code)))
     assert shows(check_borrowed(world, "Node", lambda: world.run(["node", "quantities.mjs"])), quantities)
+
+
+def has_reticulate() -> bool:
+    if not shutil.which("Rscript"):
+        return False
+    return subprocess.run(["Rscript", "--vanilla", "-e", "library(reticulate)"], capture_output=True,
+                          timeout=PROGRAM_SECONDS).returncode == 0
+
+
+def test_r(world, quantities):
+    if not has_reticulate():
+        pytest.skip("there is no R with reticulate on this machine")
+    (_, code), = blocks("R")
+    (world.directory / "quantities.R").write_text(world.here(use_workers(code)))
+    run = ["Rscript", "--vanilla", "quantities.R"]
+    python = {"RETICULATE_PYTHON": str(CLIENTS_PYTHON)}
+    assert shows(check_borrowed(world, "R", lambda: world.run(run, variables=python)), quantities)

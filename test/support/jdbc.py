@@ -11,6 +11,8 @@ from support.process import die_with_parent
 from support.waiting import PATIENCE
 
 JAR = paths.DEPS / "jdbc" / "flight-sql-jdbc-driver.jar"
+#: That of DuckDB itself, which has a DuckDB in it
+DUCKDB_JAR = paths.DEPS / "jdbc" / "duckdb_jdbc.jar"
 PROGRAMS = paths.ROOT / "test" / "remote"
 PROGRAM_SECONDS = 240 * PATIENCE
 
