@@ -141,9 +141,11 @@ test-strict: strict deps-test
 	$(call build-strict,test_programs)
 	@scripts/run_tests.sh build/strict $(JOBS) $(CURDIR)/$(ASSERTING)/python
 
+# Both run to their end, so that one look shows everything that fails.
 test: release deps-test wheel
 	$(call build,build/release,Release,test_programs)
-	@scripts/run_tests.sh $(RELEASE) $(JOBS)
+	@status=0; scripts/run_tests.sh $(RELEASE) $(JOBS) || status=$$?; \
+		scripts/run_next_tests.sh $(NEXT_RELEASE) $(JOBS) build/deps/venv-$(NEXT_DUCKDB)/bin/python && exit $$status
 
 fuzz:
 	@CXX=clang++ scripts/check_tools.sh

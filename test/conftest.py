@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support import cluster as clusters  # noqa: E402
 from support.cluster import Cluster, use_new_token  # noqa: E402
 from support.session import plain_session  # noqa: E402
+from support.versions import IS_NEXT_DUCKDB, why_not_for_next  # noqa: E402
 from support.waiting import PATIENCE  # noqa: E402
 
 #: A test that is stuck inside a library call cannot be interrupted: the whole run ends then, with all stacks
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if IS_NEXT_DUCKDB and (reason := why_not_for_next(item)):
+            item.add_marker(pytest.mark.skip(reason=reason))
         if marker := item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(marker.args[0] * PATIENCE), append=False)
 

@@ -49,9 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _further_parameters(words: list[str]) -> dict[str, str]:
+def _further_parameters(words: list[str]) -> dict[str, list[str]]:
     """Flags that only the SQL function knows, which also says what is wrong with them."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     rest = list(words)
     while rest:
         flag, has_value, value = rest.pop(0).partition("=")
@@ -59,10 +59,7 @@ def _further_parameters(words: list[str]) -> dict[str, str]:
             raise ValueError(f"'{flag}' is no flag")
         if not has_value:
             value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
-        name = flag[2:].replace("-", "_")
-        if name in found:
-            raise ValueError(f"{flag} is given twice")
-        found[name] = value
+        found.setdefault(flag[2:].replace("-", "_"), []).append(value)
     return found
 
 
@@ -97,7 +94,7 @@ def _run(arguments: argparse.Namespace, further: list[str]) -> int:
     if arguments.end_with_parent is not None:
         end_with_parent(arguments.end_with_parent, arguments.end_removes)
     given = {name: getattr(arguments, name, None) for name in _PARAMETERS}
-    parameters = {name: value for name, value in given.items() if value is not None}
+    parameters = {name: [value] for name, value in given.items() if value is not None}
     return run_node(arguments.command, getattr(arguments, "database", ":memory:"),
                     {**_further_parameters(further), **parameters}, arguments.ready_fd)
 

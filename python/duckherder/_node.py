@@ -34,10 +34,19 @@ def end_with_parent(parent: int, removes: list[Path]) -> None:
     threading.Thread(target=watch, name="duckherder-parent", daemon=True).start()
 
 
-def _serve(con: "DuckDBPyConnection", kind: str, parameters: dict[str, str]) -> tuple[str, str | None]:
+def _serve(con: "DuckDBPyConnection", kind: str, parameters: dict[str, list[str]]) -> tuple[str, str | None]:
     from duckherder._extension import quoted
 
-    named = ", ".join(f"{name} := {quoted(value)}" for name, value in parameters.items())
+    lists = {name for name, in con.execute(
+        "SELECT name FROM (SELECT unnest(parameters) AS name, unnest(parameter_types) AS type FROM duckdb_functions() "
+        "WHERE function_name = ?) WHERE type LIKE '%[]'", [f"duckherder_serve_{kind}"]).fetchall()}
+    texts = {}
+    for name, values in parameters.items():
+        if len(values) > 1 and name not in lists:
+            raise ValueError(f"--{name.replace('_', '-')} is given twice")
+        written = [quoted(value) for value in values]
+        texts[name] = f"[{', '.join(written)}]" if name in lists else written[0]
+    named = ", ".join(f"{name} := {text}" for name, text in texts.items())
     row = con.execute(f"CALL duckherder_serve_{kind}({named})").fetchone()
     if row is None:
         raise RuntimeError(f"duckherder_serve_{kind} has returned no row")
@@ -56,19 +65,19 @@ def _still_listens(location: str) -> bool:
     return True
 
 
-def run_node(kind: str, database: str, parameters: dict[str, str], ready_fd: int | None) -> int:
+def run_node(kind: str, database: str, parameters: dict[str, list[str]], ready_fd: int | None) -> int:
     """Serves until SIGTERM or SIGINT, or until a driver has let the worker drain. `parameters` are those of the
-    function duckherder_serve_KIND."""
+    function duckherder_serve_KIND, each with what was given for it."""
     from duckherder._extension import connect
 
     # Within another process a node writes no log unless it is asked to; this process is the node's own.
-    parameters.setdefault("log_format", "text")
+    parameters.setdefault("log_format", ["text"])
     config = {}
     if kind == "driver":
-        config = {name: parameters.pop(name) for name in _SETTINGS_OF_DATABASE if name in parameters}
+        config = {name: parameters.pop(name)[-1] for name in _SETTINGS_OF_DATABASE if name in parameters}
     con = connect(database, config=config)
     if kind == "driver" and "init" in parameters:
-        con.execute(Path(parameters.pop("init")).read_text(encoding="utf-8"))
+        con.execute(Path(parameters.pop("init")[-1]).read_text(encoding="utf-8"))
     location, pages = _serve(con, kind, parameters)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -123,8 +123,12 @@ unique_ptr<Expression> WithoutDynamic(const Expression &expression) {
 }
 
 unique_ptr<TableFilter> WithoutDynamic(const TableFilter &filter) {
-	auto left = WithoutDynamic(*filter.Cast<ExpressionFilter>().expr);
-	return left ? make_uniq<ExpressionFilter>(std::move(left)) : nullptr;
+	auto &original = filter.Cast<ExpressionFilter>();
+	if (!IsDynamic(*original.expr)) {
+		return original.Copy();
+	}
+	auto left = WithoutDynamic(*original.expr);
+	return left ? make_uniq<ExpressionFilter>(std::move(left), original.column_indexes) : nullptr;
 }
 
 } // namespace

@@ -65,4 +65,19 @@ inline std::string PlanFormatName(const PlanFormat &format) {
 
 #endif
 
+//! For plans that were bound with another catalog's entry for the table, which may number stored columns in another way:
+//! rows that are deleted are looked up by their ids, in place of being passed on by the scan, as only 2.0 does.
+inline void LookUpDeletedRows([[maybe_unused]] duckdb::LogicalOperator &plan) {
+#if DUCKHERDER_DUCKDB_MAJOR >= 2
+	if (plan.type == duckdb::LogicalOperatorType::LOGICAL_DELETE) {
+		plan.Cast<duckdb::LogicalDelete>().return_columns.clear();
+	} else if (plan.type == duckdb::LogicalOperatorType::LOGICAL_MERGE_INTO) {
+		plan.Cast<duckdb::LogicalMergeInto>().delete_return_columns.clear();
+	}
+	for (auto &child : plan.children) {
+		LookUpDeletedRows(*child);
+	}
+#endif
+}
+
 } // namespace duckherder

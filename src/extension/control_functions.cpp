@@ -184,6 +184,8 @@ public:
 				types.push_back(parameter.second);
 			}
 			ScalarFunction function(Identifier(name), types, return_type, RunControl);
+			// 2.0 takes the error of a function that is not said to fail for a fault of DuckDB, and the database is lost.
+			function.SetFallible();
 			SetBindCheck<CheckCaller>(function);
 			function.SetStability(FunctionStability::VOLATILE);
 			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);

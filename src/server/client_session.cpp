@@ -433,6 +433,7 @@ unique_ptr<LogicalOperator> ClientSession::DecodePlan(const SessionStatement &st
 	MarkModified(written);
 	changed = changed || !written.empty();
 	ExpandViews(context, plan);
+	LookUpDeletedRows(*plan);
 	InsertUploads(plan);
 	plan->ResolveOperatorTypes();
 	return plan;

@@ -11,10 +11,13 @@ from support import tpcds
 from support.compare import Result, assert_same, fetch
 from support.pair import last_query
 from support.session import cluster_session, distribute_everything, local_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 SCALE = float(os.environ.get("DUCKHERDER_TEST_TPCDS_SCALE", "0.1"))
 QUERIES = tuple(range(1, 100))
 QUERY_TIMEOUT_SECONDS = 120
+#: 2.0 makes a UNION of each ROLLUP, and here a window above needs its order
+ENDS_IN_THE_SESSION = (67, 70, 86) if IS_NEXT_DUCKDB else ()
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,9 @@ def check(con, number: int, expected: dict[int, Result]) -> None:
     # Some order by columns that do not tell all their rows apart
     assert_same(expected[number], fetch(con, sql), f"TPC-DS {number}")
     row = last_query(con, sql)
+    if number in ENDS_IN_THE_SESSION and row["execution_mode"] == "PARTIAL":
+        assert row["local_reason"] == "UNION of these inputs runs in the session"
+        return
     assert row["execution_mode"] == "DISTRIBUTED", row
 
 

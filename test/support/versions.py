@@ -1,16 +1,38 @@
 """Two versions of DuckDB: all suites run with the first one, many with the next one, by its Python package alone."""
 
+import inspect
 import json
 import os
+import re
 import subprocess
 
 import duckdb
+import pytest
 
 from support import paths
 
 FIRST_DUCKDB = "1.5.5"
 IS_NEXT_DUCKDB = duckdb.__version__ != FIRST_DUCKDB
 RUN_SECONDS = 600
+#: What tests need that there is for the first DuckDB only. A test whose code, or whose file's, names one of these is not
+#: for the next.
+PARTS_OF_FIRST = {
+    r"paths\.(HTTPFS|DUCKLAKE|POSTGRES|QUACK)_EXTENSION|LOAD_(LAKE|HTTPFS|POSTGRES)": "an extension of DuckDB",
+    r"paths\.(SHELL|STOCK_SHELL)": "a shell",
+    r"paths\.FAULTY_WORKER|faults=": "a program that is linked with DuckDB's library",
+}
+
+
+def why_not_for_next(item: pytest.Item) -> str | None:
+    """Asks the code of the test, of its class, and of the fixtures that it names in its file."""
+    sources = [inspect.getsource(item.function), inspect.getsource(item.cls) if item.cls else ""]
+    for name in item.fixturenames:
+        if fixture := getattr(item.module, name, None):
+            sources.append(inspect.getsource(getattr(fixture, "_get_wrapped_function", lambda f=fixture: f)()))
+    for pattern, part in PARTS_OF_FIRST.items():
+        if any(re.search(pattern, source) for source in sources):
+            return f"needs {part}, and there is none for DuckDB {duckdb.__version__}"
+    return None
 
 
 def share_duckdb() -> None:
@@ -30,4 +52,5 @@ def answer_of_first(module: str, call: str) -> object:
                           text=True, timeout=RUN_SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"{module}.{call} failed with DuckDB {FIRST_DUCKDB}:\n{done.stderr}")
-    return json.loads(done.stdout)
+    # a progress bar may come first
+    return json.loads(done.stdout.splitlines()[-1])
