@@ -3,8 +3,8 @@
 
 usage: suites_by_version.py [--only VERSION] [--jobs N] [SUITE...]
 
-It wants `make` and `make DUCKDB_VERSION=2.0.1` first. With --only, the other version's column stays as it is. SUITE: some
-rows only, by the beginning of their title.
+It wants `make test` to have been run, which builds both. With --only, the other version's column stays as it is. SUITE:
+some rows only, by the beginning of their title.
 """
 
 import argparse
@@ -63,9 +63,9 @@ def run(version, arguments, jobs):
         variables["PYTHONPATH"] = str(packages)
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        subprocess.run([python, "-m", "pytest", *arguments, "-q", "--timeout=300", "-n", str(jobs), "--dist", "loadfile",
-                        "-p", "no:cacheprovider", "--tb=line", f"--junitxml={report}"], cwd=ROOT, env=variables,
-                       check=False)
+        subprocess.run([python, "-m", "pytest", *arguments, "-q", "--timeout=300", "-n", str(jobs), "--dist",
+                        "loadfile", "-p", "no:cacheprovider", "--tb=line", f"--junitxml={report}"], cwd=ROOT,
+                       env=variables, check=False)
         if not report.exists():
             sys.exit(f"suites_by_version.py: pytest has not finished {' '.join(arguments)} with DuckDB {version}")
         totals = xml.etree.ElementTree.parse(report).getroot().find("testsuite").attrib

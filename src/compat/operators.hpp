@@ -2,6 +2,8 @@
 
 #include "compat/names.hpp"
 
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/parser/parsed_data/alter_info.hpp"
 #include "duckdb/parser/statement/explain_statement.hpp"
 #include "duckdb/planner/expression/bound_subquery_expression.hpp"
@@ -65,8 +67,19 @@ inline std::string PlanFormatName(const PlanFormat &format) {
 
 #endif
 
-//! For plans that were bound with another catalog's entry for the table, which may number stored columns in another way:
-//! rows that are deleted are looked up by their ids, in place of being passed on by the scan, as only 2.0 does.
+//! Triggers are new in 2.0, which makes them a part of the plan when it binds a statement.
+inline bool HasTriggers([[maybe_unused]] duckdb::ClientContext &context,
+                        [[maybe_unused]] duckdb::TableCatalogEntry &table) {
+	auto any = false;
+#if DUCKHERDER_DUCKDB_MAJOR >= 2
+	table.ScanTriggers(table.ParentCatalog().GetCatalogTransaction(context),
+	                   [&any](duckdb::CatalogEntry &) { any = true; });
+#endif
+	return any;
+}
+
+//! For plans that were bound with another catalog's entry for the table, which may number stored columns in another
+//! way: rows that are deleted are looked up by their ids, in place of being passed on by the scan, as only 2.0 does.
 inline void LookUpDeletedRows([[maybe_unused]] duckdb::LogicalOperator &plan) {
 #if DUCKHERDER_DUCKDB_MAJOR >= 2
 	if (plan.type == duckdb::LogicalOperatorType::LOGICAL_DELETE) {

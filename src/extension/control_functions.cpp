@@ -184,7 +184,7 @@ public:
 				types.push_back(parameter.second);
 			}
 			ScalarFunction function(Identifier(name), types, return_type, RunControl);
-			// 2.0 takes the error of a function that is not said to fail for a fault of DuckDB, and the database is lost.
+			// 2.0 takes an error of a function that is not said to fail for a fault of DuckDB: the database is lost.
 			function.SetFallible();
 			SetBindCheck<CheckCaller>(function);
 			function.SetStability(FunctionStability::VOLATILE);

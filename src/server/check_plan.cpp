@@ -87,20 +87,39 @@ void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit 
 }
 
 //! Null: it changes no table
-optional_ptr<Catalog> TargetOf(LogicalOperator &op) {
+optional_ptr<TableCatalogEntry> WrittenTableOf(LogicalOperator &op) {
 	switch (op.type) {
 	case LogicalOperatorType::LOGICAL_INSERT:
-		return op.Cast<LogicalInsert>().table.ParentCatalog();
+		return op.Cast<LogicalInsert>().table;
 	case LogicalOperatorType::LOGICAL_DELETE:
-		return op.Cast<LogicalDelete>().table.ParentCatalog();
+		return op.Cast<LogicalDelete>().table;
 	case LogicalOperatorType::LOGICAL_UPDATE:
-		return op.Cast<LogicalUpdate>().table.ParentCatalog();
+		return op.Cast<LogicalUpdate>().table;
 	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-		return op.Cast<LogicalMergeInto>().table.ParentCatalog();
-	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
-		return op.Cast<LogicalCreateTable>().schema.ParentCatalog();
+		return op.Cast<LogicalMergeInto>().table;
 	default:
 		return nullptr;
+	}
+}
+
+optional_ptr<Catalog> TargetOf(LogicalOperator &op) {
+	if (auto table = WrittenTableOf(op)) {
+		return table->ParentCatalog();
+	}
+	if (op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE) {
+		return op.Cast<LogicalCreateTable>().schema.ParentCatalog();
+	}
+	return nullptr;
+}
+
+//! The client has bound the statement, and its catalog knows of no trigger that would have become a part of it.
+void CheckNoTriggers(ClientContext &context, LogicalOperator &op) {
+	auto table = WrittenTableOf(op);
+	if (table && HasTriggers(context, *table)) {
+		throw NotImplementedException(
+		    "The table \"%s\" has triggers, which statements of clients that have attached the "
+		    "database do not run: write to it by duckherder_query or Flight SQL",
+		    NameText(table->name));
 	}
 }
 
@@ -266,6 +285,7 @@ void CheckBoundPlan(ClientContext &context, LogicalOperator &plan, Role role) {
 }
 
 void CheckSentPlan(ClientContext &context, LogicalOperator &plan, Role role) {
+	WalkPlan(plan, [&](LogicalOperator &op) { CheckNoTriggers(context, op); }, [](duckdb::Expression &) {});
 	if (role < Role::NODE) {
 		auto granted = GrantedPowers(std::min(role, Role::WRITE));
 		PlanCheck(context, role, static_cast<uint16_t>(granted & ~VIEW_POWERS), true).Check(plan);

@@ -14,7 +14,7 @@ from support import paths
 FIRST_DUCKDB = "1.5.5"
 IS_NEXT_DUCKDB = duckdb.__version__ != FIRST_DUCKDB
 RUN_SECONDS = 600
-#: What tests need that there is for the first DuckDB only. A test whose code, or whose file's, names one of these is not
+#: What tests need that there is for the first DuckDB only. A test that names one of these, or whose fixtures do, is not
 #: for the next.
 PARTS_OF_FIRST = {
     r"paths\.(HTTPFS|DUCKLAKE|POSTGRES|QUACK)_EXTENSION|LOAD_(LAKE|HTTPFS|POSTGRES)": "an extension of DuckDB",
