@@ -6,6 +6,7 @@ import pytest
 
 from support.pair import Pair, tasks_of
 from support.session import distribute_everything, local_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 WORKERS = 3
 PARTITIONS = 2 * WORKERS
@@ -85,4 +86,6 @@ def test_small_partitions_are_read_together(pair):
 @pytest.mark.timeout(60)
 def test_no_rows(pair):
     pair.check("SELECT facts.i, dims.d FROM facts JOIN dims USING (k) WHERE facts.i < 0 OR facts.i > 1e9")
-    pair.check("SELECT k, count(DISTINCT v) FROM facts WHERE i % 10 = 11 GROUP BY k")
+    # 2.0 sees that no remainder is so large
+    pair.check("SELECT k, count(DISTINCT v) FROM facts WHERE i % 10 = 11 GROUP BY k",
+               "LOCAL" if IS_NEXT_DUCKDB else "DISTRIBUTED")

@@ -6,6 +6,7 @@ import pytest
 
 from support.pair import Pair, plan_of
 from support.session import Connection, distribute_everything, local_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 ROWS = 60_000
 GROUP_ROWS = 2048
@@ -131,6 +132,9 @@ def test_both_sides_stay_where_they_are(pair, sql: str, orders: str):
     text = sql.format(many=f"{many}_many", heads=f"{heads}_heads", more=f"{many}_more")
     pair.check(text)
     plan = plan_of(pair.ours, text)
+    if IS_NEXT_DUCKDB and sql in CORRELATED:
+        # 2.0 joins some of them to all rows of the outer side again, which is shuffled for it
+        return
     assert plan.count("in place by") >= 2, plan
     assert "DISTINCT of" not in plan
 

@@ -4,6 +4,7 @@ import pytest
 
 from support.pair import Pair
 from support.session import cluster_session, distribute_everything, local_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 
 @pytest.fixture(scope="module", params=("local", "processes"))
@@ -24,6 +25,9 @@ def pair(request, three_workers):
 @pytest.mark.parametrize("kind", ("", "LEFT", "SEMI", "ANTI", "RIGHT", "FULL"))
 def test_asof_join(pair, kind: str, broadcast_limit: int):
     pair.ours.execute(f"SET duckherder_broadcast_limit = {broadcast_limit}")
+    if IS_NEXT_DUCKDB:
+        # with several threads, plain DuckDB 2.0.1 loses rows of the right side now and then
+        pair.execute(f"SET threads = {1 if kind in ('RIGHT', 'FULL') else 2}")
     columns = "l.i, l.t" if kind in ("SEMI", "ANTI") else "l.i, l.t, r.t, r.price"
     partly = ("DISTRIBUTED", "PARTIAL") if kind in ("RIGHT", "FULL") else "DISTRIBUTED"
     for comparison in (">=", "<", ">", "<="):

@@ -11,6 +11,7 @@ from support import tpch
 from support.compare import assert_same, fetch
 from support.pair import last_query, rows_as_dicts, tasks_of
 from support.session import Connection, bare_session, distribute_everything, plain_session, start_local_server
+from support.versions import IS_NEXT_DUCKDB
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -61,6 +62,8 @@ def test_names_of_the_query(con, number: int):
     for table in tables:
         assert f"PARQUET_SCAN {table}.parquet" in text, text
     for part in details:
+        if IS_NEXT_DUCKDB:
+            part = re.sub(r"(\w)([=<>]+)('[^']*')", r"\1 \2 \3", part)
         assert part in text, text
     assert not re.search(r"#\d|#\[|duckherder_\w+_aggregate|__internal|max\(max", text), text
     assert "read by the workers" in text and "fed" not in text
@@ -108,7 +111,8 @@ def test_parts_of_an_aggregate_are_called_alike(con):
 
 def test_rows_that_the_session_feeds(con):
     text = text_of(con, "EXPLAIN SELECT g, sum(i) FROM native WHERE i > 7 GROUP BY g")
-    assert "rows fed by the session" in text and "SEQ_SCAN native  i>7" in text, text
+    assert "rows fed by the session" in text
+    assert ("SEQ_SCAN native  (i > 7)" if IS_NEXT_DUCKDB else "SEQ_SCAN native  i>7") in text, text
     (stage, *_) = facts_of(con, "SELECT g, sum(i) FROM native GROUP BY g")["stages"]
     assert stage["tasks"]["rows_are_read_by"] == "session"
 
@@ -130,7 +134,7 @@ def test_partly_in_the_session(con):
     first, *rest = text.split("\n")
     assert first.startswith("PARTIAL: a window"), text
     assert any(line.startswith("▶ With a PARTITION BY") for line in rest), text
-    assert "  WINDOW  ROW_NUMBER() OVER (ORDER BY g" in text, text
+    assert "  WINDOW  ROW_NUMBER() OVER (ORDER BY g" in text.replace("  row_number()", "  ROW_NUMBER()"), text
 
 
 def test_writes(con, tmp_path):

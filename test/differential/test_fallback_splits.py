@@ -10,6 +10,7 @@ from support import paths
 from support.compare import fetch
 from support.pair import Pair, last_query, scan_tasks
 from support.session import cluster_session, distribute_everything, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -104,11 +105,16 @@ def check_modulo(pair: Pair, source: str, capfd) -> None:
     assert pair.check(sql)["partition_strategy"] == "MODULO"
     check_trace(trace_of(pair.ours, sql, capfd), sql, "MODULO", modulo_lines())
     sql = rows_of(source)
+    if IS_NEXT_DUCKDB and source == "small":
+        # 2.0 sees by the statistics that there are none
+        pair.check(sql, "LOCAL", ordered=True)
+        return
     assert pair.check(sql, ordered=True)["partition_strategy"] == "MODULO"
     statements = [task["task_sql"] for task in scan_tasks(pair.ours, sql)]
     assert len(statements) == WORKERS
     for number, statement in enumerate(statements):
-        assert f"((rowid % {WORKERS}) = {number})" in statement
+        assert (f"((rowid % CAST({WORKERS} AS UBIGINT)) = CAST({number} AS UBIGINT))" if IS_NEXT_DUCKDB else
+                f"((rowid % {WORKERS}) = {number})") in statement
     check_task_sql(pair, sql)
     # where the order of rows matters there is one task
     sql = f"SELECT i, s FROM {source} WHERE {SELECTED}"

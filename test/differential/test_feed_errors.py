@@ -17,6 +17,7 @@ from support.cluster import Cluster
 from support.pair import Pair, last_query
 from support.session import bare_session, cluster_session, distribute_everything, local_session, plain_session, \
     scalar, start_local_server
+from support.versions import IS_NEXT_DUCKDB
 
 BLOCK_BYTES = 262144
 ANY_MODE = ("DISTRIBUTED", "PARTIAL", "LOCAL")
@@ -257,7 +258,10 @@ def test_a_stream_is_read_once(pair, sql: str, fails_at: int | None):
     else:
         same_error(pair, sql)
     assert reads == [list(range(40 if fails_at is None else fails_at + 1))] * 2
-    pair.check("SELECT count(*) FROM rows", ANY_MODE)
+    if IS_NEXT_DUCKDB:
+        same_error(pair, "SELECT count(*) FROM rows")
+    else:
+        pair.check("SELECT count(*) FROM rows", ANY_MODE)
     assert reads[0] == reads[1]
     pair.check("SELECT count(*), sum(n) FROM target", ANY_MODE)
     for con in (pair.plain, pair.ours):

@@ -9,6 +9,7 @@ import pytest
 
 from support import paths
 from support.session import Connection, bare_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 ROW = re.compile(r"^FUNCTIONS\((\w+), (\w+), ([A-Z_| ]+),\s*((?:\"[^\"]*\"\s*)+)\)", re.MULTILINE)
 EXTENSIONS = (paths.TPCH_EXTENSION, paths.TPCDS_EXTENSION, paths.HTTPFS_EXTENSION, paths.DUCKLAKE_EXTENSION,
@@ -43,6 +44,9 @@ def functions_of(con: Connection) -> set[tuple[str, str]]:
 
 
 def assert_reviewed(functions: set[tuple[str, str]]) -> None:
+    if IS_NEXT_DUCKDB:
+        # its window functions are entries of the catalog; a plan has them in windows only, as that of 1.5
+        functions = {(kind, name.replace(" ", "_")) for kind, name in functions if kind != "window"}
     unknown = sorted(functions - set(reviewed()))
     assert not unknown, f"look at them, then add them to src/engine/function_traits.def: {unknown}"
 

@@ -7,6 +7,7 @@ import pytest
 from support.pair import Pair
 from support.session import distribute_everything, local_session, plain_session
 from support.waiting import PATIENCE
+from support.versions import IS_NEXT_DUCKDB
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def test_two_conditions_on_one_column_partition_nothing_above(pair):
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.skipif(IS_NEXT_DUCKDB, reason="DuckDB 2.0 computes the keys of a side without rows, too")
 @pytest.mark.parametrize("filters", ("true", "false"))
 def test_nothing_is_evaluated_for_a_join_with_an_empty_side(pair, filters: str):
     """DuckDB computes the keys of a join's left side only if the right side has rows; what is below may fail."""

@@ -9,6 +9,7 @@ import pytest
 from support import paths
 from support.pair import Pair, last_query
 from support.session import cluster_session, distribute_everything, local_session, plain_session
+from support.versions import IS_NEXT_DUCKDB
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -23,6 +24,9 @@ def pair(request, three_workers):
 
 @pytest.fixture
 def table(pair):
+    if IS_NEXT_DUCKDB:
+        # travels like those below, each of which is looked at with it
+        pair.execute("SET error_on_division_by_zero = false")
     pair.execute("CREATE TABLE t AS SELECT i, i % 7 AS g, (i % 100)::DOUBLE AS x, "
                  "CASE WHEN i % 5 > 0 THEN 'Text ' || i % 50 END AS s, DATE '2024-01-01' + (i % 300)::INTEGER AS d "
                  "FROM range(20000) r(i)")
@@ -79,10 +83,14 @@ OTHER_PROCESS = """
     import duckdb
     from support import paths
     from support.session import distribute_everything
+    from support.versions import IS_NEXT_DUCKDB, share_duckdb
+    share_duckdb()
     sql = {sql!r}
     def connect(**config):
         con = duckdb.connect(config={{"allow_unsigned_extensions": "true", **config}})
         con.execute({before!r})
+        if IS_NEXT_DUCKDB:
+            con.execute("SET GLOBAL error_on_division_by_zero = false")
         return con
     plain, ours = connect(**{config!r}), connect(**{config!r})
     ours.execute("LOAD " + paths.quoted(paths.EXTENSION))
@@ -133,7 +141,7 @@ def test_names_are_looked_up_as_in_the_session(pair):
                  "SELECT sum(i + getvariable('v')), max(current_setting('search_path')) FROM memory.names",
                  "SELECT DISTINCT current_schema() || s FROM memory.names ORDER BY ALL",
                  "SELECT count(*) FROM memory.names WHERE s = current_schema()",
-                 "SELECT list_filter(['main', s], x -> in_search_path(d, x)) AS l, count(*) FROM memory.names "
+                 "SELECT list_filter(['main', s], lambda x: in_search_path(d, x)) AS l, count(*) FROM memory.names "
                  "GROUP BY l ORDER BY ALL")
     for use in ("USE db1", "USE db1.s1", "USE memory"):
         pair.execute(use)
@@ -175,11 +183,13 @@ def test_a_sample_with_a_seed(pair, sample: str):
                                  "SELECT sum(i) FROM t USING SAMPLE reservoir(20 ROWS)",
                                  "SELECT sum(i) FROM t TABLESAMPLE 10% (bernoulli)",
                                  "SELECT i FROM t ORDER BY random() LIMIT 5",
-                                 "SELECT max(list_sum(list_transform([i], x -> x + random()))) FROM t",
+                                 "SELECT max(list_sum(list_transform([i], lambda x: x + random()))) FROM t",
                                  "SELECT count(*) FROM t WHERE random() < 0.5",
                                  "SELECT uuid() FROM t ORDER BY ALL LIMIT 3"))
 def test_after_a_seed_random_numbers_are_the_same(pair, sql: str):
     pair.execute("SET threads = 1", "CREATE TABLE t AS SELECT i FROM range(20000) r(i)")
+    if IS_NEXT_DUCKDB and "TABLESAMPLE" in sql:
+        pytest.skip("DuckDB 2.0 itself samples other rows each time")
     for seed in (0.25, -0.5):
         pair.execute(f"SELECT setseed({seed})")
         pair.check(sql, mode="LOCAL")
@@ -213,7 +223,7 @@ def test_limits_as_parameters(pair):
 def test_exported_states_stay_here(pair):
     pair.execute("CREATE TABLE t AS SELECT i, i % 7 AS g FROM range(20000) r(i)",
                  "CREATE TABLE st AS SELECT g, sum(i) EXPORT_STATE AS s, avg(i) EXPORT_STATE AS a FROM t GROUP BY g")
-    modes = ("PARTIAL", "LOCAL")
+    modes = ("PARTIAL", "LOCAL", *(["DISTRIBUTED"] if IS_NEXT_DUCKDB else []))
     pair.check("SELECT g, finalize(s), finalize(a) FROM st", modes)
     pair.check("SELECT sum(finalize(s)) FROM st WHERE g > 2", modes)
     pair.check("SELECT g, finalize(combine(x.s, y.s)) FROM st x JOIN st y USING (g)", modes)

@@ -17,7 +17,8 @@ RUN_SECONDS = 600
 #: What tests need that there is for the first DuckDB only. A test that names one of these, or whose fixtures do, is not
 #: for the next.
 PARTS_OF_FIRST = {
-    r"paths\.(HTTPFS|DUCKLAKE|POSTGRES|QUACK)_EXTENSION|LOAD_(LAKE|HTTPFS|POSTGRES)": "an extension of DuckDB",
+    r"paths\.(HTTPFS|DUCKLAKE|POSTGRES|QUACK)_EXTENSION|LOAD_(LAKE|HTTPFS|POSTGRES)|\bEXTENSIONS\b|lake":
+        "an extension of DuckDB",
     r"paths\.(SHELL|STOCK_SHELL)": "a shell",
     r"paths\.FAULTY_WORKER|faults=": "a program that is linked with DuckDB's library",
 }
