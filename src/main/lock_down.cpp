@@ -92,8 +92,15 @@ void CheckOutOfReach(DatabaseInstance &database, const std::string &path) {
 }
 
 //! What statements bring along, and how they are distributed
-std::vector<std::string> OpenSettings() {
-	auto names = ResultSettingNames();
+std::vector<std::string> OpenSettings(ClientContext &context) {
+	std::vector<std::string> names;
+	for (auto &name : ResultSettingNames()) {
+		Value value;
+		// not each version of DuckDB has all of them
+		if (context.TryGetCurrentSetting(Identifier(name), value)) {
+			names.push_back(name);
+		}
+	}
 	for (auto &name : DistributionSettingNames()) {
 		names.push_back(name);
 	}
@@ -127,7 +134,7 @@ void LockDown(DatabaseInstance &database, const LockDownOptions &options) {
 	for (auto &path : options.secret_files) {
 		CheckOutOfReach(database, path);
 	}
-	Run(connection, "SET GLOBAL allowed_configs = " + ListOf(OpenSettings()));
+	Run(connection, "SET GLOBAL allowed_configs = " + ListOf(OpenSettings(*connection.context)));
 	Run(connection, "SET GLOBAL lock_configuration = true");
 }
 
