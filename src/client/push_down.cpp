@@ -50,7 +50,9 @@ public:
 	void VisitOperator(LogicalOperator &op) override {
 		if (auto defaults = DefaultsOf(op)) {
 			for (auto &fallback : *defaults) {
-				VisitExpression(&fallback);
+				if (fallback) {
+					VisitExpression(&fallback);
+				}
 			}
 		}
 		LogicalOperatorVisitor::VisitOperator(op);

@@ -276,7 +276,10 @@ RemoteSite SiteOfOperator(ClientContext &context, LogicalOperator &op) {
 	expressions.Visit(op);
 	if (auto defaults = DefaultsOf(op)) {
 		for (auto &fallback : *defaults) {
-			expressions.Visit(*fallback);
+			// 2.0 has none for a column that the statement does not need it for
+			if (fallback) {
+				expressions.Visit(*fallback);
+			}
 		}
 	}
 	if (expressions.local) {
