@@ -54,7 +54,8 @@ def in_transaction(con: Connection) -> bool:
 
 def clear(con: Connection) -> None:
     """Drops whatever is in the driver's database."""
-    con.execute("USE dh.main")
+    # from outside: a schema of the database's own name would be meant by it
+    con.execute("USE memory")
     for kind, name in (("VIEW", "view"), ("TABLE", "table"), ("SEQUENCE", "sequence"), ("TYPE", "type"),
                        ("MACRO", "function")):
         where = "" if kind == "SEQUENCE" else "AND NOT internal"
