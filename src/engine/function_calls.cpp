@@ -39,11 +39,10 @@ bool CallsByName(const string &function) {
 
 void VisitFunction(BoundFunctionExpression &bound, const FunctionVisitor &visit) {
 	visit(CallOf(FunctionKind::SCALAR, bound.Function()));
-	if (bound.Function().HasBindLambdaCallback() && bound.BindInfo()) {
-		auto &lambda = bound.BindInfo()->Cast<ListLambdaBindData>();
-		if (lambda.lambda_expr) {
-			VisitFunctions(*lambda.lambda_expr, visit);
-		}
+	// Functions that take lambdas can be bound without one, with data of another kind.
+	auto lambda = dynamic_cast<ListLambdaBindData *>(bound.BindInfo().get());
+	if (lambda && lambda->lambda_expr) {
+		VisitFunctions(*lambda->lambda_expr, visit);
 	}
 	if (CallsByName(FunctionName(bound.Function())) && bound.GetChildren().size() > 1) {
 		auto &name = *bound.GetChildren()[1];
