@@ -31,6 +31,14 @@ inline void AddNamedArgument(duckdb::TableFunction &function, const std::string 
 	function.named_parameters[name] = std::move(type);
 }
 
+//! 2.0 has scans compute functions of columns, in bind data that do not travel.
+inline void ComputeNothingInScan(duckdb::TableFunction &) {
+}
+
+//! As they are shown; 1.5 takes them from the description of the function.
+inline void NameArguments(duckdb::ScalarFunction &, const duckdb::vector<std::string> &) {
+}
+
 //! A scalar function that looks at who binds it: `CHECK(context, function)`
 template <auto CHECK>
 void SetBindCheck(duckdb::ScalarFunction &function) {
@@ -72,6 +80,16 @@ inline void AddNamedArgument(duckdb::TableFunction &function, const std::string 
 		signature.ExtendTypedKwargs(add);
 	} else {
 		signature.WithTypedKwargs("options", add);
+	}
+}
+
+inline void ComputeNothingInScan(duckdb::BoundTableFunction &function) {
+	function.projection_expression_pushdown = nullptr;
+}
+
+inline void NameArguments(duckdb::ScalarFunction &function, const duckdb::vector<std::string> &names) {
+	for (duckdb::idx_t i = 0; i < names.size(); i++) {
+		function.GetSignature().GetParameter(i).SetName(duckdb::Identifier(names[i]));
 	}
 }
 

@@ -186,6 +186,7 @@ public:
 			ScalarFunction function(Identifier(name), types, return_type, RunControl);
 			// 2.0 takes an error of a function that is not said to fail for a fault of DuckDB: the database is lost.
 			function.SetFallible();
+			NameArguments(function, names);
 			SetBindCheck<CheckCaller>(function);
 			function.SetStability(FunctionStability::VOLATILE);
 			function.SetNullHandling(FunctionNullHandling::SPECIAL_HANDLING);

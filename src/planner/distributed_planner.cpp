@@ -1,5 +1,6 @@
 #include "planner/distributed_planner.hpp"
 
+#include "compat/functions.hpp"
 #include "compat/names.hpp"
 #include "engine/fragment.hpp"
 #include "planner/cut/adaptive_joins.hpp"
@@ -264,6 +265,7 @@ void PrepareForDistribution(LogicalOperator &plan, const PlannerOptions &options
 	VisitScans(plan, [&](LogicalGet &get) {
 		get.function.late_materialization = false;
 		get.function.set_scan_order = nullptr;
+		ComputeNothingInScan(get.function);
 		if (!options.machines) {
 			get.function.get_partition_stats = nullptr;
 		}

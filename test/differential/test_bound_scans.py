@@ -443,3 +443,14 @@ class TestEncryptedFiles:
         both = [f"{tmp_path}/open.parquet", f"{tmp_path}/secret.parquet"]
         pair.failure(f"SELECT sum(a) FROM read_parquet({both})")
         pair.failure(f"SELECT sum(a) FROM read_parquet({both[::-1]}, {self.CONFIG})")
+
+
+@pytest.mark.parametrize("function", ("octet_length", "strlen"))
+def test_lengths_are_of_the_column_as_it_is(pair, tmp_path, function: str):
+    """2.0 has the scan itself compute them, which workers were not told."""
+    value = "('x' || repeat('y', (i % 9)::INTEGER))"
+    column = f"{value}::BLOB" if function == "octet_length" else value
+    pair.plain.execute(f"COPY (SELECT i, {column} AS v FROM range(50000) r(i)) TO '{tmp_path}/t.parquet' "
+                       "(ROW_GROUP_SIZE 5000)")
+    pair.check(f"SELECT sum({function}(v)), avg({function}(v)), max(i) FROM '{tmp_path}/t.parquet'")
+    pair.check(f"SELECT i, {function}(v) AS n FROM '{tmp_path}/t.parquet' WHERE i % 1000 = 5")
