@@ -29,6 +29,11 @@ inline bool IsTuple(duckdb::LogicalTypeId) {
 constexpr bool HAS_EMPTY_STRUCTS = false;
 constexpr bool EXPORTED_STATES_TRAVEL = false;
 
+//! As an aggregate returns it that exports its state
+inline bool IsExportedState(const duckdb::LogicalType &type) {
+	return type.id() == AGGREGATE_STATE_ID;
+}
+
 } // namespace duckherder
 
 #else
@@ -46,6 +51,10 @@ inline bool IsTuple(duckdb::LogicalTypeId id) {
 constexpr bool HAS_EMPTY_STRUCTS = true;
 //! Exported states of aggregates are structs like others, whose type says which aggregate they are of.
 constexpr bool EXPORTED_STATES_TRAVEL = true;
+
+inline bool IsExportedState(const duckdb::LogicalType &type) {
+	return type.id() == AGGREGATE_STATE_ID || type.IsAggregateState();
+}
 
 } // namespace duckherder
 

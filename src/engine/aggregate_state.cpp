@@ -2,6 +2,7 @@
 
 #include "compat/aggregates.hpp"
 #include "compat/names.hpp"
+#include "compat/types.hpp"
 #include "compat/vectors.hpp"
 #include "engine/describe_function.hpp"
 
@@ -286,6 +287,9 @@ bool HasPlainState(const BoundAggregateExpression &aggregate) {
 	    "skewness",       "kurtosis",    "kurtosis_pop", "bool_and",        "bool_or",   "approx_count_distinct",
 	    "count_if",       "countif"};
 	auto &function = aggregate.Function();
+	if (IsExportedState(aggregate.GetReturnType())) {
+		return false;
+	}
 	if (!TypeIsConstantSize(aggregate.GetReturnType().InternalType())) {
 		// sum(BIGNUM): its state points to digits elsewhere, although it has no destructor
 		return false;
