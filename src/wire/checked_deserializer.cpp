@@ -17,6 +17,8 @@ namespace {
 //! LEB128 needs this for 64 bits
 constexpr idx_t VARINT_BYTES_MAX = 10;
 constexpr const char *TYPE_INFO_TAG = "type_info";
+//! Says of which aggregate a type is the exported state, with the types that this takes: any, for one
+constexpr const char *STATE_INFO_TAG = "extension_info";
 constexpr field_id_t BOUND_FUNCTION_FIELD = 500;
 
 //! What the parameters of a type may be. INVALID: it has none of its own, only an alias or the like.
@@ -177,10 +179,14 @@ void CheckedDeserializer::OnObjectBegin() {
 		throw SerializationException("more than %llu objects in each other", limits::NESTED_OBJECTS_MAX);
 	}
 	Object object;
-	if (TagIs(TYPE_INFO_TAG)) {
+	auto name = tag;
+	tag = nullptr;
+	if (name && std::strcmp(name, TYPE_INFO_TAG) == 0) {
 		object.is_type_info = true;
 		object.owner = objects.back().id;
 	}
+	object.describes_state = EXPORTED_STATES_TRAVEL && ((name && std::strcmp(name, STATE_INFO_TAG) == 0) ||
+	                                                    (!objects.empty() && objects.back().describes_state));
 	objects.push_back(object);
 }
 
@@ -226,7 +232,7 @@ uint8_t CheckedDeserializer::ReadUnsignedInt8() {
 	auto &object = objects.back();
 	if (std::strcmp(tag, "id") == 0) {
 		object.id = static_cast<LogicalTypeId>(value);
-		if (types == Types::COLUMNS && OnlyInPlans(object.id)) {
+		if (types == Types::COLUMNS && OnlyInPlans(object.id) && !object.describes_state) {
 			throw SerializationException("a type %d, which no column has", value);
 		}
 	} else if (object.is_type_info && std::strcmp(tag, "type") == 0) {

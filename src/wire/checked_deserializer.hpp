@@ -78,6 +78,8 @@ private:
 		//! The object holds the parameters of a type with this id
 		bool is_type_info = false;
 		duckdb::LogicalTypeId owner = duckdb::LogicalTypeId::INVALID;
+		//! It says which aggregate a type is the exported state of.
+		bool describes_state = false;
 		//! How many values an ENUM has, once it has said so
 		duckdb::idx_t enum_values = 0;
 	};
