@@ -10,6 +10,7 @@
 #include "wire/catalog_items.hpp"
 #include "engine/exchange_scan.hpp"
 #include "engine/fragment.hpp"
+#include "engine/written_table.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/main/database_manager.hpp"
@@ -48,13 +49,7 @@ public:
 	}
 
 	void VisitOperator(LogicalOperator &op) override {
-		if (auto defaults = DefaultsOf(op)) {
-			for (auto &fallback : *defaults) {
-				if (fallback) {
-					VisitExpression(&fallback);
-				}
-			}
-		}
+		VisitDefaults(op, [&](unique_ptr<Expression> &fallback) { VisitExpression(&fallback); });
 		LogicalOperatorVisitor::VisitOperator(op);
 	}
 

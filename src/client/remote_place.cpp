@@ -6,6 +6,7 @@
 #include "engine/function_calls.hpp"
 #include "engine/operator_traits.hpp"
 #include "engine/view_scan.hpp"
+#include "engine/written_table.hpp"
 
 #include "duckdb/function/scalar/sequence_utils.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
@@ -13,12 +14,8 @@
 #include "duckdb/planner/operator/logical_create_table.hpp"
 #include "duckdb/planner/operator/logical_cteref.hpp"
 #include "duckdb/planner/operator/logical_cte.hpp"
-#include "duckdb/planner/operator/logical_delete.hpp"
 #include "duckdb/planner/operator/logical_delim_get.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
-#include "duckdb/planner/operator/logical_insert.hpp"
-#include "duckdb/planner/operator/logical_merge_into.hpp"
-#include "duckdb/planner/operator/logical_update.hpp"
 
 #include <algorithm>
 #include <set>
@@ -201,33 +198,13 @@ bool UsesSequence(const string &function) {
 }
 
 optional_ptr<RemoteCatalog> TargetOf(LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-		return RemoteCatalog::From(op.Cast<LogicalInsert>().table.catalog);
-	case LogicalOperatorType::LOGICAL_UPDATE:
-		return RemoteCatalog::From(op.Cast<LogicalUpdate>().table.catalog);
-	case LogicalOperatorType::LOGICAL_DELETE:
-		return RemoteCatalog::From(op.Cast<LogicalDelete>().table.catalog);
-	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-		return RemoteCatalog::From(op.Cast<LogicalMergeInto>().table.catalog);
-	case LogicalOperatorType::LOGICAL_CREATE_TABLE:
+	if (auto table = WrittenTableOf(op)) {
+		return RemoteCatalog::From(table->catalog);
+	}
+	if (op.type == LogicalOperatorType::LOGICAL_CREATE_TABLE) {
 		return RemoteCatalog::From(op.Cast<LogicalCreateTable>().schema.catalog);
-	default:
-		return nullptr;
 	}
-}
-
-optional_ptr<vector<unique_ptr<Expression>>> DefaultsOf(LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-		return op.Cast<LogicalInsert>().bound_defaults;
-	case LogicalOperatorType::LOGICAL_UPDATE:
-		return op.Cast<LogicalUpdate>().bound_defaults;
-	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-		return op.Cast<LogicalMergeInto>().bound_defaults;
-	default:
-		return nullptr;
-	}
+	return nullptr;
 }
 
 bool CallsFunction(LogicalOperator &op, const std::string &name) {
@@ -274,14 +251,7 @@ RemoteSite SiteOfOperator(ClientContext &context, LogicalOperator &op) {
 	}
 	SiteOfExpressions expressions;
 	expressions.Visit(op);
-	if (auto defaults = DefaultsOf(op)) {
-		for (auto &fallback : *defaults) {
-			// 2.0 has none for a column that the statement does not need it for
-			if (fallback) {
-				expressions.Visit(*fallback);
-			}
-		}
-	}
+	VisitDefaults(op, [&](unique_ptr<Expression> &fallback) { expressions.Visit(*fallback); });
 	if (expressions.local) {
 		return Here();
 	}

@@ -37,8 +37,6 @@ bool CallsFunction(duckdb::LogicalOperator &op, const std::string &name);
 bool UsesSequence(const std::string &function);
 //! Whether the operator itself takes numbers of a sequence that is at a driver
 bool UsesDriversSequence(duckdb::LogicalOperator &op);
-//! The defaults that a write was bound with, null if the operator has none
-duckdb::optional_ptr<duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>> DefaultsOf(duckdb::LogicalOperator &op);
 //! The catalog in which the operator itself changes something, null if it does not or it is no driver's
 duckdb::optional_ptr<RemoteCatalog> TargetOf(duckdb::LogicalOperator &op);
 

@@ -9,7 +9,6 @@
 #include "duckdb/function/lambda_functions.hpp"
 #include "duckdb/planner/expression/bound_aggregate_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
-#include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/expression/bound_window_expression.hpp"
 #include "duckdb/planner/expression_iterator.hpp"
 #include "duckdb/planner/logical_operator_visitor.hpp"
@@ -39,10 +38,8 @@ bool CallsByName(const string &function) {
 
 void VisitFunction(BoundFunctionExpression &bound, const FunctionVisitor &visit) {
 	visit(CallOf(FunctionKind::SCALAR, bound.Function()));
-	// Functions that take lambdas can be bound without one, with data of another kind.
-	auto lambda = dynamic_cast<ListLambdaBindData *>(bound.BindInfo().get());
-	if (lambda && lambda->lambda_expr) {
-		VisitFunctions(*lambda->lambda_expr, visit);
+	if (auto lambda = LambdaOf(bound)) {
+		VisitFunctions(*lambda, visit);
 	}
 	if (CallsByName(FunctionName(bound.Function())) && bound.GetChildren().size() > 1) {
 		auto &name = *bound.GetChildren()[1];
@@ -55,6 +52,11 @@ void VisitFunction(BoundFunctionExpression &bound, const FunctionVisitor &visit)
 }
 
 } // namespace
+
+optional_ptr<Expression> LambdaOf(BoundFunctionExpression &call) {
+	auto data = dynamic_cast<ListLambdaBindData *>(call.BindInfo().get());
+	return data ? data->lambda_expr.get() : nullptr;
+}
 
 void VisitFunctions(Expression &expression, const FunctionVisitor &visit) {
 	switch (expression.GetExpressionClass()) {

@@ -4,6 +4,7 @@
 
 #include "duckdb.hpp"
 #include "duckdb/planner/expression.hpp"
+#include "duckdb/planner/expression/bound_function_expression.hpp"
 #include "duckdb/planner/logical_operator.hpp"
 
 #include <functional>
@@ -30,6 +31,10 @@ void VisitFunctions(duckdb::Expression &expression, const FunctionVisitor &visit
 void VisitFunctions(duckdb::LogicalOperator &op, const FunctionVisitor &visit);
 //! Every expression of the operator itself, those in the filters of a scan included
 void VisitExpressions(duckdb::LogicalOperator &op, const std::function<void(duckdb::Expression &)> &visit);
+
+//! The body of the lambda that the function was bound with; null if there is none: functions that take lambdas can be
+//! bound without one, with data of another kind.
+duckdb::optional_ptr<duckdb::Expression> LambdaOf(duckdb::BoundFunctionExpression &call);
 
 //! Why a function that is called cannot run on a worker; empty if it can. Beside the traits of its name this looks
 //! whether the catalog's entry is the one that DuckDB or an extension came with: programs around DuckDB (Python, C,

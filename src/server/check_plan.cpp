@@ -4,8 +4,10 @@
 #include "compat/operators.hpp"
 #include "engine/driver_names.hpp"
 #include "engine/exchange_scan.hpp"
+#include "engine/function_calls.hpp"
 #include "engine/operator_traits.hpp"
 #include "engine/view_scan.hpp"
+#include "engine/written_table.hpp"
 #include "server/check_statement.hpp"
 #include "server/granted.hpp"
 #include "protocol/session_role.hpp"
@@ -13,7 +15,6 @@
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_states.hpp"
-#include "duckdb/function/lambda_functions.hpp"
 #include "duckdb/main/config.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/statement/create_statement.hpp"
@@ -41,9 +42,8 @@ void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit 
 void WalkExpression(duckdb::Expression &expression, const VisitPlan &visit_operator, const Visit &visit) {
 	visit(expression);
 	if (expression.GetExpressionClass() == ExpressionClass::BOUND_FUNCTION) {
-		auto lambda = dynamic_cast<ListLambdaBindData *>(expression.Cast<BoundFunctionExpression>().BindInfo().get());
-		if (lambda && lambda->lambda_expr) {
-			WalkExpression(*lambda->lambda_expr, visit_operator, visit);
+		if (auto lambda = LambdaOf(expression.Cast<BoundFunctionExpression>())) {
+			WalkExpression(*lambda, visit_operator, visit);
 		}
 	} else if (expression.GetExpressionClass() == ExpressionClass::BOUND_SUBQUERY) {
 		auto &subquery = SubqueryOf(expression.Cast<BoundSubqueryExpression>());
@@ -55,50 +55,13 @@ void WalkExpression(duckdb::Expression &expression, const VisitPlan &visit_opera
 	    expression, [&](duckdb::Expression &child) { WalkExpression(child, visit_operator, visit); });
 }
 
-//! Values that a table has for what a statement leaves out
-const vector<unique_ptr<duckdb::Expression>> *DefaultsOf(LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-		return &op.Cast<LogicalInsert>().bound_defaults;
-	case LogicalOperatorType::LOGICAL_UPDATE:
-		return &op.Cast<LogicalUpdate>().bound_defaults;
-	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-		return &op.Cast<LogicalMergeInto>().bound_defaults;
-	default:
-		return nullptr;
-	}
-}
-
 void WalkPlan(LogicalOperator &op, const VisitPlan &visit_operator, const Visit &visit) {
 	visit_operator(op);
 	LogicalOperatorVisitor::EnumerateExpressions(
 	    op, [&](unique_ptr<duckdb::Expression> *child) { WalkExpression(**child, visit_operator, visit); });
-	auto defaults = DefaultsOf(op);
-	if (defaults) {
-		for (auto &value : *defaults) {
-			if (value) {
-				WalkExpression(*value, visit_operator, visit);
-			}
-		}
-	}
+	VisitDefaults(op, [&](unique_ptr<duckdb::Expression> &value) { WalkExpression(*value, visit_operator, visit); });
 	for (auto &child : op.children) {
 		WalkPlan(*child, visit_operator, visit);
-	}
-}
-
-//! Null: it changes no table
-optional_ptr<TableCatalogEntry> WrittenTableOf(LogicalOperator &op) {
-	switch (op.type) {
-	case LogicalOperatorType::LOGICAL_INSERT:
-		return op.Cast<LogicalInsert>().table;
-	case LogicalOperatorType::LOGICAL_DELETE:
-		return op.Cast<LogicalDelete>().table;
-	case LogicalOperatorType::LOGICAL_UPDATE:
-		return op.Cast<LogicalUpdate>().table;
-	case LogicalOperatorType::LOGICAL_MERGE_INTO:
-		return op.Cast<LogicalMergeInto>().table;
-	default:
-		return nullptr;
 	}
 }
 
