@@ -124,9 +124,6 @@ unique_ptr<Expression> WithoutDynamic(const Expression &expression) {
 
 unique_ptr<TableFilter> WithoutDynamic(const TableFilter &filter) {
 	auto &original = filter.Cast<ExpressionFilter>();
-	if (!IsDynamic(*original.expr)) {
-		return original.Copy();
-	}
 	auto left = WithoutDynamic(*original.expr);
 	return left ? make_uniq<ExpressionFilter>(std::move(left), original.column_indexes) : nullptr;
 }

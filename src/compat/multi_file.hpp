@@ -32,91 +32,34 @@ public:
 #endif
 };
 
-//! Reads by another reader, which has been given what is read of its file. For what changes some of what that does:
-//! the classes of the readers themselves are not for others to derive from.
-class ForwardingReader : public duckdb::BaseFileReader {
+//! A reader of one file that reads some of its row groups: the scan hands them out one after another, and keeps the
+//! number of the next one to itself.
+template <class READER>
+class RowGroupReader : public READER {
 public:
-	explicit ForwardingReader(duckdb::shared_ptr<duckdb::BaseFileReader> reader)
-	    : BaseFileReader(reader->file), inner(std::move(reader)) {
-		// What DuckDB asks a reader for after it has told it what to read.
-		file_list_idx = inner->file_list_idx;
-		columns = inner->columns;
-		column_ids = inner->column_ids;
-		column_indexes = inner->column_indexes;
-		cast_map = inner->cast_map;
-		for (auto &entry : inner->expression_map) {
-			CopyExpression(entry);
-		}
+	using READER::READER;
+
+	//! Before the scan starts: those from `first_p` on, before `end_p`. Without it all are read.
+	void SetRowGroups(duckdb::idx_t first_p, duckdb::idx_t end_p) {
+		first = first_p;
+		end = end_p;
 	}
 
-	bool UseCastMap() const override {
-		return inner->UseCastMap();
-	}
-	duckdb::shared_ptr<duckdb::BaseUnionData> GetUnionData(duckdb::idx_t file_idx) override {
-		return inner->GetUnionData(file_idx);
-	}
-	duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext &context,
-	                                                         const duckdb::Identifier &name) override {
-		return inner->GetStatistics(context, name);
-	}
-	void PrepareReader(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &state) override {
-		inner->PrepareReader(context, state);
-	}
+	//! Called with the scan's lock held
 	bool TryInitializeScan(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &global_state,
 	                       duckdb::LocalTableFunctionState &local_state) override {
-		return inner->TryInitializeScan(context, global_state, local_state);
-	}
-	void PrepareScan(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &global_state,
-	                 duckdb::LocalTableFunctionState &local_state) override {
-		inner->PrepareScan(context, global_state, local_state);
-	}
-	duckdb::AsyncResult Scan(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &global_state,
-	                         duckdb::LocalTableFunctionState &local_state, duckdb::DataChunk &chunk) override {
-		return inner->Scan(context, global_state, local_state, chunk);
-	}
-	void FinishFile(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &state) override {
-		inner->FinishFile(context, state);
-	}
-	double GetProgressInFile(duckdb::ClientContext &context) override {
-		return inner->GetProgressInFile(context);
-	}
-	std::string GetReaderType() const override {
-		return inner->GetReaderType();
-	}
-
-#if DUCKHERDER_DUCKDB_MAJOR < 2
-private:
-	template <class ENTRY>
-	void CopyExpression(const ENTRY &entry) {
-		expression_map.emplace(entry.first, entry.second->Copy());
-	}
-#else
-	duckdb::unique_ptr<duckdb::BaseStatistics> GetVirtualColumnStatistics(duckdb::ClientContext &context,
-	                                                                      duckdb::column_t column) override {
-		return inner->GetVirtualColumnStatistics(context, column);
-	}
-	void PrepareReadAhead(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &state) override {
-		inner->read_ahead_open_file = read_ahead_open_file;
-		inner->PrepareReadAhead(context, state);
-	}
-	duckdb::AsyncResult ScheduleIO(duckdb::ClientContext &context, duckdb::GlobalTableFunctionState &global_state,
-	                               duckdb::LocalTableFunctionState &local_state) override {
-		return inner->ScheduleIO(context, global_state, local_state);
-	}
-	duckdb::InsertionOrderPreservingMap<duckdb::Value> GetMetadata() const override {
-		return inner->GetMetadata();
+		while (next < end && READER::TryInitializeScan(context, global_state, local_state)) {
+			if (next++ >= first) {
+				return true;
+			}
+		}
+		return false;
 	}
 
 private:
-	template <class ENTRY>
-	void CopyExpression(const ENTRY &entry) {
-		expression_map.emplace(entry.first, duckdb::BaseFileReaderExpression(entry.second.expression->Copy(),
-		                                                                     entry.second.column_indexes));
-	}
-#endif
-
-private:
-	const duckdb::shared_ptr<duckdb::BaseFileReader> inner;
+	duckdb::idx_t first = 0;
+	duckdb::idx_t end = duckdb::DConstants::INVALID_INDEX;
+	duckdb::idx_t next = 0;
 };
 
 } // namespace duckherder

@@ -37,28 +37,59 @@ hash_t HashColumn(hash_t hash, const duckdb_parquet::ColumnMetaData &column) {
 	return Combine(hash, statistics.null_count);
 }
 
-//! The scan hands out the row groups of a file one after another, and keeps the number of the next one to itself.
-class RowGroupReader : public ForwardingReader {
+//! Reads by another reader, which has been given what is read of its file. For what changes some of what that does:
+//! the classes of the readers themselves are not for others to derive from.
+class ForwardingReader : public BaseFileReader {
 public:
-	RowGroupReader(shared_ptr<BaseFileReader> opened, idx_t first_p, idx_t end_p)
-	    : ForwardingReader(std::move(opened)), first(first_p), end(end_p) {
+	explicit ForwardingReader(shared_ptr<BaseFileReader> reader)
+	    : BaseFileReader(reader->file), inner(std::move(reader)) {
+		// What DuckDB asks a reader for after it has told it what to read.
+		file_list_idx = inner->file_list_idx;
+		columns = inner->columns;
+		column_ids = inner->column_ids;
+		column_indexes = inner->column_indexes;
+		cast_map = inner->cast_map;
+		for (auto &entry : inner->expression_map) {
+			expression_map.emplace(entry.first, entry.second->Copy());
+		}
 	}
 
-	//! Called with the scan's lock held
-	bool TryInitializeScan(ClientContext &context, GlobalTableFunctionState &gstate,
-	                       LocalTableFunctionState &lstate) override {
-		while (next < end && ForwardingReader::TryInitializeScan(context, gstate, lstate)) {
-			if (next++ >= first) {
-				return true;
-			}
-		}
-		return false;
+	bool UseCastMap() const override {
+		return inner->UseCastMap();
+	}
+	shared_ptr<BaseUnionData> GetUnionData(idx_t file_idx) override {
+		return inner->GetUnionData(file_idx);
+	}
+	unique_ptr<BaseStatistics> GetStatistics(ClientContext &context, const Identifier &name) override {
+		return inner->GetStatistics(context, name);
+	}
+	void PrepareReader(ClientContext &context, GlobalTableFunctionState &state) override {
+		inner->PrepareReader(context, state);
+	}
+	bool TryInitializeScan(ClientContext &context, GlobalTableFunctionState &global_state,
+	                       LocalTableFunctionState &local_state) override {
+		return inner->TryInitializeScan(context, global_state, local_state);
+	}
+	void PrepareScan(ClientContext &context, GlobalTableFunctionState &global_state,
+	                 LocalTableFunctionState &local_state) override {
+		inner->PrepareScan(context, global_state, local_state);
+	}
+	AsyncResult Scan(ClientContext &context, GlobalTableFunctionState &global_state,
+	                 LocalTableFunctionState &local_state, DataChunk &chunk) override {
+		return inner->Scan(context, global_state, local_state, chunk);
+	}
+	void FinishFile(ClientContext &context, GlobalTableFunctionState &state) override {
+		inner->FinishFile(context, state);
+	}
+	double GetProgressInFile(ClientContext &context) override {
+		return inner->GetProgressInFile(context);
+	}
+	string GetReaderType() const override {
+		return inner->GetReaderType();
 	}
 
 private:
-	const idx_t first;
-	const idx_t end;
-	idx_t next = 0;
+	const shared_ptr<BaseFileReader> inner;
 };
 
 const duckdb_parquet::FileMetaData &FooterOf(BaseFileReader &reader) {
@@ -82,7 +113,9 @@ vector<idx_t> RowGroupRows(ClientContext &, BaseFileReader &reader) {
 }
 
 shared_ptr<BaseFileReader> ReadRowGroups(shared_ptr<BaseFileReader> reader, idx_t first, idx_t end) {
-	return make_shared_ptr<RowGroupReader>(std::move(reader), first, end);
+	auto result = make_shared_ptr<RowGroupReader<ForwardingReader>>(std::move(reader));
+	result->SetRowGroups(first, end);
+	return result;
 }
 
 bool HasOrderedBounds(BaseFileReader &reader, const vector<PartitionStatistics> &, idx_t) {

@@ -2,6 +2,8 @@
 
 #if DUCKHERDER_DUCKDB_MAJOR >= 2
 
+#include "compat/multi_file.hpp"
+
 #include "duckdb/common/multi_file/table_function_multi_file.hpp"
 #include "duckdb/storage/external_file_cache/caching_file_system.hpp"
 
@@ -11,32 +13,7 @@ using namespace duckdb;
 
 namespace {
 
-//! The scan hands out the row groups of a file one after another, and keeps the number of the next one to itself.
-class RowGroupReader : public TableFunctionFileReader {
-public:
-	using TableFunctionFileReader::TableFunctionFileReader;
-
-	void SetRowGroups(idx_t first_p, idx_t end_p) {
-		first = first_p;
-		end = end_p;
-	}
-
-	//! Called with the scan's lock held
-	bool TryInitializeScan(ClientContext &context, GlobalTableFunctionState &gstate,
-	                       LocalTableFunctionState &lstate) override {
-		while (next < end && TableFunctionFileReader::TryInitializeScan(context, gstate, lstate)) {
-			if (next++ >= first) {
-				return true;
-			}
-		}
-		return false;
-	}
-
-private:
-	idx_t first = 0;
-	idx_t end = DConstants::INVALID_INDEX;
-	idx_t next = 0;
-};
+using SomeRowGroupsReader = RowGroupReader<TableFunctionFileReader>;
 
 vector<PartitionStatistics> RowGroupsOf(ClientContext &context, BaseFileReader &reader_p) {
 	auto &reader = reader_p.Cast<TableFunctionFileReader>();
@@ -59,7 +36,8 @@ shared_ptr<BaseFileReader> OpenParquetFile(ClientContext &context, GlobalTableFu
                                            idx_t, const MultiFileBindData &bind_data) {
 	auto &wrapper = dynamic_cast<TableFunctionMultiFileWrapper &>(*bind_data.interface);
 	auto &options = bind_data.bind_data->Cast<TableFunctionMultiFileData>().options;
-	auto result = make_shared_ptr<RowGroupReader>(wrapper.function, file, options.named_parameters, wrapper.settings);
+	auto result =
+	    make_shared_ptr<SomeRowGroupsReader>(wrapper.function, file, options.named_parameters, wrapper.settings);
 	result->BindFunction(context, options, bind_data.file_options);
 	return result;
 }
@@ -73,7 +51,7 @@ vector<idx_t> RowGroupRows(ClientContext &context, BaseFileReader &reader) {
 }
 
 shared_ptr<BaseFileReader> ReadRowGroups(shared_ptr<BaseFileReader> reader, idx_t first, idx_t end) {
-	reader->Cast<RowGroupReader>().SetRowGroups(first, end);
+	reader->Cast<SomeRowGroupsReader>().SetRowGroups(first, end);
 	return reader;
 }
 

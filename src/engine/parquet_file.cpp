@@ -59,7 +59,8 @@ shared_ptr<BaseFileReader> ReadOnlyRowGroups(ClientContext &context, const ScanF
 
 void AddOpenedVersion(ClientContext &context, ScanFile &file, BaseFileReader &reader) {
 	if (file.local) {
-		CheckLocalVersion(file, DescribeOpenedFile(context, reader));
+		// What has its name now is looked at anyway.
+		CheckLocalVersion(file, OPENED_FILE_IS_A_LATER_ONE ? OpenedFile() : DescribeOpenedFile(context, reader));
 	} else if (!file.has_version && !file.immutable) {
 		auto opened = DescribeOpenedFile(context, reader);
 		file.etag = opened.version_tag;
