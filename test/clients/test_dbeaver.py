@@ -70,9 +70,7 @@ def asker(tmp_path_factory: pytest.TempPathFactory) -> Asker:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    directory = tmp_path_factory.mktemp("dbeaver")
-    init = shop.init_file(directory, BY_ROWS)
-    with Cluster(directory, workers=2, with_driver=True, driver_options=["--init", str(init)]) as cluster:
+    with shop.served(tmp_path_factory.mktemp("dbeaver"), workers=2) as cluster:
         yield cluster
 
 

@@ -11,8 +11,8 @@ import pytest
 from support.cluster import Cluster
 from support.pair import Pair, last_query, rows_as_dicts, unfinished_tasks
 from support.session import bare_session, cluster_session, local_session, plain_session, register_workers, scalar
-from support.waiting import wait_until
 from support.versions import IS_NEXT_DUCKDB
+from support.waiting import wait_until
 
 ROWS = 3_000_000
 BAD_ROW = 2_345_678

@@ -6,8 +6,8 @@ import pytest
 
 from support.pair import Pair
 from support.session import cluster_session, distribute_everything, local_session, plain_session
-from support.waiting import PATIENCE
 from support.versions import IS_NEXT_DUCKDB
+from support.waiting import PATIENCE
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from adbc_driver_flightsql import dbapi
 
 from remote.test_flight_sql_adbc import ask, message
 from support import shop
-from support.cluster import BY_ROWS, Cluster
+from support.cluster import Cluster
 from support.flight_sql import adbc_session, query, read_token
 
 pytestmark = pytest.mark.timeout(120)
@@ -21,9 +21,7 @@ CATALOG = "memory"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    directory = tmp_path_factory.mktemp("metadata")
-    init = shop.init_file(directory, BY_ROWS)
-    with Cluster(directory, workers=1, with_driver=True, driver_options=["--init", str(init)]) as cluster:
+    with shop.served(tmp_path_factory.mktemp("metadata"), workers=1) as cluster:
         yield cluster
 
 

@@ -1,8 +1,11 @@
 """The tables that clients' questions are asked about: here, or in the database of a driver."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from support import paths, tpch
+from support.cluster import BY_ROWS, Cluster
 
 #: One of everything that a catalog can say of a table
 TABLES = '''
@@ -39,8 +42,10 @@ def tables() -> list[str]:
     return [*filter(None, statements), f"CREATE VIEW lineitem AS FROM {line_items}"]
 
 
-def init_file(directory: Path, first: str) -> Path:
-    """For `duckherder driver --init`."""
-    path = directory / "shop.sql"
-    path.write_text(";\n".join([first, *tables()]) + ";\n")
-    return path
+@contextlib.contextmanager
+def served(directory: Path, workers: int) -> Iterator[Cluster]:
+    """A driver whose database has them."""
+    init = directory / "shop.sql"
+    init.write_text(";\n".join([BY_ROWS, *tables()]) + ";\n")
+    with Cluster(directory, workers, with_driver=True, driver_options=["--init", str(init)]) as cluster:
+        yield cluster

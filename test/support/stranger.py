@@ -46,10 +46,11 @@ DEFAULTS = {
 def defaults_sql(number: int) -> str:
     zone = ZONES[(number + 1) % len(ZONES)]
     defaults = {"TimeZone": f"'{zone}'", **DEFAULTS}
-    with duckdb.connect() as con:
-        known = {name.lower() for name, in con.execute("SELECT name FROM duckdb_settings()").fetchall()}
-    lines = [f"SET GLOBAL {name} = {value};" for name, value in defaults.items()
-             if name.lower() in known or not IS_NEXT_DUCKDB]
+    if IS_NEXT_DUCKDB:
+        with duckdb.connect() as con:
+            known = {name.lower() for name, in con.execute("SELECT name FROM duckdb_settings()").fetchall()}
+        defaults = {name: value for name, value in defaults.items() if name.lower() in known}
+    lines = [f"SET GLOBAL {name} = {value};" for name, value in defaults.items()]
     if number % 2 == 1 and paths.TPCH_EXTENSION.exists() and not IS_NEXT_DUCKDB:
         lines.insert(0, f"LOAD {paths.quoted(paths.TPCH_EXTENSION)};")
     return "\n".join(lines) + "\n"

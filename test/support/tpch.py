@@ -9,7 +9,7 @@ import duckdb
 from support import paths
 from support.generated import export_tables, generate_once
 from support.session import Connection
-from support.versions import IS_NEXT_DUCKDB, answer_of_first
+from support.versions import by_first_duckdb
 
 TABLES = ("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem")
 
@@ -21,18 +21,15 @@ def _generator(database: str = ":memory:") -> Connection:
 
 
 @cache
+@by_first_duckdb(lambda answer: {int(number): text for number, text in answer.items()})
 def queries() -> dict[int, str]:
-    if IS_NEXT_DUCKDB:
-        return {int(number): text for number, text in answer_of_first("tpch", "queries()").items()}
     with _generator() as con:
         return dict(con.execute("SELECT query_nr, query FROM tpch_queries()").fetchall())
 
 
+@by_first_duckdb(Path)
 def parquet_directory(scale: float, base: Path = paths.ROOT / "build" / "test-data") -> Path:
     """Generates the data if it is not there."""
-    if IS_NEXT_DUCKDB:
-        return Path(answer_of_first("tpch", f"parquet_directory({scale!r}, tpch.Path({str(base)!r}))"))
-
     def fill(fresh: Path) -> None:
         with _generator(str(fresh / "tpch.duckdb")) as con:
             # In parts that fit in memory; the database file takes what is done

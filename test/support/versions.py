@@ -1,10 +1,13 @@
 """Two versions of DuckDB: all suites run with the first one, many with the next one, by its Python package alone."""
 
+import functools
 import inspect
 import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
+from typing import Any
 
 import duckdb
 import pytest
@@ -44,14 +47,23 @@ def share_duckdb() -> None:
         assert duckherder.extension_path().exists()
 
 
-def answer_of_first(module: str, call: str) -> object:
-    """What `call`, which begins with the name of a function of support.MODULE, returns in a process that has the first
-    DuckDB: DuckDB's own extensions that tests generate data with are those of that one."""
-    code = f"import json\nfrom support import {module}\nprint(json.dumps({module}.{call}, default=str))"
-    environment = {**os.environ, "PYTHONPATH": str(paths.ROOT / "test")}
-    done = subprocess.run([paths.require(paths.FIRST_PYTHON), "-c", code], env=environment, capture_output=True,
-                          text=True, timeout=RUN_SECONDS, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{module}.{call} failed with DuckDB {FIRST_DUCKDB}:\n{done.stderr}")
-    # a progress bar may come first
-    return json.loads(done.stdout.splitlines()[-1])
+def by_first_duckdb(read: Callable[[Any], Any]) -> Callable[[Callable], Callable]:
+    """With the next DuckDB, a function of a module of `support` is called in a process that has the first one: DuckDB's
+    own extensions that tests generate data with are those of that one. `read` makes its result of the JSON."""
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(*positional, **named):
+            module, name = function.__module__, function.__name__
+            code = f"import json\nfrom pathlib import PosixPath\nfrom {module} import {name}\n" \
+                   f"print(json.dumps({name}(*{positional!r}, **{named!r}), default=str))"
+            environment = {**os.environ, "PYTHONPATH": str(paths.ROOT / "test")}
+            done = subprocess.run([paths.require(paths.FIRST_PYTHON), "-c", code], env=environment,
+                                  capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{module}.{name} failed with DuckDB {FIRST_DUCKDB}:\n{done.stderr}")
+            # a progress bar may come first
+            return read(json.loads(done.stdout.splitlines()[-1]))
+
+        return call if IS_NEXT_DUCKDB else function
+
+    return decorate
